@@ -1,0 +1,15 @@
+//! Tidegate: a hybrid LLM gateway.
+
+pub mod cli;
+pub mod config;
+pub mod error;
+pub mod gateway;
+pub mod openai;
+pub mod policy;
+pub mod provider;
+pub mod server;
+pub mod signals;
+pub mod state;
+pub mod task;
+pub mod telemetry;
+pub mod upstream;

@@ -1,0 +1,1 @@
+//! Errors as HTTP answers in the OpenAI shape: the one table.

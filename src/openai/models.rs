@@ -1,0 +1,1 @@
+//! The answers of `GET /v1/models`.

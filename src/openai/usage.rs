@@ -1,0 +1,1 @@
+//! Token figures read from answers.

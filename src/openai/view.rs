@@ -1,0 +1,109 @@
+//! One scan of a request body into a *view*: byte ranges of the fields that matter, and nothing else is built.
+//!
+//! The scan validates all of the JSON (RFC 8259) on the way, so that whoever splices by these ranges can rely on them.
+//! What a reader could get wrong: ranges of strings include the quotes; the text between them is still JSON-escaped.
+
+use std::ops::Range;
+
+use smallvec::SmallVec;
+
+use super::{Endpoint, Modalities};
+
+/// What a request says, as far as the gateway needs to know. All ranges index the body that was scanned.
+#[derive(Debug, Clone, Default)]
+pub struct View {
+    /// The value of `model`, quotes included; `None` when absent.
+    pub model: Option<Range<usize>>,
+    /// `stream: true`.
+    pub stream: bool,
+    /// The value of `stream_options`, if present (an object's range, or `null`'s).
+    pub stream_options: Option<StreamOptions>,
+    /// Just behind the `{` that opens the body: where a new first member goes.
+    pub body_open: usize,
+    /// The body object has no member at all, so an inserted one takes no comma.
+    pub body_empty: bool,
+    /// The least of `max_tokens`, `max_completion_tokens`, `max_output_tokens` that are given.
+    pub max_output_tokens: Option<u64>,
+    /// `n` (choices asked for), 1 when absent.
+    pub choices: u64,
+    /// `tools` or `functions` is a non-empty array.
+    pub has_tools: bool,
+    /// What the prompt contains.
+    pub modalities: Modalities,
+    /// Messages (chat) or input items (responses) with the role `user`; 1 for a plain string input.
+    pub turns: u32,
+    /// Every piece of text that the upstream would read, in order of appearance.
+    pub pieces: SmallVec<[Piece; 8]>,
+    /// Sum of the lengths of `pieces` in (escaped) bytes, without quotes.
+    pub text_bytes: usize,
+    /// The `tidegate` member: its value, and the span to cut so that what remains is valid JSON.
+    pub hints: Option<Member>,
+}
+
+/// `stream_options` as found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StreamOptions {
+    /// The whole value.
+    pub value: Range<usize>,
+    /// It is an object (else `null`).
+    pub is_object: bool,
+    /// It is an object without members.
+    pub is_empty: bool,
+    /// `include_usage: true`.
+    pub include_usage: bool,
+    /// The value of `include_usage`, if the key is there.
+    pub include_usage_value: Option<Range<usize>>,
+}
+
+/// One string that the upstream reads.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Piece {
+    /// The JSON string, quotes included.
+    pub range: Range<usize>,
+    pub source: Source,
+    /// Index of the message or input item that it belongs to; 0 for a plain prompt.
+    pub message: u32,
+}
+
+/// Where a piece of text comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// `system` or `developer` messages, `instructions`.
+    System,
+    User,
+    Assistant,
+    /// Tool results.
+    Tool,
+    /// Arguments of an earlier tool call (JSON inside a JSON string).
+    ToolArguments,
+    /// Names and descriptions of tools, their parameters' descriptions.
+    ToolDefinition,
+    /// `prompt`, `input` of completions and embeddings.
+    Input,
+    /// `name`, `user`, file names: short strings that may hold personal data.
+    Name,
+}
+
+/// A member of the body object.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Member {
+    pub value: Range<usize>,
+    /// From the key to the value with one adjoining comma: cutting this leaves valid JSON.
+    pub cut: Range<usize>,
+}
+
+/// Why a body was refused. `at` is the byte offset.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Malformed {
+    pub at: usize,
+    /// Lower case, without the body's text: `expected a comma or a closing brace`.
+    pub what: &'static str,
+    /// The field at fault where one is known (`model`, `stream`, …).
+    pub param: Option<&'static str>,
+}
+
+/// Scans `body` once.
+pub fn scan(endpoint: Endpoint, body: &[u8]) -> Result<View, Malformed> {
+    let _ = (endpoint, body);
+    unimplemented!()
+}

@@ -1,0 +1,49 @@
+//! Rules prefer, constraints forbid; the outcome is a plan. Pure: signals and the snapshot's route in, decision out; no I/O and no
+//! clock of its own. The same function serves requests, `explain` and the tests.
+//!
+//! What a reader could get wrong: constraints filter *every* target of whatever rule matched, after the rules and independent of
+//! their order; no rule can let a forbidden target through.
+
+pub mod condition;
+pub mod constraint;
+pub mod decide;
+
+use crate::config::file::Placement;
+use crate::openai::Modalities;
+pub use condition::Condition;
+pub use constraint::Constraint;
+pub use decide::{Considered, Decision, Verdict, decide};
+
+/// Index of a target in the snapshot.
+pub type TargetId = u16;
+
+/// What constraints must know of a target; a copy of the model's entry, without its upstream's machinery.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    pub id: TargetId,
+    /// The `models` key.
+    pub model: String,
+    pub placement: Placement,
+    /// Tokens, prompt and answer together.
+    pub context: Option<u64>,
+    pub modalities: Modalities,
+    pub tools: bool,
+    /// Refused after this day.
+    pub retires_on: Option<jiff::civil::Date>,
+}
+
+/// A route, compiled.
+#[derive(Debug)]
+pub struct Route {
+    pub name: String,
+    pub rules: Vec<Rule>,
+}
+
+/// A rule, compiled.
+#[derive(Debug)]
+pub struct Rule {
+    pub name: String,
+    /// `None` matches all.
+    pub when: Option<Condition>,
+    pub candidates: Vec<Candidate>,
+}
