@@ -1,1 +1,124 @@
-//! cli
+//! The command line: one file per command. Exit status: 0 done, 1 the input or configuration is wrong, 2 usage, 3 the environment failed.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "commands talk to people on their terminal")]
+
+pub mod check;
+pub mod demo;
+pub mod explain;
+pub mod healthcheck;
+pub mod schema;
+pub mod serve;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::telemetry::log::{self, Format, Level};
+
+/// The input or the configuration is wrong.
+pub const WRONG_INPUT: u8 = 1;
+/// The environment failed: a port is taken, a disk is full.
+pub const ENVIRONMENT: u8 = 3;
+
+#[derive(Parser)]
+#[command(
+    name = "tidegate",
+    version,
+    about = "A hybrid LLM gateway: OpenAI clients in front, an edge pool and cloud providers behind, policy in between",
+    after_help = "Examples:\n  tidegate demo                       see it work, with nothing else installed\n  tidegate check -c tidegate.yaml     everything that is wrong with a configuration, at once\n  tidegate serve -c tidegate.yaml     run it; SIGHUP or a changed file reloads, SIGTERM drains\n  echo '{\"model\":\"auto\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}' | tidegate explain -",
+    propagate_version = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+#[derive(Args)]
+struct LogArgs {
+    /// How log lines look.
+    #[arg(long, value_enum, default_value_t, global = true)]
+    log_format: Format,
+    /// What is logged; `warn` turns off the line per request.
+    #[arg(long, value_enum, default_value_t, global = true)]
+    log_level: Level,
+}
+
+#[derive(Args)]
+struct ConfigArgs {
+    /// The configuration file.
+    #[arg(short, long = "config", value_name = "FILE", default_value = "config/tidegate.yaml")]
+    config: PathBuf,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the gateway.
+    #[command(after_help = "Signals: SIGHUP reloads, SIGTERM and SIGINT drain (a second one ends at once), SIGQUIT hands the listening sockets to `serve --upgrade`.\n\nExamples:\n  tidegate serve -c /etc/tidegate.yaml --log-format json\n  tidegate serve -c /etc/tidegate.yaml --upgrade     # take over from the running process without a refused connection")]
+    Serve {
+        #[command(flatten)]
+        config: ConfigArgs,
+        /// Take the listening sockets over from the running process, which then drains.
+        #[arg(long)]
+        upgrade: bool,
+    },
+    /// See it work: a simulated edge pool and a simulated provider, a dozen telling prompts.
+    #[command(after_help = "Examples:\n  tidegate demo                          shows the prompts, then keeps serving for you to try\n  tidegate demo --once                   exits after the table\n  tidegate demo --listen 127.0.0.1:9000")]
+    Demo {
+        /// Where the gateway listens.
+        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4141")]
+        listen: SocketAddr,
+        /// Exit after the table.
+        #[arg(long)]
+        once: bool,
+    },
+    /// Validate a configuration: every problem at once, with its place and remedy.
+    #[command(after_help = "Example:\n  tidegate check -c tidegate.yaml && systemctl reload tidegate")]
+    Check {
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+    /// Explain where one request would run, and why, without sending it.
+    #[command(after_help = "Examples:\n  tidegate explain -c tidegate.yaml request.json\n  tidegate explain --header 'x-tidegate-placement: only-edge' - < request.json\n  tidegate explain --json request.json | jq .plan")]
+    Explain {
+        #[command(flatten)]
+        config: ConfigArgs,
+        /// The request's body; `-` reads standard input.
+        #[arg(value_name = "REQUEST.json", default_value = "-")]
+        request: PathBuf,
+        /// The endpoint that the request is for.
+        #[arg(long, value_enum, default_value_t)]
+        endpoint: explain::EndpointArg,
+        /// A header of the request (repeatable), for hints.
+        #[arg(long = "header", value_name = "NAME: VALUE")]
+        headers: Vec<String>,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the JSON schema of the configuration.
+    Schema,
+    /// Ask a running gateway whether it lives (for containers).
+    #[command(hide = true)]
+    Healthcheck {
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+}
+
+/// Parses the arguments and runs the command; gives the exit status.
+pub fn run() -> u8 {
+    let Cli { command, log } = Cli::parse();
+    log::start(log.log_format, log.log_level);
+    match command {
+        Command::Serve { config, upgrade } => serve::run(&config.config, upgrade, log.log_format, log.log_level),
+        Command::Demo { listen, once } => demo::run(listen, once),
+        Command::Check { config } => check::run(&config.config, &crate::state::reload::conditions),
+        Command::Explain { config, request, endpoint, headers, json } => {
+            explain::run(&config.config, &request, endpoint.into(), &headers, json)
+        }
+        Command::Schema => schema::run(),
+        Command::Healthcheck { config } => healthcheck::run(&config.config),
+    }
+}

@@ -1,1 +1,31 @@
-//! gateway
+//! One request, in reading order: `handle` is the table of contents, then `read`, `decide`, `attempt`, `relay`, `record`.
+//!
+//! What a reader could get wrong: stages hand typed values on; nothing is put into request extensions, and what must live until a stream
+//! ends (the record, the lease of the connection) is moved into the answer's body.
+
+pub mod answer;
+pub mod attempt;
+pub mod body;
+pub mod decide;
+pub mod handle;
+pub mod headers;
+pub mod models;
+pub mod passthrough;
+pub mod plain;
+pub mod read;
+pub mod record;
+pub mod relay;
+pub mod tunnel;
+
+use std::sync::Arc;
+
+use crate::state::Shared;
+pub use body::Body;
+
+/// The gateway as one worker sees it.
+#[derive(Debug, Clone)]
+pub struct Gateway {
+    pub shared: Arc<Shared>,
+    /// Index of the worker, for what is kept per worker.
+    pub worker: usize,
+}

@@ -1,1 +1,56 @@
-//! state
+//! What requests work with: the immutable snapshot of the configuration, and what must survive a reload beside it.
+//!
+//! What a reader could get wrong: the snapshot is loaded once per request, at the top of `gateway::handle`, and passed down; nobody else
+//! loads it. `Arc` and not a guard: a stream keeps its snapshot for minutes.
+
+pub mod admin;
+pub mod prepare;
+pub mod reload;
+pub mod snapshot;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use crate::telemetry::access::AccessLog;
+use crate::telemetry::metrics::Metrics;
+use crate::upstream::pool::Nodes;
+pub use snapshot::{RouteEntry, Snapshot};
+
+/// What a whole process shares.
+#[derive(Debug)]
+pub struct Shared {
+    current: ArcSwap<Snapshot>,
+    pub durable: Durable,
+}
+
+/// What survives reloads.
+#[derive(Debug)]
+pub struct Durable {
+    pub metrics: Metrics,
+    pub access: AccessLog,
+    /// Nodes by address: their connections, load and health.
+    pub nodes: Arc<Nodes>,
+    /// Where health checks run, apart from the workers.
+    pub control: tokio::runtime::Handle,
+    pub workers: usize,
+}
+
+impl Shared {
+    /// With the first snapshot in force.
+    pub fn new(durable: Durable, first: Snapshot) -> Shared {
+        durable.metrics.generation.set(i64::try_from(first.generation).unwrap_or(i64::MAX));
+        Shared { current: ArcSwap::from_pointee(first), durable }
+    }
+
+    /// The configuration in force.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.current.load_full()
+    }
+
+    /// Puts a snapshot in force; requests in flight finish on theirs.
+    fn swap(&self, next: Snapshot) {
+        self.durable.metrics.generation.set(i64::try_from(next.generation).unwrap_or(i64::MAX));
+        self.current.store(Arc::new(next));
+    }
+}

@@ -1,0 +1,121 @@
+//! The head of the answer: what the contract's headers say, and the body that carries the record to its end.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{HeaderName, HeaderValue};
+use http::{HeaderMap, Response, StatusCode};
+use hyper::body::Incoming;
+
+use super::body::Body;
+use super::plain::Plain;
+use super::record::{Record, micros};
+use super::relay::{Events, Relay, Watchdog};
+use super::tunnel;
+use crate::error::{Error, Kind};
+use crate::openai;
+use crate::upstream::send::Lease;
+
+/// What a stage answers with.
+#[derive(Debug)]
+pub struct Answered {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub flow: Flow,
+}
+
+/// How the body comes.
+#[derive(Debug)]
+pub enum Flow {
+    Whole(Bytes),
+    Plain { begun: Bytes, rest: Incoming, watchdog: Watchdog, lease: Lease },
+    Events(Box<Events>),
+    /// Protocols are switched; nothing of HTTP follows.
+    Tunnel(tunnel::Ends),
+}
+
+const PLACEMENT: HeaderName = HeaderName::from_static("x-tidegate-placement");
+const UPSTREAM: HeaderName = HeaderName::from_static("x-tidegate-upstream");
+const MODEL: HeaderName = HeaderName::from_static("x-tidegate-model");
+const ROUTE: HeaderName = HeaderName::from_static("x-tidegate-route");
+const RULE: HeaderName = HeaderName::from_static("x-tidegate-rule");
+const CACHE: HeaderName = HeaderName::from_static("x-tidegate-cache");
+const ATTEMPTS: HeaderName = HeaderName::from_static("x-tidegate-attempts");
+const OVERHEAD: HeaderName = HeaderName::from_static("x-tidegate-overhead-us");
+const TIMING: HeaderName = HeaderName::from_static("server-timing");
+
+/// An answer for the client; the record ends with its body.
+pub fn succeeded(mut record: Record, answered: Answered) -> Response<Body> {
+    let Answered { status, mut headers, flow } = answered;
+    describe(&mut record, status, &mut headers);
+    let body = match flow {
+        Flow::Whole(bytes) => {
+            record.close(None);
+            Body::whole(bytes)
+        }
+        Flow::Plain { begun, rest, watchdog, lease } => {
+            Body::Plain(Box::new(Plain::new(begun, rest, watchdog, lease, record)))
+        }
+        Flow::Events(events) => Body::Relay(Box::new(Relay::new(*events, record))),
+        Flow::Tunnel(ends) => {
+            tunnel::open(ends, record);
+            Body::Whole(None)
+        }
+    };
+    respond(status, headers, body)
+}
+
+/// An error for the client; the record ends here.
+pub fn failed(mut record: Record, error: &Error) -> Response<Body> {
+    let (status, mut headers, body) = openai::error::answer(error);
+    describe(&mut record, status, &mut headers);
+    if error.kind == Kind::Internal {
+        tracing::error!(error = %error, "a request failed through a fault of the gateway");
+    }
+    record.close(Some(error.kind));
+    respond(status, headers, Body::whole(body))
+}
+
+fn respond(status: StatusCode, headers: HeaderMap, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
+
+/// The contract's headers: where it ran and why, and what the gateway added.
+fn describe(record: &mut Record, status: StatusCode, headers: &mut HeaderMap) {
+    let overhead = record.head(status);
+    let upstream = record.target.as_ref().map(|(_, target)| &target.upstream).or(record.elsewhere.as_ref());
+    if let Some(upstream) = upstream {
+        headers.insert(PLACEMENT, HeaderValue::from_static(upstream.placement_name()));
+        headers.insert(UPSTREAM, upstream.name_header.clone());
+    }
+    if let Some((_, target)) = &record.target {
+        headers.insert(MODEL, target.name_header.clone());
+        headers.insert(CACHE, HeaderValue::from_static("off"));
+    }
+    if let Some(entry) = &record.route {
+        headers.insert(ROUTE, entry.name_header.clone());
+        if let Some(rule) = record.rule.and_then(|i| entry.rules.get(i)) {
+            headers.insert(RULE, rule.name_header.clone());
+        }
+    }
+    if let Some(attempts) = record.attempts() {
+        headers.insert(ATTEMPTS, attempts);
+    }
+    headers.insert(OVERHEAD, HeaderValue::from(micros(overhead)));
+    headers.insert(TIMING, timing(overhead, record.upstream_wait));
+}
+
+/// Milliseconds by phase (W3C Server Timing): deciding and relaying, queueing, waiting for the upstream.
+fn timing(overhead: Duration, upstream: Duration) -> HeaderValue {
+    let mut text = [0u8; 96];
+    let mut rest = &mut text[..];
+    let ms = |duration: Duration| duration.as_secs_f64() * 1e3;
+    let written = write!(rest, "decide;dur={:.3}, wait;dur=0, upstream;dur={:.3}", ms(overhead), ms(upstream));
+    let length = 96 - rest.len();
+    let text = text.get(..length).filter(|_| written.is_ok()).unwrap_or_default();
+    HeaderValue::from_bytes(text).unwrap_or(HeaderValue::from_static(""))
+}

@@ -1,0 +1,322 @@
+//! Walks the plan: one target after the other, one node after the other, until an answer is worth committing to.
+//!
+//! What a reader could get wrong: as long as this function has not returned, nothing has reached the client, and the next target can take over
+//! without anybody noticing. That is why a plain answer is read to its end (within reason) and a stream to its first event in here.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::header::{CONTENT_TYPE, HeaderMap};
+use http::{Method, StatusCode};
+use http_body_util::BodyExt as _;
+use hyper::body::{Body as _, Incoming};
+use smallvec::SmallVec;
+use tokio::time::Instant;
+
+use super::answer::{Answered, Flow};
+use super::decide::Plan;
+use super::read::Read;
+use super::record::Record;
+use super::relay::{Events, Watchdog};
+use super::{Gateway, headers};
+use crate::config::file::Placement;
+use crate::error::{Error, Kind, Result, Retry};
+use crate::openai::splice::{self, Edit, Segments};
+use crate::openai::{Endpoint, edits, usage};
+use crate::policy::TargetId;
+use crate::upstream::body::Outgoing;
+use crate::upstream::send::{self, Answer, Lease, Outbound};
+use crate::upstream::{Node, Target};
+
+/// A plain answer up to this size is read to its end before it is committed, so that a node that dies in the middle of it costs nothing.
+const HELD_ANSWER: usize = 256 << 10;
+/// So much of an error answer is read; more is an error page.
+const HELD_ERROR: usize = 64 << 10;
+/// The prompt's beginning, for `balance: prefix`: system prompts that agree this far share a node's KV cache.
+const PREFIX: usize = 1024;
+/// A longer pause than this is the client's to wait out (SDKs obey `retry-after`), not the gateway's.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Answers from the first target of the plan that can.
+pub async fn run(gateway: &Gateway, read: &Read, plan: &Plan, record: &mut Record) -> Result<Answered> {
+    let mut walk = Walk {
+        gateway,
+        read,
+        plan,
+        edits: shared_edits(read),
+        headers: headers::upwards(&read.headers, true),
+        left: record.snapshot.max_attempts,
+        last: None,
+    };
+    for (place, (id, target)) in plan.targets.iter().enumerate() {
+        if place > 0 {
+            walk.count_fallback(place, target, record);
+        }
+        match walk.target(*id, target, record).await {
+            Ok(answered) => return Ok(answered),
+            Err(error) if error.retry == Retry::Never || walk.left == 0 => return Err(error),
+            Err(error) => walk.last = Some(error),
+        }
+    }
+    walk.wait_and_retry(record).await
+}
+
+struct Walk<'a> {
+    gateway: &'a Gateway,
+    read: &'a Read,
+    plan: &'a Plan,
+    /// Edits that are the same for every target.
+    edits: SmallVec<[Edit; 3]>,
+    headers: HeaderMap,
+    /// Attempts that may still be made.
+    left: u32,
+    last: Option<Error>,
+}
+
+/// What is cut or added whatever the target: the hints, and the usage that the client did not ask for.
+fn shared_edits(read: &Read) -> SmallVec<[Edit; 3]> {
+    let mut list = SmallVec::new();
+    list.extend(edits::cut_hints(&read.view));
+    if matches!(read.endpoint, Endpoint::Chat | Endpoint::Completions) {
+        list.extend(edits::ask_usage(&read.view));
+    }
+    list
+}
+
+impl Walk<'_> {
+    /// Tries the nodes of one target.
+    async fn target(&mut self, id: TargetId, target: &Arc<Target>, record: &mut Record) -> Result<Answered> {
+        let mut tried: SmallVec<[Arc<Node>; 4]> = SmallVec::new();
+        let mut last = None;
+        while self.left > 0 {
+            let Some(place) = target.upstream.pool.pick(self.prefix(), &tried) else {
+                let error = last.unwrap_or_else(|| nowhere(target));
+                if tried.is_empty() {
+                    record.failed_attempt(target, error.kind);
+                }
+                return Err(error);
+            };
+            self.left -= 1;
+            let node = Arc::clone(place.node());
+            let error = match self.attempt(id, target, place, record).await {
+                Ok(answered) => return Ok(answered),
+                Err(error) => error,
+            };
+            record.failed_attempt(target, error.kind);
+            if matches!(error.kind, Kind::Connect | Kind::Broken) {
+                target.upstream.pool.failed(&node);
+            }
+            if !may_other_node_answer(&error) {
+                return Err(error);
+            }
+            tried.push(node);
+            last = Some(error);
+        }
+        Err(last.unwrap_or_else(|| nowhere(target)))
+    }
+
+    async fn attempt(
+        &self,
+        id: TargetId,
+        target: &Arc<Target>,
+        place: crate::upstream::InFlight,
+        record: &mut Record,
+    ) -> Result<Answered> {
+        let upstream = &target.upstream;
+        let ours = Instant::now() + upstream.timeouts.total;
+        let deadline = self.plan.deadline.map_or(ours, |theirs| theirs.min(ours));
+        let mut headers = self.headers.clone();
+        if let Some((name, value)) = &upstream.credentials {
+            headers.insert(name.clone(), value.clone());
+        }
+        let outbound = Outbound {
+            method: Method::POST,
+            path: target.path(self.read.endpoint),
+            headers,
+            placement: upstream.placement(),
+            locality: self.plan.locality,
+            timeouts: upstream.timeouts,
+            deadline,
+            worker: self.gateway.worker,
+            upgrade: false,
+        };
+        let segments = self.body(target);
+        let violations = &self.gateway.shared.durable.metrics.locality_violations;
+        let make = || Some(Outgoing::segments(segments.clone()));
+        let sending = send::send(place, &outbound, make, || violations.inc());
+        let answer = record.waiting_upstream(sending).await?;
+        if answer.head.status.is_success() {
+            let hold = Hold { read: self.read, target, deadline, started: Instant::now() };
+            let answered = record.waiting_upstream(hold.commit(answer)).await?;
+            record.committed(id, target);
+            if let Some(usage) = answered.1 {
+                record.usage = usage;
+            }
+            return Ok(answered.0);
+        }
+        let fault = record.waiting_upstream(fault(target, answer, deadline)).await;
+        Err(fault)
+    }
+
+    fn body(&self, target: &Target) -> Segments {
+        let mut edits = self.edits.clone();
+        if target.id != self.read.model {
+            edits.extend(edits::model(&self.read.view, &target.id));
+        }
+        splice::apply(&self.read.body, &mut edits)
+    }
+
+    /// What requests that share a KV cache have in common: the first text of the prompt.
+    fn prefix(&self) -> &[u8] {
+        let first = self.read.view.pieces.first().and_then(|piece| self.read.body.get(piece.range.clone()));
+        let first = first.unwrap_or_default();
+        first.get(..PREFIX).unwrap_or(first)
+    }
+
+    fn count_fallback(&self, place: usize, to: &Target, record: &Record) {
+        let from = self.plan.targets.get(place - 1).map_or("", |(_, target)| target.name.as_str());
+        let reason = self.last.as_ref().map_or("", |error| error.kind.label());
+        let fallbacks = &record.shared().durable.metrics.fallbacks;
+        fallbacks.with_label_values(&[from, &to.name, reason]).inc();
+    }
+
+    /// Every target has failed. If the last one asked for a short pause and there is time, it gets it.
+    async fn wait_and_retry(&mut self, record: &mut Record) -> Result<Answered> {
+        let exhausted = || Error::gateway(Kind::Internal, "no target was tried");
+        let error = self.last.take().unwrap_or_else(exhausted);
+        let Retry::SameAfter(pause) = error.retry else { return Err(error) };
+        let in_time = self.plan.deadline.is_none_or(|deadline| Instant::now() + pause < deadline);
+        let Some((id, target)) = self.plan.targets.last() else { return Err(error) };
+        if self.left == 0 || pause > LONGEST_PAUSE || !in_time {
+            return Err(error);
+        }
+        record.waiting_upstream(tokio::time::sleep(pause)).await;
+        self.target(*id, target, record).await
+    }
+}
+
+/// A pool without a node to ask.
+fn nowhere(target: &Target) -> Error {
+    let pool = &target.upstream.pool;
+    if pool.is_available() {
+        let message = format!("every node of upstream `{}` is at its max_in_flight_per_node", target.upstream.name);
+        return Error::gateway(Kind::Overloaded, message).with_retry(Retry::NextTarget);
+    }
+    Error::upstream(Kind::Connect, format!("upstream `{}` has no healthy node", target.upstream.name))
+}
+
+/// Trouble of one node; another of the same pool may be well. A rate limit or a refusal belongs to the whole upstream.
+fn may_other_node_answer(error: &Error) -> bool {
+    let node_trouble = matches!(error.kind, Kind::Connect | Kind::Broken | Kind::Timeout | Kind::UpstreamFailed | Kind::RateLimited);
+    node_trouble && error.retry != Retry::Never
+}
+
+/// Reads an error answer and has the dialect judge it.
+async fn fault(target: &Target, answer: Answer, deadline: Instant) -> Error {
+    let Answer { head, body, mut lease } = answer;
+    let by = deadline.min(Instant::now() + target.upstream.timeouts.between_tokens);
+    let read = tokio::time::timeout_at(by, gather(body, BytesMut::new(), HELD_ERROR)).await;
+    let bytes = match read {
+        Ok(Ok((bytes, None))) => {
+            lease.finish();
+            bytes
+        }
+        Ok(Ok((bytes, Some(_)))) => bytes,
+        _ => Bytes::new(),
+    };
+    if head.status.is_redirection() || head.status.is_informational() {
+        return Error::upstream(Kind::UpstreamFailed, "the upstream answered with a redirect; check its base_url");
+    }
+    target.upstream.provider.fault(head.status, &head.headers, &bytes)
+}
+
+/// Reads up to `limit` bytes; gives the rest of the body back if there is more.
+async fn gather(mut body: Incoming, begun: BytesMut, limit: usize) -> hyper::Result<(Bytes, Option<Incoming>)> {
+    let mut first = Bytes::new();
+    let mut all = begun;
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else { continue };
+        if first.is_empty() && all.is_empty() {
+            first = data;
+        } else {
+            all.extend_from_slice(&std::mem::take(&mut first));
+            all.extend_from_slice(&data);
+        }
+        if first.len() + all.len() > limit {
+            all.extend_from_slice(&first);
+            return Ok((all.freeze(), Some(body)));
+        }
+        if body.is_end_stream() {
+            break;
+        }
+    }
+    Ok((if all.is_empty() { first } else { all.freeze() }, None))
+}
+
+/// A good answer, held until it is certain enough.
+struct Hold<'a> {
+    read: &'a Read,
+    target: &'a Target,
+    deadline: Instant,
+    started: Instant,
+}
+
+impl Hold<'_> {
+    async fn commit(self, answer: Answer) -> Result<(Answered, Option<usage::Usage>)> {
+        let Answer { head, body, lease } = answer;
+        let is_stream = head.headers.get(CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"text/event-stream"));
+        let status = head.status;
+        let headers = headers::downwards(head.headers);
+        if is_stream {
+            let flow = self.stream(body, lease).await?;
+            return Ok((Answered { status, headers, flow }, None));
+        }
+        self.plain(status, headers, body, lease).await
+    }
+
+    fn watchdog(&self) -> Watchdog {
+        Watchdog::new(self.target.upstream.timeouts.between_tokens, self.deadline)
+    }
+
+    async fn plain(
+        self,
+        status: StatusCode,
+        headers: HeaderMap,
+        body: Incoming,
+        mut lease: Lease,
+    ) -> Result<(Answered, Option<usage::Usage>)> {
+        let by = self.deadline.min(self.started + self.target.upstream.timeouts.first_token);
+        let late = |_| Error::upstream(Kind::Timeout, "the upstream did not finish its answer in time");
+        let gathered = tokio::time::timeout_at(by, gather(body, BytesMut::new(), HELD_ANSWER)).await.map_err(late)?;
+        let (begun, rest) = gathered.map_err(broken)?;
+        let usage = usage::of_answer(&begun);
+        let flow = match rest {
+            Some(rest) => Flow::Plain { begun, rest, watchdog: self.watchdog(), lease },
+            None => {
+                lease.finish();
+                Flow::Whole(begun)
+            }
+        };
+        Ok((Answered { status, headers, flow }, usage))
+    }
+
+    async fn stream(self, body: Incoming, lease: Lease) -> Result<Flow> {
+        let by = self.deadline.min(self.started + self.target.upstream.timeouts.first_token);
+        let asked = self.read.view.stream_options.as_ref().is_some_and(|o| o.include_usage);
+        let strip_usage = !asked && matches!(self.read.endpoint, Endpoint::Chat | Endpoint::Completions);
+        let mut events = Events::new(body, lease, self.watchdog(), strip_usage);
+        let late = |_| Error::upstream(Kind::Timeout, "the upstream's stream did not begin in time");
+        tokio::time::timeout_at(by, events.begin()).await.map_err(late)??;
+        Ok(Flow::Events(Box::new(events)))
+    }
+}
+
+fn broken(error: hyper::Error) -> Error {
+    Error::upstream(Kind::Broken, "the upstream broke off in the middle of its answer").with_source(error)
+}
+
+/// Whether a request may leave the edge for this target; for the paths that have no plan.
+pub fn stays_home(locality: send::Locality, placement: Placement) -> bool {
+    locality == send::Locality::EdgeOnly && placement != Placement::Edge
+}

@@ -1,0 +1,98 @@
+//! From a read request to a plan: gathers the signals, asks policy, keeps the decision in the record.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+use tokio::time::Instant;
+
+use super::read::Read;
+use super::record::Record;
+use crate::config::file::Placement;
+use crate::error::{Error, Kind, Result};
+use crate::policy;
+use crate::signals::hints::PlacementHint;
+use crate::signals::hints::PrivacyHint;
+use crate::signals::{Hints, Signals, tokens};
+use crate::state::{RouteEntry, Snapshot};
+use crate::upstream::Target;
+use crate::upstream::send::Locality;
+
+/// Where a request may run, best first. Never empty.
+#[derive(Debug)]
+pub struct Plan {
+    pub targets: SmallVec<[(policy::TargetId, Arc<Target>); 4]>,
+    pub locality: Locality,
+    /// The client's own deadline.
+    pub deadline: Option<Instant>,
+}
+
+/// Decides.
+pub fn decide(read: &Read, record: &mut Record) -> Result<Plan> {
+    let started = std::time::Instant::now();
+    let snapshot = Arc::clone(&record.snapshot);
+    let Some(entry) = snapshot.routes.get(&read.model) else {
+        return Err(unknown_model(&read.model));
+    };
+    record.route = Some(Arc::clone(entry));
+    let signals = signals(read, &snapshot);
+    let decision = policy::decide(&entry.route, &signals);
+    count_failures(record, entry, &decision);
+    record.rule = decision.rule;
+    let mut targets: SmallVec<[_; 4]> =
+        decision.plan().filter_map(|id| Some((id, Arc::clone(snapshot.target(id)?)))).collect();
+    if targets.is_empty() {
+        return Err(policy::decide::none_left(&entry.route, &decision, &signals));
+    }
+    // What is known to be down comes last: not dropped, for it may be back by then.
+    if targets.len() > 1 {
+        targets.sort_by_key(|(_, target)| !target.upstream.pool.is_available());
+    }
+    let locality = locality(&read.hints);
+    let deadline = read.hints.deadline_ms.map(|ms| record.arrived() + std::time::Duration::from_millis(ms));
+    record.shared().durable.metrics.overhead_decide.observe(started.elapsed().as_secs_f64());
+    Ok(Plan { targets, locality, deadline })
+}
+
+/// What rules and constraints may read.
+pub fn signals<'r>(read: &'r Read, snapshot: &Snapshot) -> Signals<'r> {
+    let view = &read.view;
+    let now = jiff::Zoned::now();
+    let messages = view.pieces.iter().map(|p| p.message + 1).max().unwrap_or(0);
+    Signals {
+        model: &read.model,
+        input_tokens: tokens::estimate(view.text_bytes, messages),
+        max_output_tokens: view.max_output_tokens,
+        modalities: view.modalities,
+        has_tools: view.has_tools,
+        stream: view.stream,
+        turns: view.turns,
+        hints: &read.hints,
+        edge_available: snapshot.available(Placement::Edge),
+        cloud_available: snapshot.available(Placement::Cloud),
+        hour: u8::try_from(now.hour()).unwrap_or(0),
+        today: now.date(),
+    }
+}
+
+/// What the last check before the socket holds a request to.
+pub fn locality(hints: &Hints) -> Locality {
+    let stays = hints.placement == Some(PlacementHint::OnlyEdge)
+        || matches!(hints.privacy, Some(PrivacyHint::LocalOnly | PrivacyHint::NoRetention));
+    if stays { Locality::EdgeOnly } else { Locality::Anywhere }
+}
+
+fn unknown_model(asked: &str) -> Error {
+    // The client's own word, bounded: an error must not carry a whole prompt that was put into the wrong field.
+    let shown: String = asked.chars().take(100).collect();
+    Error::client(Kind::ModelNotFound, format!("the model `{shown}` does not exist; GET /v1/models lists what there is"))
+        .with_param("model")
+}
+
+fn count_failures(record: &Record, entry: &RouteEntry, decision: &policy::Decision) {
+    for (rule, verdict) in entry.route.rules.iter().zip(&decision.verdicts) {
+        if *verdict == policy::Verdict::Failed {
+            let errors = &record.shared().durable.metrics.rule_errors;
+            errors.with_label_values(&[entry.route.name.as_str(), rule.name.as_str()]).inc();
+        }
+    }
+}

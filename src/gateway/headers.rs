@@ -1,0 +1,132 @@
+//! Which headers go on, in both directions.
+//!
+//! What a reader could get wrong: lists of what is *dropped*; everything else is passed on, as a client of the OpenAI API expects. The client's key,
+//! cookies and where he came from never go up; the provider's account, cookies and server never come down.
+
+use http::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, DATE, EXPECT, FORWARDED, HOST, HeaderMap, HeaderName,
+    PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, SERVER, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VIA,
+};
+
+/// Headers for the upstream. `decoded`: the gateway reads the answer, so it must come uncompressed.
+pub fn upwards(client: &HeaderMap, decoded: bool) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(client.len() + 2);
+    for (name, value) in client {
+        if !is_dropped_upwards(name) && !(decoded && name == ACCEPT_ENCODING) {
+            headers.append(name, value.clone());
+        }
+    }
+    drop_nominated(client, &mut headers);
+    headers
+}
+
+/// Headers for the client, out of an upstream's answer.
+pub fn downwards(upstream: HeaderMap) -> HeaderMap {
+    let mut headers = upstream;
+    let nominated = nominated(&headers);
+    for name in DROPPED_DOWNWARDS.iter().chain(&HOP_BY_HOP) {
+        headers.remove(name);
+    }
+    for name in nominated {
+        headers.remove(name);
+    }
+    headers
+}
+
+/// RFC 9110 7.6.1, and what each hop sets anew.
+static HOP_BY_HOP: [HeaderName; 9] = [
+    CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+
+static DROPPED_DOWNWARDS: [HeaderName; 9] = [
+    CONTENT_LENGTH,
+    DATE,
+    SERVER,
+    SET_COOKIE,
+    VIA,
+    HeaderName::from_static("x-request-id"),
+    HeaderName::from_static("openai-organization"),
+    HeaderName::from_static("openai-project"),
+    HeaderName::from_static("access-control-allow-origin"),
+];
+
+fn is_dropped_upwards(name: &HeaderName) -> bool {
+    if HOP_BY_HOP.contains(name) {
+        return true;
+    }
+    if [AUTHORIZATION, COOKIE, HOST, CONTENT_LENGTH, EXPECT, FORWARDED, VIA].contains(name) {
+        return true;
+    }
+    let name = name.as_str();
+    // Accounts belong to keys, and the key is the gateway's.
+    matches!(name, "x-api-key" | "api-key" | "openai-organization" | "openai-project" | "x-real-ip" | "x-request-id")
+        || name.starts_with("x-tidegate-")
+        || name.starts_with("x-forwarded-")
+        || name.starts_with("x-stainless-")
+}
+
+/// `Connection: x-foo` makes `x-foo` hop-by-hop too.
+fn drop_nominated(of: &HeaderMap, headers: &mut HeaderMap) {
+    for name in nominated(of) {
+        headers.remove(name);
+    }
+}
+
+fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
+    let lists = headers.get_all(CONNECTION).into_iter().filter_map(|value| value.to_str().ok());
+    let names = lists.flat_map(|list| list.split(',')).map(str::trim);
+    names.filter(|n| !n.eq_ignore_ascii_case("keep-alive") && !n.eq_ignore_ascii_case("close")).filter_map(|n| n.parse().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(headers: &[(&str, &str)]) -> HeaderMap {
+        headers.iter().map(|(n, v)| (n.parse::<HeaderName>().unwrap(), v.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn the_clients_key_and_whereabouts_stay_here() {
+        let client = map(&[
+            ("authorization", "Bearer sk-client"),
+            ("x-api-key", "k"),
+            ("cookie", "c"),
+            ("x-forwarded-for", "192.0.2.1"),
+            ("x-tidegate-app", "a"),
+            ("accept-encoding", "gzip"),
+            ("connection", "keep-alive, x-private"),
+            ("x-private", "1"),
+            ("user-agent", "OpenAI/Python"),
+            ("openai-beta", "assistants=v2"),
+        ]);
+        let up = upwards(&client, true);
+        let mut names: Vec<_> = up.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["openai-beta", "user-agent"]);
+        assert!(upwards(&client, false).contains_key("accept-encoding"));
+    }
+
+    #[test]
+    fn the_providers_account_does_not_come_down() {
+        let down = downwards(map(&[
+            ("openai-organization", "org-1"),
+            ("set-cookie", "a=b"),
+            ("server", "llama.cpp"),
+            ("content-type", "application/json"),
+            ("x-ratelimit-remaining-requests", "9"),
+            ("transfer-encoding", "chunked"),
+        ]));
+        let mut names: Vec<_> = down.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["content-type", "x-ratelimit-remaining-requests"]);
+    }
+}

@@ -1,0 +1,114 @@
+//! Every `/v1` path that is not routed by model: sent to the configured upstream as it is, streamed both ways.
+//!
+//! What a reader could get wrong: nothing is read here, so nothing is known of the content: a request that may not leave the edge is refused
+//! where the upstream is a cloud, whatever the path. An upload cannot be sent twice, so there is no second attempt.
+
+use std::sync::Arc;
+
+use http::header::{CONNECTION, CONTENT_TYPE, UPGRADE};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use hyper::body::{Body as _, Incoming};
+use hyper::upgrade::OnUpgrade;
+use tokio::time::Instant;
+
+use super::answer::{Answered, Flow};
+use super::record::Record;
+use super::relay::{Events, Watchdog};
+use super::{Gateway, attempt, decide, headers, tunnel};
+use crate::error::{Error, Kind, Result};
+use crate::signals::Hints;
+use crate::upstream::Upstream;
+use crate::upstream::body::Outgoing;
+use crate::upstream::send::{self, Outbound};
+
+/// Passes one request through.
+pub async fn run(gateway: &Gateway, mut request: Request<Incoming>, record: &mut Record) -> Result<Answered> {
+    let upstream = record.snapshot.passthrough.clone().ok_or_else(|| {
+        Error::client(Kind::NotFound, "this path is not routed by model, and no upstream is configured for it (`passthrough`)")
+    })?;
+    record.elsewhere = Some(Arc::clone(&upstream));
+    let hints = Hints::from_headers(request.headers())?;
+    let locality = decide::locality(&hints);
+    if attempt::stays_home(locality, upstream.placement()) {
+        let message = format!(
+            "no eligible target: the request must stay at the edge, and this path goes to `{}`, which is a cloud",
+            upstream.name
+        );
+        return Err(Error::gateway(Kind::NoEligibleTarget, message));
+    }
+    let server = record.snapshot.server.clone();
+    if request.body().size_hint().lower() > server.max_upload.0 {
+        return Err(Error::client(Kind::RequestTooLarge, "the upload is larger than server.max_upload"));
+    }
+    let client = is_upgrade(request.headers()).then(|| hyper::upgrade::on(&mut request));
+    let (parts, incoming) = request.into_parts();
+    let path = PathAndQuery::try_from(upstream.provider.other(parts.uri.path_and_query().map_or("/", |p| p.as_str())))
+        .map_err(|error| Error::client(Kind::InvalidRequest, "the path is no valid URL").with_source(error))?;
+    let ours = Instant::now() + upstream.timeouts.total;
+    let outbound = Outbound {
+        method: parts.method,
+        path: &path,
+        headers: upwards(&parts.headers, &upstream, client.is_some()),
+        placement: upstream.placement(),
+        locality,
+        timeouts: upstream.timeouts,
+        deadline: hints.deadline_ms.map_or(ours, |ms| ours.min(record.arrived() + std::time::Duration::from_millis(ms))),
+        worker: gateway.worker,
+        upgrade: client.is_some(),
+    };
+    let place = upstream.pool.pick(b"", &[]).ok_or_else(|| {
+        Error::upstream(Kind::Connect, format!("upstream `{}` has no node to ask now", upstream.name))
+    })?;
+    let replayable = incoming.is_end_stream();
+    let mut upload = Some(Outgoing::upload(incoming, server.max_upload.0, server.body_timeout.0));
+    let body = || if replayable { Some(Outgoing::empty()) } else { upload.take() };
+    let violations = &gateway.shared.durable.metrics.locality_violations;
+    let answer = record.waiting_upstream(send::send(place, &outbound, body, || violations.inc())).await?;
+    let deadline = outbound.deadline;
+    relay(answer, client, deadline, &upstream)
+}
+
+fn relay(
+    answer: send::Answer,
+    client: Option<OnUpgrade>,
+    deadline: Instant,
+    upstream: &Upstream,
+) -> Result<Answered> {
+    let send::Answer { mut head, body, lease } = answer;
+    let status = head.status;
+    let switched = head.extensions.remove::<OnUpgrade>();
+    if let (StatusCode::SWITCHING_PROTOCOLS, Some(client), Some(switched)) = (status, client, switched) {
+        let protocol = head.headers.get(UPGRADE).cloned();
+        let mut headers = headers::downwards(head.headers);
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.extend(protocol.map(|p| (UPGRADE, p)));
+        return Ok(Answered { status, headers, flow: Flow::Tunnel(tunnel::Ends { client, upstream: switched, lease }) });
+    }
+    let watchdog = Watchdog::new(upstream.timeouts.between_tokens, deadline);
+    let is_stream = head.headers.get(CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"text/event-stream"));
+    let headers = headers::downwards(head.headers);
+    let flow = if is_stream && !headers.contains_key(http::header::CONTENT_ENCODING) {
+        Flow::Events(Box::new(Events::new(body, lease, watchdog, false)))
+    } else {
+        Flow::Plain { begun: bytes::Bytes::new(), rest: body, watchdog, lease }
+    };
+    Ok(Answered { status, headers, flow })
+}
+
+fn is_upgrade(headers: &HeaderMap) -> bool {
+    headers.contains_key(UPGRADE)
+        && headers.get(CONNECTION).and_then(|c| c.to_str().ok()).is_some_and(|c| c.to_ascii_lowercase().contains("upgrade"))
+}
+
+fn upwards(client: &HeaderMap, upstream: &Upstream, upgrade: bool) -> HeaderMap {
+    let mut headers = headers::upwards(client, false);
+    if upgrade {
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.extend(client.get(UPGRADE).cloned().map(|protocol| (UPGRADE, protocol)));
+    }
+    if let Some((name, value)) = &upstream.credentials {
+        headers.insert(name.clone(), value.clone());
+    }
+    headers
+}

@@ -1,0 +1,117 @@
+//! Reading a request: its body within limit and deadline, one scan into a view, its hints.
+//!
+//! What a reader could get wrong: a body that comes in one piece (almost every one does) is not copied.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, Request};
+use http_body_util::BodyExt as _;
+use hyper::body::{Body as _, Incoming};
+
+use super::record::Record;
+use crate::error::{Error, Kind, Result};
+use crate::openai::Endpoint;
+use crate::openai::view::{self, Malformed, View};
+use crate::signals::Hints;
+
+/// A body is not given more than this before its first bytes have come, whatever its `content-length` promises.
+const FIRST_ALLOCATION: u64 = 64 << 10;
+
+/// A request as the stages after this one see it.
+#[derive(Debug)]
+pub struct Read {
+    pub endpoint: Endpoint,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    pub view: View,
+    /// The model that was asked for.
+    pub model: String,
+    pub hints: Hints,
+}
+
+/// Reads a request that names a model.
+pub async fn read(endpoint: Endpoint, request: Request<Incoming>, record: &mut Record) -> Result<Read> {
+    let (parts, incoming) = request.into_parts();
+    let headers = parts.headers;
+    // Hints first: a bad one is refused before a large body is taken in.
+    let from_headers = Hints::from_headers(&headers)?;
+    refuse_encoded(&headers)?;
+    let server = &record.snapshot.server;
+    let reading = collect(incoming, server.max_body.0, server.body_timeout.0);
+    let body = record.waiting(reading).await?;
+    let view = view::scan(endpoint, &body).map_err(|m| malformed(&m))?;
+    let model = view.model_name(&body).ok_or_else(|| {
+        Error::client(Kind::InvalidRequest, "you must provide a model parameter").with_param("model")
+    })?;
+    let model = model.map(Cow::into_owned).map_err(|m| malformed(&m))?;
+    let hints = match &view.hints {
+        None => from_headers,
+        Some(member) => {
+            let object = body.get(member.value.clone()).unwrap_or_default();
+            from_headers.merge(Hints::from_body(object)?)
+        }
+    };
+    record.stream = view.stream;
+    Ok(Read { endpoint, headers, body, view, model, hints })
+}
+
+/// No SDK compresses requests; guessing at one would mean forwarding what was never looked at.
+fn refuse_encoded(headers: &HeaderMap) -> Result<()> {
+    match headers.get(http::header::CONTENT_ENCODING) {
+        Some(value) if value != "identity" => {
+            Err(Error::client(Kind::InvalidRequest, "compressed request bodies are not taken; send it without content-encoding"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn malformed(m: &Malformed) -> Error {
+    let error = Error::client(
+        Kind::InvalidRequest,
+        format!("the request body cannot be read: {} (at byte {})", m.what, m.at),
+    );
+    match m.param {
+        Some(param) => error.with_param(param),
+        None => error,
+    }
+}
+
+/// The whole body, at most `limit` bytes, within `time`.
+pub async fn collect(mut incoming: Incoming, limit: u64, time: Duration) -> Result<Bytes> {
+    let too_large = || {
+        Error::client(Kind::RequestTooLarge, format!("the request body is larger than server.max_body ({limit} bytes)"))
+    };
+    let expected = incoming.size_hint().lower();
+    if expected > limit {
+        return Err(too_large());
+    }
+    let read = async {
+        let mut first = Bytes::new();
+        let mut all = BytesMut::new();
+        while let Some(frame) = incoming.frame().await {
+            let Ok(data) = frame.map_err(gone)?.into_data() else { continue };
+            if (first.len() + all.len() + data.len()) as u64 > limit {
+                return Err(too_large());
+            }
+            if first.is_empty() && all.is_empty() {
+                first = data;
+                continue;
+            }
+            if all.is_empty() {
+                let room = expected.clamp(first.len() as u64, FIRST_ALLOCATION.max(2 * first.len() as u64));
+                all.reserve(usize::try_from(room).unwrap_or(0));
+                all.extend_from_slice(&std::mem::take(&mut first));
+            }
+            all.extend_from_slice(&data);
+        }
+        Ok(if all.is_empty() { first } else { all.freeze() })
+    };
+    let slow = || Error::client(Kind::RequestTimeout, "the request body did not arrive within server.body_timeout");
+    tokio::time::timeout(time, read).await.map_err(|_| slow())?
+}
+
+fn gone(error: hyper::Error) -> Error {
+    Error::client(Kind::ClientGone, "the request body broke off").with_source(error)
+}

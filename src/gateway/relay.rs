@@ -1,0 +1,223 @@
+//! Server-sent events, relayed as they come: whole frames only, usage read on the way, the frame that the client did not ask for taken out.
+//!
+//! What a reader could get wrong: a frame's beginning is held until its end is here, which costs no client anything (it cannot act on half a
+//! frame) and means that an error event can be put behind whatever has gone out. After an error event nothing follows, no `[DONE]` either.
+
+use std::future::Future as _;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::Body as _;
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use smallvec::SmallVec;
+use tokio::time::{Instant, Sleep};
+
+use super::record::Record;
+use crate::error::{Error, Kind, Result};
+use crate::openai;
+use crate::openai::sse::{Frames, Keep};
+use crate::openai::usage::{self, Usage};
+use crate::upstream::send::Lease;
+
+/// Watches the pauses of an answer. The timer is moved only when it rings: one per chunk would cost more than the chunk.
+#[derive(Debug)]
+pub struct Watchdog {
+    pause: Duration,
+    deadline: Instant,
+    last: Instant,
+    alarm: Option<Pin<Box<Sleep>>>,
+}
+
+impl Watchdog {
+    /// `pause`: longest time without a byte; `deadline`: the end whatever happens.
+    pub fn new(pause: Duration, deadline: Instant) -> Watchdog {
+        Watchdog { pause, deadline, last: Instant::now(), alarm: None }
+    }
+
+    /// Something came.
+    pub fn alive(&mut self) {
+        self.last = Instant::now();
+    }
+
+    /// Ready once the pause was too long or the deadline has passed.
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let due = self.deadline.min(self.last + self.pause);
+            let alarm = self.alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
+            if alarm.deadline() > due {
+                alarm.as_mut().reset(due);
+            }
+            if alarm.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            if due <= Instant::now() {
+                return Poll::Ready(());
+            }
+            alarm.as_mut().reset(due);
+        }
+    }
+}
+
+/// An upstream's event stream that has not been committed yet, or is being relayed.
+#[derive(Debug)]
+pub struct Events {
+    rest: Incoming,
+    frames: Frames,
+    ready: SmallVec<[Bytes; 2]>,
+    watchdog: Watchdog,
+    lease: Lease,
+    strip_usage: bool,
+    usage: Option<Usage>,
+    saw_data: bool,
+    saw_error: bool,
+    ended: bool,
+}
+
+impl Events {
+    /// `strip_usage`: the client did not ask for the usage frame.
+    pub fn new(rest: Incoming, lease: Lease, watchdog: Watchdog, strip_usage: bool) -> Events {
+        Events {
+            rest,
+            frames: Frames::new(),
+            ready: SmallVec::new(),
+            watchdog,
+            lease,
+            strip_usage,
+            usage: None,
+            saw_data: false,
+            saw_error: false,
+            ended: false,
+        }
+    }
+
+    /// Reads up to the first event with data. An upstream that fails before it, or begins with an error, has answered nothing yet.
+    pub async fn begin(&mut self) -> Result<()> {
+        while !self.saw_data {
+            match self.rest.frame().await {
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        self.take_in(data)?;
+                    }
+                }
+                Some(Err(error)) => {
+                    return Err(Error::upstream(Kind::Broken, "the upstream broke off before its stream began").with_source(error));
+                }
+                None => return Err(Error::upstream(Kind::Broken, "the upstream's stream ended before it began")),
+            }
+        }
+        if self.saw_error {
+            return Err(Error::upstream(Kind::UpstreamFailed, "the upstream's stream began with an error"));
+        }
+        self.watchdog.alive();
+        Ok(())
+    }
+
+    fn take_in(&mut self, data: Bytes) -> Result<()> {
+        let (strip, usage, saw_data, saw_error) =
+            (self.strip_usage, &mut self.usage, &mut self.saw_data, &mut self.saw_error);
+        let visit = |data: &[u8]| {
+            if let Some(seen) = usage::of_event(data) {
+                *usage = Some(seen);
+                if strip && usage::is_usage_only(data) {
+                    return Keep::No;
+                }
+            }
+            if !*saw_data {
+                *saw_error = usage::is_error(data);
+                *saw_data = true;
+            }
+            Keep::Yes
+        };
+        self.frames.push(data, visit, &mut self.ready).map_err(|_| {
+            Error::upstream(Kind::Broken, "the upstream sent an event larger than a megabyte")
+        })
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
+        loop {
+            if !self.ready.is_empty() {
+                return Poll::Ready(Some(Ok(self.ready.remove(0))));
+            }
+            if self.ended {
+                return Poll::Ready(None);
+            }
+            match Pin::new(&mut self.rest).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    self.watchdog.alive();
+                    if let Ok(data) = frame.into_data() {
+                        self.take_in(data)?;
+                    }
+                }
+                Poll::Ready(Some(Err(error))) => {
+                    let what = "the upstream broke off in the middle of its answer";
+                    return Poll::Ready(Some(Err(Error::upstream(Kind::Broken, what).with_source(error))));
+                }
+                Poll::Ready(None) => {
+                    self.ended = true;
+                    self.lease.finish();
+                    // A last frame without its blank line: what the upstream ended with is what the client gets.
+                    self.ready.extend(self.frames.finish());
+                }
+                Poll::Pending => {
+                    return match self.watchdog.poll(cx) {
+                        Poll::Pending => Poll::Pending,
+                        Poll::Ready(()) => {
+                            let what = "the upstream paused for too long in the middle of its answer";
+                            Poll::Ready(Some(Err(Error::upstream(Kind::Timeout, what))))
+                        }
+                    };
+                }
+            }
+        }
+    }
+}
+
+/// A stream on its way to the client, with the record that ends with it.
+#[derive(Debug)]
+pub struct Relay {
+    /// `None` once the stream has ended: with it the connection is let go.
+    events: Option<Events>,
+    record: Option<Record>,
+}
+
+impl Relay {
+    pub fn new(events: Events, record: Record) -> Relay {
+        Relay { events: Some(events), record: Some(record) }
+    }
+
+    /// The next bytes for the client.
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let Some(events) = &mut self.events else { return Poll::Ready(None) };
+        match events.poll_next(cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Some(Ok(bytes))) => Poll::Ready(Some(bytes)),
+            Poll::Ready(Some(Err(error))) => {
+                self.close(Some(error.kind));
+                Poll::Ready(Some(openai::error::event(&error)))
+            }
+            Poll::Ready(None) => {
+                self.close(None);
+                Poll::Ready(None)
+            }
+        }
+    }
+
+    fn close(&mut self, outcome: Option<Kind>) {
+        let usage = self.events.take().and_then(|events| events.usage);
+        if let Some(mut record) = self.record.take() {
+            record.usage = usage.unwrap_or_default();
+            record.close(outcome);
+        }
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        if self.record.is_some() {
+            self.close(Some(Kind::ClientGone));
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! An upstream's error answer: who is at fault, may another target be tried, and the same in the OpenAI shape.
+//!
+//! Seen in the wild: OpenAI `{"error":{message,type,param,code}}`; llama-server with an integer `code` and no `param`; vLLM's 401
+//! `{"error":"Unauthorized"}`; SGLang's flat `{"object":"error","message":…}`; HTML from a load balancer. What a reader could get wrong:
+//! a message can hold an address or an echoed key: it is scrubbed before it is passed on.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use serde_json::Value;
+
+use crate::error::{Error, Kind, Retry, UpstreamAnswer};
+use crate::openai::error::object;
+
+/// Longest message that is passed on, in characters: an error page is no message.
+const LONGEST_MESSAGE: usize = 1000;
+
+const CREDENTIALS: &str = "the upstream refused the gateway's own credentials; the operator must check this upstream's api_key";
+
+/// Reads an error answer. `body` may be cut off or no JSON at all.
+pub(super) fn classify(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
+    let said = Said::read(body);
+    let retry_after = retry_after(headers);
+    let (kind, retry) = fate(status, &said, retry_after);
+    // Credentials of ours that an upstream does not accept are no fault of the client: he must not be told to change his key.
+    let body = match status.as_u16() {
+        401 => object(CREDENTIALS, "authentication_error", None, Some("upstream_credentials")),
+        _ => said.normalised(status, kind),
+    };
+    let answer = UpstreamAnswer { status, body, retry_after };
+    let message = match kind {
+        Kind::RateLimited => "the upstream is rate limited",
+        Kind::UpstreamFailed => "the upstream failed",
+        _ => "the upstream refused the request",
+    };
+    Error::upstream(kind, message).with_retry(retry).with_upstream(answer)
+}
+
+fn fate(status: StatusCode, said: &Said, retry_after: Option<Duration>) -> (Kind, Retry) {
+    match status.as_u16() {
+        // Another account may have money left; this one will not by waiting.
+        429 if said.code.as_deref() == Some("insufficient_quota") => (Kind::RateLimited, Retry::NextTarget),
+        429 => (Kind::RateLimited, retry_after.map_or(Retry::NextTarget, Retry::SameAfter)),
+        408 => (Kind::UpstreamFailed, Retry::NextTarget),
+        // An older llama-server answers 500 to a body that it cannot parse: the body's fault, not the node's.
+        500 if said.message.as_deref().is_some_and(|m| m.contains("parse error")) => (Kind::UpstreamRefused, Retry::Never),
+        503 => (Kind::UpstreamFailed, retry_after.map_or(Retry::NextTarget, Retry::SameAfter)),
+        500.. => (Kind::UpstreamFailed, Retry::NextTarget),
+        // A model that this upstream does not have may be another's; so may a prompt that does not fit here.
+        401 | 403 | 404 => (Kind::UpstreamRefused, Retry::NextTarget),
+        _ if said.is_context_exceeded() => (Kind::UpstreamRefused, Retry::NextTarget),
+        _ => (Kind::UpstreamRefused, Retry::Never),
+    }
+}
+
+/// `retry-after-ms` or `retry-after` in seconds (RFC 9110 10.2.3; a date is treated as absent: clocks differ).
+pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok().filter(|n| *n >= 0.0);
+    let seconds = number("retry-after-ms").map(|ms| ms / 1000.0).or_else(|| number("retry-after"))?;
+    Duration::try_from_secs_f64(seconds).ok()
+}
+
+/// What the upstream said, in whichever shape.
+#[derive(Default)]
+struct Said {
+    message: Option<String>,
+    r#type: Option<String>,
+    param: Option<String>,
+    code: Option<String>,
+    /// The whole object, kept when it is already in the OpenAI shape, so that unknown fields survive.
+    whole: Option<Value>,
+}
+
+impl Said {
+    fn read(body: &[u8]) -> Said {
+        let Ok(whole) = serde_json::from_slice::<Value>(body) else { return Said::default() };
+        // Gemini wraps it in a list of one on streams.
+        let whole = match whole {
+            Value::Array(mut list) if list.len() == 1 => list.remove(0),
+            other => other,
+        };
+        let inner = match whole.get("error") {
+            Some(Value::String(text)) => return Said { message: Some(text.clone()), ..Said::default() },
+            Some(inner @ Value::Object(_)) => inner,
+            _ => &whole,
+        };
+        let text = |key: &str| match inner.get(key) {
+            Some(Value::String(text)) => Some(text.clone()),
+            Some(Value::Number(number)) => Some(number.to_string()),
+            _ => None,
+        };
+        let (message, r#type, param, code) = (text("message"), text("type"), text("param"), text("code"));
+        let whole = whole.get("error").is_some_and(Value::is_object).then_some(whole);
+        Said { message, r#type, param, code, whole }
+    }
+
+    fn is_context_exceeded(&self) -> bool {
+        self.r#type.as_deref() == Some("exceed_context_size_error")
+            || self.code.as_deref() == Some("context_length_exceeded")
+            || self.message.as_deref().is_some_and(|m| m.contains("maximum context length"))
+    }
+
+    /// The error object as an SDK expects it; further members of the upstream's own object are kept.
+    fn normalised(&self, status: StatusCode, kind: Kind) -> Bytes {
+        let message = self.message.as_deref().map_or_else(
+            || format!("the upstream answered {} without saying why", status.as_u16()),
+            scrub,
+        );
+        let fallback = if kind == Kind::UpstreamRefused { "invalid_request_error" } else { "server_error" };
+        let r#type = self.r#type.as_deref().unwrap_or(fallback);
+        // An integer code (llama-server, vLLM) only repeats the status.
+        let code = self.code.as_deref().filter(|code| code.parse::<i64>().is_err());
+        let code = match (code, self.r#type.as_deref()) {
+            (None, Some("exceed_context_size_error")) => Some("context_length_exceeded"),
+            (code, _) => code,
+        };
+        let Some(mut whole) = self.whole.clone() else { return object(&message, r#type, self.param.as_deref(), code) };
+        if let Some(inner) = whole.get_mut("error").and_then(Value::as_object_mut) {
+            scrub_members(inner);
+            inner.insert("message".into(), message.into());
+            inner.insert("type".into(), r#type.into());
+            inner.insert("param".into(), self.param.clone().into());
+            inner.insert("code".into(), code.into());
+        }
+        serde_json::to_vec(&whole).map(Bytes::from).unwrap_or_default()
+    }
+}
+
+fn scrub_members(object: &mut serde_json::Map<String, Value>) {
+    for value in object.values_mut() {
+        scrub_value(value);
+    }
+}
+
+fn scrub_value(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = scrub(text),
+        Value::Array(items) => items.iter_mut().for_each(scrub_value),
+        Value::Object(members) => scrub_members(members),
+        _ => {}
+    }
+}
+
+/// An upstream's words without what must not come down: keys, addresses. Cut at `LONGEST_MESSAGE`.
+pub fn scrub(text: &str) -> String {
+    let mut out = String::with_capacity(text.len().min(LONGEST_MESSAGE));
+    for (i, word) in text.split(' ').enumerate() {
+        if i > 0 {
+            out.push(' ');
+        }
+        out.push_str(if is_private(word) { "***" } else { word });
+        if out.len() >= LONGEST_MESSAGE {
+            let cut = (0..=LONGEST_MESSAGE).rev().find(|&at| out.is_char_boundary(at)).unwrap_or(0);
+            out.truncate(cut);
+            out.push('…');
+            break;
+        }
+    }
+    out
+}
+
+/// Looks like a key or an address of a machine. Errs to hiding.
+fn is_private(word: &str) -> bool {
+    let core = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+    let keyish = ["sk-", "sk_", "key-", "api-", "Bearer", "eyJ", "AIza", "gsk_", "xai-"];
+    if keyish.iter().any(|prefix| word.contains(prefix)) && core.len() >= 8 {
+        return true;
+    }
+    if word.contains("://") && !word.contains("://platform.openai.com") && !word.contains("://help.openai.com") {
+        return true;
+    }
+    let host = core.split(['/', '=']).next_back().unwrap_or(core);
+    let host = host.rsplit_once(':').map_or(host, |(host, port)| if port.parse::<u16>().is_ok() { host } else { core });
+    host.parse::<std::net::IpAddr>().is_ok()
+        || host == "localhost"
+        || core.rsplit_once(':').is_some_and(|(name, port)| {
+            port.len() >= 2 && port.parse::<u16>().is_ok() && name.chars().any(|c| c.is_ascii_alphabetic())
+        })
+}
+
+#[cfg(test)]
+mod tests;

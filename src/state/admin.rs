@@ -1,0 +1,71 @@
+//! What the admin listener shows of the state.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::Shared;
+use super::reload::Reloader;
+
+/// The state as the admin listener sees it.
+#[derive(Debug)]
+pub struct Admin {
+    pub shared: Arc<Shared>,
+    pub reloader: Arc<Reloader>,
+}
+
+impl Admin {
+    /// Metrics in Prometheus' text format; gauges of nodes are read now.
+    pub fn metrics(&self) -> String {
+        let metrics = &self.shared.durable.metrics;
+        let snapshot = self.shared.snapshot();
+        // Nodes that have gone with a reload disappear from the scrape.
+        metrics.upstream_up.reset();
+        metrics.upstream_in_flight.reset();
+        for upstream in &snapshot.upstreams {
+            for node in upstream.pool.nodes() {
+                let labels = [upstream.name.as_str(), node.label.as_str()];
+                metrics.upstream_up.with_label_values(&labels).set(i64::from(node.is_up()));
+                metrics.upstream_in_flight.with_label_values(&labels).set(i64::from(node.in_flight()));
+            }
+        }
+        metrics.render()
+    }
+
+    /// Ready as long as one upstream has a node: a gateway whose cloud is unreachable still serves from the edge.
+    pub fn ready(&self) -> Result<(), String> {
+        let snapshot = self.shared.snapshot();
+        if snapshot.upstreams.iter().any(|upstream| upstream.pool.is_available()) {
+            return Ok(());
+        }
+        Err("no upstream has a healthy node".into())
+    }
+
+    /// Pools and nodes; a node is named by its place, for its address is nobody's business here.
+    pub fn upstreams(&self) -> Value {
+        let snapshot = self.shared.snapshot();
+        let upstreams = snapshot.upstreams.iter().map(|upstream| {
+            let nodes: Vec<Value> = upstream.pool.nodes().iter().map(|node| {
+                json!({"node": node.label, "up": node.is_up(), "in_flight": node.in_flight()})
+            }).collect();
+            json!({
+                "name": upstream.name,
+                "placement": upstream.placement_name(),
+                "available": upstream.pool.is_available(),
+                "nodes": nodes,
+            })
+        });
+        Value::Array(upstreams.collect())
+    }
+
+    /// The configuration in force, secrets masked.
+    pub fn config(&self) -> Value {
+        let snapshot = self.shared.snapshot();
+        json!({"generation": snapshot.generation, "hash": snapshot.hash, "config": snapshot.shown})
+    }
+
+    /// The generation after the reload, or all problems.
+    pub async fn reload(&self) -> Result<u64, String> {
+        self.reloader.reload().await
+    }
+}

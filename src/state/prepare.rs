@@ -1,0 +1,224 @@
+//! From the file's types to a snapshot. Preparing may fail and changes nothing; swapping cannot fail.
+//!
+//! What a reader could get wrong: an upstream whose section did not change is taken over from the snapshot before, with everything it
+//! knows; one whose section changed is new, but its nodes are found again by address.
+
+use std::collections::HashMap;
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash as _, Hasher as _};
+use std::sync::Arc;
+
+use http::HeaderValue;
+
+use super::snapshot::{RouteEntry, RuleEntry, Snapshot};
+use super::Durable;
+use crate::config::file::{self, File, Placement};
+use crate::config::load::Loaded;
+use crate::openai::models::{self, Entry};
+use crate::openai::Modalities;
+use crate::policy::{Candidate, Condition, Route, Rule, TargetId};
+use crate::provider;
+use crate::upstream::health::Probe;
+use crate::upstream::node::{Address, NodeTls};
+use crate::upstream::pool::{self, NodeKey, Plan};
+use crate::upstream::tls::TlsSettings;
+use crate::upstream::{Node, Pool, Target, Upstream};
+
+/// The name of the rule that stands behind a model asked for by its own key.
+pub const DIRECT: &str = "direct";
+
+/// Builds the next snapshot. Errors name the section; they come after `check`, so they are rare (a certificate that does not fit its key).
+pub async fn prepare(loaded: &Loaded, durable: &Durable, before: Option<&Snapshot>) -> Result<Snapshot, String> {
+    let file = &loaded.file;
+    let mut upstreams: Vec<Arc<Upstream>> = Vec::with_capacity(file.upstreams.len());
+    for (name, section) in &file.upstreams {
+        let kept = before.and_then(|b| b.upstreams.iter().find(|u| u.name == *name && u.section == *section));
+        upstreams.push(match kept {
+            Some(kept) => Arc::clone(kept),
+            None => upstream(name, section, durable).await.map_err(|e| format!("upstreams.{name}: {e}"))?,
+        });
+    }
+    let targets = targets(file, &upstreams, durable)?;
+    let routes = routes(file, &targets)?;
+    let created = jiff::Timestamp::now().as_second();
+    let models = listed(file).map(|name| Entry::new(name, created)).collect::<Vec<_>>();
+    for (name, model) in &file.models {
+        if let Some(day) = model.retires_on {
+            let days = jiff::Zoned::now().date().until(day).map_or(0, |span| i64::from(span.get_days()));
+            durable.metrics.retires_in_days.with_label_values(&[name]).set(days);
+        }
+    }
+    Ok(Snapshot {
+        generation: before.map_or(1, |b| b.generation + 1),
+        hash: loaded.hash.clone(),
+        server: file.server.clone(),
+        max_attempts: file.retries.max_attempts,
+        passthrough: passthrough(file, &upstreams),
+        upstreams,
+        targets,
+        routes,
+        models_answer: models::list(&models),
+        models,
+        shown: loaded.shown.clone(),
+    })
+}
+
+/// What a client may ask for: routes, aliases, models.
+fn listed(file: &File) -> impl Iterator<Item = &String> {
+    let routes = file.routes.iter().flat_map(|(name, route)| std::iter::once(name).chain(&route.aliases));
+    routes.chain(file.models.keys().filter(|name| !file.routes.contains_key(*name)))
+}
+
+fn passthrough(file: &File, upstreams: &[Arc<Upstream>]) -> Option<Arc<Upstream>> {
+    let found = match file.passthrough.as_deref() {
+        Some("off") => None,
+        Some(name) => upstreams.iter().find(|u| u.name == name),
+        None => upstreams.iter().find(|u| u.placement() == Placement::Cloud).or(upstreams.first()),
+    };
+    found.cloned()
+}
+
+async fn upstream(name: &str, section: &file::Upstream, durable: &Durable) -> Result<Arc<Upstream>, String> {
+    let urls: Vec<&String> = section.nodes.iter().chain(&section.base_url).collect();
+    let parsed = urls.iter().map(|url| Address::parse(url)).collect::<Result<Vec<_>, _>>()?;
+    let (addresses, paths): (Vec<Address>, Vec<String>) = parsed.into_iter().unzip();
+    let Some(base_path) = paths.first() else { return Err("it has neither nodes nor base_url".into()) };
+    if paths.iter().any(|path| path != base_path) {
+        return Err("all nodes of a pool must have the same path".into());
+    }
+    let provider = provider::of(section, base_path)?;
+    let credentials = provider.credentials();
+    let tls = tls(section, &addresses)?;
+    let fingerprint = fingerprint(section);
+    let nodes = Arc::clone(&durable.nodes);
+    let pool = match (&section.base_url, addresses.into_iter().next()) {
+        (Some(_), Some(address)) => {
+            let authority = format!("{}://{}", address.scheme, address.authority);
+            let key = NodeKey { upstream: name.to_owned(), address: authority.clone(), authority, tls: fingerprint };
+            let tls = tls.into_values().next();
+            let make = || Node::new("0".into(), address, tls, durable.workers);
+            Pool::one(pool::keep(&nodes, key, make), section.max_in_flight_per_node)
+        }
+        _ => {
+            let plan = Plan {
+                upstream: name.to_owned(),
+                addresses: section.nodes.iter().filter_map(|url| Address::parse(url).ok()).map(|(a, _)| a).collect(),
+                balance: section.balance,
+                tls,
+                tls_fingerprint: fingerprint,
+                probe: Probe::of(name, &section.health, provider.health_path(), credentials.clone()),
+                max_in_flight: section.max_in_flight_per_node,
+                workers: durable.workers,
+            };
+            Pool::balanced(plan, nodes).await
+        }
+    };
+    let upstream = Arc::new(Upstream {
+        name: name.to_owned(),
+        section: section.clone(),
+        provider,
+        credentials,
+        pool,
+        timeouts: (&section.timeouts).into(),
+        name_header: header(name)?,
+    });
+    // Ends by itself once the last snapshot that holds the upstream is gone.
+    let weak = Arc::downgrade(&upstream);
+    let _runs_on_control = durable.control.enter();
+    crate::task::spawn("health checks", Pool::tend(weak));
+    Ok(upstream)
+}
+
+fn tls(section: &file::Upstream, addresses: &[Address]) -> Result<HashMap<String, NodeTls>, String> {
+    let secure: Vec<&Address> = addresses.iter().filter(|a| a.scheme == http::uri::Scheme::HTTPS).collect();
+    if secure.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let settings = TlsSettings::build(&section.tls)?;
+    let each = |a: &&Address| Ok((a.authority.to_string(), settings.for_host(&a.host)?));
+    secure.iter().map(each).collect()
+}
+
+/// Nodes may be kept as long as the way to talk TLS to them stays the same.
+fn fingerprint(section: &file::Upstream) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let tls = &section.tls;
+    for secret in [&tls.ca, &tls.cert, &tls.key] {
+        secret.as_ref().map(|s| s.expose()).hash(&mut hasher);
+    }
+    tls.server_name.hash(&mut hasher);
+    hasher.finish()
+}
+
+fn targets(file: &File, upstreams: &[Arc<Upstream>], durable: &Durable) -> Result<Vec<Arc<Target>>, String> {
+    let one = |(name, model): (&String, &file::Model)| {
+        let upstream = upstreams.iter().find(|u| u.name == model.upstream);
+        let upstream = upstream.ok_or_else(|| format!("models.{name}: there is no upstream `{}`", model.upstream))?;
+        let metrics = durable.metrics.target(upstream.placement_name(), name);
+        let id = model.id.as_deref().unwrap_or(name);
+        let target = Target::new(name, id, Arc::clone(upstream), model.price, metrics);
+        target.map(Arc::new).map_err(|e| format!("models.{name}: {e}"))
+    };
+    file.models.iter().map(one).collect()
+}
+
+fn routes(file: &File, targets: &[Arc<Target>]) -> Result<HashMap<String, Arc<RouteEntry>>, String> {
+    let mut routes = HashMap::new();
+    for name in file.models.keys() {
+        let rule = Rule { name: DIRECT.into(), when: None, candidates: vec![candidate(file, targets, name)?] };
+        routes.insert(name.clone(), Arc::new(entry(Route { name: name.clone(), rules: vec![rule] })?));
+    }
+    for (name, section) in &file.routes {
+        let rules = section.rules.iter().map(|r| rule(file, targets, r)).collect::<Result<Vec<_>, _>>();
+        let rules = rules.map_err(|e| format!("routes.{name}: {e}"))?;
+        let entry = Arc::new(entry(Route { name: name.clone(), rules })?);
+        for known_as in std::iter::once(name).chain(&section.aliases) {
+            routes.insert(known_as.clone(), Arc::clone(&entry));
+        }
+    }
+    Ok(routes)
+}
+
+fn rule(file: &File, targets: &[Arc<Target>], raw: &file::Rule) -> Result<Rule, String> {
+    let when = raw.when.as_deref().map(Condition::compile).transpose().map_err(|e| e.message)?;
+    let candidates = raw.targets.iter().map(|t| candidate(file, targets, t.model())).collect::<Result<_, _>>()?;
+    Ok(Rule { name: raw.name.clone(), when, candidates })
+}
+
+fn candidate(file: &File, targets: &[Arc<Target>], name: &str) -> Result<Candidate, String> {
+    let missing = || format!("there is no model `{name}`");
+    let at = targets.iter().position(|t| t.name == name).ok_or_else(missing)?;
+    let model = file.models.get(name).ok_or_else(missing)?;
+    let target = targets.get(at).ok_or_else(missing)?;
+    Ok(Candidate {
+        id: TargetId::try_from(at).map_err(|_| "there are more than 65,535 models".to_string())?,
+        model: name.to_owned(),
+        placement: target.upstream.placement(),
+        context: model.context,
+        modalities: modalities(model.modalities.as_deref()),
+        tools: model.tools.unwrap_or(true),
+        retires_on: model.retires_on,
+    })
+}
+
+fn modalities(configured: Option<&[file::Modality]>) -> Modalities {
+    let one = |m: &file::Modality| match m {
+        file::Modality::Text => Modalities::TEXT,
+        file::Modality::Image => Modalities::IMAGE,
+        file::Modality::Audio => Modalities::AUDIO,
+        file::Modality::File => Modalities::FILE,
+    };
+    configured.map_or(Modalities::TEXT, |list| list.iter().map(one).fold(Modalities::default(), Modalities::with))
+}
+
+fn entry(route: Route) -> Result<RouteEntry, String> {
+    let rules = route.rules.iter().map(|rule| {
+        let ok = rule.candidates.iter().map(|c| (c.id, Default::default())).collect();
+        Ok(RuleEntry { name_header: header(&rule.name)?, ok })
+    });
+    Ok(RouteEntry { rules: rules.collect::<Result<_, String>>()?, name_header: header(&route.name)?, route })
+}
+
+fn header(name: &str) -> Result<HeaderValue, String> {
+    HeaderValue::from_str(name).map_err(|_| format!("`{name}` cannot stand in a header; use letters, digits, `-`, `_` and `.`"))
+}

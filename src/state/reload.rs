@@ -1,0 +1,63 @@
+//! Reload: load, prepare, swap. A file that does not hold changes nothing, is logged as `check` prints it, and is counted.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{Shared, prepare};
+use crate::config::load::{self, Loaded};
+use crate::policy::Condition;
+
+/// Reloads one file, one reload at a time.
+#[derive(Debug)]
+pub struct Reloader {
+    shared: Arc<Shared>,
+    path: PathBuf,
+    one_at_a_time: tokio::sync::Mutex<()>,
+}
+
+/// Loads a file with the checks of this version: rules compile against the signals that there are.
+pub fn load(path: &Path) -> Result<Loaded, load::Problems> {
+    load::load(path, &conditions)
+}
+
+/// The check of a rule's `when`, for `config`, which knows nothing of policy.
+pub fn conditions(text: &str) -> Result<(), (usize, String)> {
+    Condition::compile(text).map(drop).map_err(|e| (e.at, e.message))
+}
+
+impl Reloader {
+    pub fn new(shared: Arc<Shared>, path: PathBuf) -> Reloader {
+        Reloader { shared, path, one_at_a_time: tokio::sync::Mutex::new(()) }
+    }
+
+    /// The generation now in force, or everything that is wrong with the file.
+    pub async fn reload(&self) -> Result<u64, String> {
+        // An async lock: held across the preparation, which resolves names, and never on a worker.
+        let _one = self.one_at_a_time.lock().await;
+        let reloads = &self.shared.durable.metrics.reloads;
+        match self.next().await {
+            Ok(generation) => {
+                reloads.with_label_values(&["applied"]).inc();
+                tracing::info!(generation, "configuration reloaded");
+                Ok(generation)
+            }
+            Err(problems) => {
+                reloads.with_label_values(&["rejected"]).inc();
+                tracing::error!("configuration rejected, the one before stays in force:\n{problems}");
+                Err(problems)
+            }
+        }
+    }
+
+    async fn next(&self) -> Result<u64, String> {
+        let loaded = load(&self.path).map_err(|problems| problems.to_string())?;
+        for warning in &loaded.warnings {
+            tracing::warn!("{warning}");
+        }
+        let before = self.shared.snapshot();
+        let next = prepare::prepare(&loaded, &self.shared.durable, Some(&before)).await?;
+        let generation = next.generation;
+        self.shared.swap(next);
+        Ok(generation)
+    }
+}

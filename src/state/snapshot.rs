@@ -1,0 +1,70 @@
+//! One configuration, compiled: routes with their rules, targets, upstreams, limits. Immutable; a reload builds another.
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use http::HeaderValue;
+use prometheus::IntCounter;
+
+use crate::config::file;
+use crate::openai::models::Entry;
+use crate::policy::{self, TargetId};
+use crate::upstream::{Target, Upstream};
+
+/// A configuration in force.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// Counts the configurations of this process from 1.
+    pub generation: u64,
+    /// BLAKE3 of the configuration, in hex.
+    pub hash: String,
+    pub server: file::Server,
+    /// Attempts for one request over all targets and nodes.
+    pub max_attempts: u32,
+    pub upstreams: Vec<Arc<Upstream>>,
+    pub targets: Vec<Arc<Target>>,
+    /// By the name that a client asks for: routes, their aliases, and models by their own key.
+    pub routes: HashMap<String, Arc<RouteEntry>>,
+    /// Where paths go that are not routed by model.
+    pub passthrough: Option<Arc<Upstream>>,
+    /// What `GET /v1/models` lists.
+    pub models: Vec<Entry>,
+    pub models_answer: Bytes,
+    /// The configuration with its secrets masked, for the admin API.
+    pub shown: serde_json::Value,
+}
+
+/// A route and what its answers carry.
+#[derive(Debug)]
+pub struct RouteEntry {
+    pub route: policy::Route,
+    pub name_header: HeaderValue,
+    pub rules: Vec<RuleEntry>,
+}
+
+/// A rule's header and the counters of its targets.
+#[derive(Debug)]
+pub struct RuleEntry {
+    pub name_header: HeaderValue,
+    /// `tidegate_requests_total{outcome="ok"}` per target, resolved when first used.
+    pub ok: Vec<(TargetId, OnceLock<IntCounter>)>,
+}
+
+impl Snapshot {
+    pub fn target(&self, id: TargetId) -> Option<&Arc<Target>> {
+        self.targets.get(usize::from(id))
+    }
+
+    /// At least one node of that placement is up.
+    pub fn available(&self, placement: file::Placement) -> bool {
+        self.upstreams.iter().any(|upstream| upstream.placement() == placement && upstream.pool.is_available())
+    }
+}
+
+impl RuleEntry {
+    /// The counter of good answers by `target`.
+    pub fn ok(&self, target: TargetId, resolve: impl FnOnce() -> IntCounter) -> Option<&IntCounter> {
+        self.ok.iter().find(|(id, _)| *id == target).map(|(_, counter)| counter.get_or_init(resolve))
+    }
+}

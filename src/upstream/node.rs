@@ -1,0 +1,266 @@
+//! One server: its address, what is known of its health, how much it is working on for us, and its idle connections.
+//!
+//! What a reader could get wrong: idle connections are kept per worker, because a connection's driver runs on the worker that opened it;
+//! a lock is held for a push or a pop only, never across an await, and no other worker contends for it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use http::HeaderValue;
+use http::uri::{Authority, Scheme};
+use parking_lot::Mutex;
+use rustls_pki_types::ServerName;
+
+use super::connection::Sender;
+
+/// Idle connections kept per node and worker: as many as requests that came at once, within reason.
+const MAX_IDLE: usize = 512;
+/// An idle connection older than this is not trusted: common servers close after 60 (nginx 75, uvicorn 5) seconds.
+const MAX_IDLE_AGE: Duration = Duration::from_secs(50);
+
+/// TLS towards a node.
+#[derive(Debug, Clone)]
+pub struct NodeTls {
+    /// Offers HTTP/2 and HTTP/1.1.
+    pub config: Arc<rustls::ClientConfig>,
+    /// Offers HTTP/1.1 only, for protocol upgrades.
+    pub config_http1: Arc<rustls::ClientConfig>,
+    pub server_name: ServerName<'static>,
+}
+
+/// One server.
+#[derive(Debug)]
+pub struct Node {
+    /// What metrics and the admin API call it: its place in the list, never its address.
+    pub label: String,
+    pub scheme: Scheme,
+    /// Host without brackets, for name resolution.
+    pub host: String,
+    pub port: u16,
+    /// `Host` header and HTTP/2 authority.
+    pub host_header: HeaderValue,
+    pub authority: Authority,
+    pub tls: Option<NodeTls>,
+    in_flight: AtomicU32,
+    down: AtomicBool,
+    /// Consecutive equal results of health checks; which result, `streak_good` says.
+    streak: AtomicU32,
+    streak_good: AtomicBool,
+    /// Milliseconds since `born` until which a failed node is left alone although its checks have not noticed yet.
+    rest_until_ms: AtomicU64,
+    born: Instant,
+    idle: Box<[Mutex<Vec<Idle>>]>,
+}
+
+#[derive(Debug)]
+struct Idle {
+    sender: Sender,
+    since: Instant,
+}
+
+/// A request that a node is working on; dropping it ends it.
+#[derive(Debug)]
+pub struct InFlight(Arc<Node>);
+
+impl InFlight {
+    pub fn node(&self) -> &Arc<Node> {
+        &self.0
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Relaxed);
+    }
+}
+
+/// Where a node is and how to talk to it.
+#[derive(Debug, Clone)]
+pub struct Address {
+    pub scheme: Scheme,
+    pub host: String,
+    pub port: u16,
+    pub authority: Authority,
+    pub host_header: HeaderValue,
+}
+
+impl Address {
+    /// Reads `http://HOST:PORT/path`; gives the address and the path.
+    pub fn parse(url: &str) -> Result<(Address, String), String> {
+        let wrong = |what: &str| format!("{what}; write it as http://HOST:PORT or https://HOST/v1");
+        let uri: http::Uri = url.parse().map_err(|_| wrong("this is no URL"))?;
+        let scheme = match uri.scheme_str() {
+            Some("http") => Scheme::HTTP,
+            Some("https") => Scheme::HTTPS,
+            _ => return Err(wrong("the URL must begin with http:// or https://")),
+        };
+        let authority = uri.authority().cloned().ok_or_else(|| wrong("the URL has no host"))?;
+        if authority.as_str().contains('@') {
+            return Err(wrong("the URL must not carry credentials; use api_key"));
+        }
+        let port = authority.port_u16().unwrap_or(if scheme == Scheme::HTTPS { 443 } else { 80 });
+        let host = authority.host().trim_matches(['[', ']']).to_owned();
+        let host_header = HeaderValue::from_str(authority.as_str()).map_err(|_| wrong("the host is no valid name"))?;
+        let path = uri.path().trim_end_matches('/').to_owned();
+        Ok((Address { scheme, host, port, authority, host_header }, path))
+    }
+}
+
+impl Node {
+    /// `workers`: how many workers may hold connections to it.
+    pub fn new(label: String, address: Address, tls: Option<NodeTls>, workers: usize) -> Node {
+        Node {
+            label,
+            scheme: address.scheme,
+            host: address.host,
+            port: address.port,
+            host_header: address.host_header,
+            authority: address.authority,
+            tls,
+            in_flight: AtomicU32::new(0),
+            down: AtomicBool::new(false),
+            streak: AtomicU32::new(0),
+            streak_good: AtomicBool::new(true),
+            rest_until_ms: AtomicU64::new(0),
+            born: Instant::now(),
+            idle: (0..workers.max(1)).map(|_| Mutex::new(Vec::new())).collect(),
+        }
+    }
+
+    /// Requests that it is working on for us.
+    pub fn in_flight(&self) -> u32 {
+        self.in_flight.load(Relaxed)
+    }
+
+    /// Takes a place unless `max` are taken.
+    pub fn acquire(self: &Arc<Node>, max: Option<u32>) -> Option<InFlight> {
+        let limit = max.unwrap_or(u32::MAX);
+        self.in_flight.try_update(Relaxed, Relaxed, |now| (now < limit).then_some(now + 1)).ok()?;
+        Some(InFlight(Arc::clone(self)))
+    }
+
+    /// In the pool: its checks are good and it has not just failed.
+    pub fn is_up(&self) -> bool {
+        !self.down.load(Relaxed) && !self.is_resting()
+    }
+
+    fn is_resting(&self) -> bool {
+        let until = self.rest_until_ms.load(Relaxed);
+        until > 0 && self.elapsed_ms() < until
+    }
+
+    fn elapsed_ms(&self) -> u64 {
+        // A process does not live 500 million years.
+        u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// A request could not connect or lost its connection: leave the node alone until its next good check, or for `pause`.
+    pub fn failed(&self, pause: Duration) {
+        let pause = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+        self.rest_until_ms.store(self.elapsed_ms().saturating_add(pause), Relaxed);
+        self.idle.iter().for_each(|idle| idle.lock().clear());
+    }
+
+    /// Takes the result of a health check in; gives `Some(up)` when the node left or joined the pool by it.
+    pub fn checked(&self, good: bool, unhealthy_after: u32, healthy_after: u32) -> Option<bool> {
+        let same = self.streak_good.swap(good, Relaxed) == good;
+        let streak = if same { self.streak.load(Relaxed).saturating_add(1) } else { 1 };
+        self.streak.store(streak, Relaxed);
+        let down = self.down.load(Relaxed);
+        if good {
+            self.rest_until_ms.store(0, Relaxed);
+        }
+        if good && down && streak >= healthy_after {
+            self.down.store(false, Relaxed);
+            return Some(true);
+        }
+        if !good && !down && streak >= unhealthy_after {
+            self.down.store(true, Relaxed);
+            self.idle.iter().for_each(|idle| idle.lock().clear());
+            return Some(false);
+        }
+        None
+    }
+
+    /// An idle connection of this worker that is still open.
+    pub(super) fn checkout(&self, worker: usize) -> Option<Sender> {
+        let mut idle = self.idle.get(worker)?.lock();
+        while let Some(entry) = idle.last() {
+            if entry.sender.is_shared() && !entry.sender.is_closed() {
+                return entry.sender.share();
+            }
+            let entry = idle.pop()?;
+            if !entry.sender.is_closed() && entry.since.elapsed() < MAX_IDLE_AGE {
+                return Some(entry.sender);
+            }
+        }
+        None
+    }
+
+    /// Keeps a connection for the next request.
+    pub(super) fn checkin(&self, worker: usize, sender: Sender) {
+        if sender.is_closed() {
+            return;
+        }
+        let Some(slot) = self.idle.get(worker) else { return };
+        let mut idle = slot.lock();
+        if sender.is_shared() && idle.iter().any(|entry| entry.sender.is_shared()) {
+            return;
+        }
+        if idle.len() < MAX_IDLE {
+            idle.push(Idle { sender, since: Instant::now() });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node() -> Arc<Node> {
+        let (address, _) = Address::parse("http://127.0.0.1:1").unwrap();
+        Arc::new(Node::new("0".into(), address, None, 1))
+    }
+
+    #[test]
+    fn addresses_are_read_or_refused_with_the_remedy() {
+        let (address, path) = Address::parse("https://api.openai.com/v1/").unwrap();
+        assert_eq!((address.host.as_str(), address.port, path.as_str()), ("api.openai.com", 443, "/v1"));
+        let (address, path) = Address::parse("http://[::1]:8080").unwrap();
+        assert_eq!((address.host.as_str(), address.port, path.as_str()), ("::1", 8080, ""));
+        for wrong in ["ftp://x", "127.0.0.1:80", "http://u:p@h", ""] {
+            assert!(Address::parse(wrong).unwrap_err().contains("http://HOST:PORT"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn places_are_bounded_and_given_back() {
+        let node = node();
+        let first = node.acquire(Some(1)).unwrap();
+        assert!(node.acquire(Some(1)).is_none());
+        drop(first);
+        assert!(node.acquire(Some(1)).is_some());
+    }
+
+    #[test]
+    fn a_node_leaves_after_the_configured_failures_and_returns_by_itself() {
+        let node = node();
+        assert_eq!(node.checked(false, 2, 1), None);
+        assert!(node.is_up());
+        assert_eq!(node.checked(false, 2, 1), Some(false));
+        assert!(!node.is_up());
+        assert_eq!(node.checked(true, 2, 2), None);
+        assert_eq!(node.checked(true, 2, 2), Some(true));
+        assert!(node.is_up());
+    }
+
+    #[test]
+    fn a_failed_request_rests_the_node_until_a_good_check() {
+        let node = node();
+        node.failed(Duration::from_secs(60));
+        assert!(!node.is_up());
+        node.checked(true, 2, 1);
+        assert!(node.is_up());
+    }
+}

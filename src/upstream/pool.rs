@@ -1,0 +1,237 @@
+//! The nodes of an upstream: an edge pool behind pingora's load balancer, or a provider's single address.
+//!
+//! What a reader could get wrong: names of hosts are resolved by discovery, so that one name with several addresses is several nodes;
+//! a provider (`base_url`) is resolved when a connection is opened instead, because its addresses change with every answer of its DNS.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use pingora_load_balancing::discovery::ServiceDiscovery;
+use pingora_load_balancing::{Backend, Backends, LoadBalancer};
+use smallvec::SmallVec;
+
+use super::health::Probe;
+use super::node::{Address, InFlight, Node, NodeTls};
+use super::select::Selection;
+use crate::config::file::Balance;
+
+/// How often host names of nodes are resolved anew.
+const RESOLVE_EVERY: Duration = Duration::from_secs(30);
+/// How long a node whose connection failed is left alone if no check says anything sooner.
+const REST: Duration = Duration::from_secs(1);
+
+/// Nodes by what makes them the same across reloads.
+pub type Nodes = Mutex<HashMap<NodeKey, Weak<Node>>>;
+
+/// Same key, same node: its upstream, its scheme and address, and the fingerprint of its TLS settings.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct NodeKey {
+    pub upstream: String,
+    pub authority: String,
+    pub address: String,
+    pub tls: u64,
+}
+
+/// The nodes of an upstream.
+pub struct Pool {
+    kind: Kind,
+    max_in_flight: Option<u32>,
+}
+
+enum Kind {
+    One(Arc<Node>),
+    Balanced(Balanced),
+}
+
+struct Balanced {
+    balancer: LoadBalancer<Selection>,
+    probe: Option<Probe>,
+    size: usize,
+}
+
+/// What a pool is built from.
+pub struct Plan {
+    pub upstream: String,
+    pub addresses: Vec<Address>,
+    pub balance: Balance,
+    pub tls: HashMap<String, NodeTls>,
+    /// Differs when the TLS settings differ.
+    pub tls_fingerprint: u64,
+    pub probe: Option<Probe>,
+    pub max_in_flight: Option<u32>,
+    pub workers: usize,
+}
+
+impl Pool {
+    /// A provider behind one address.
+    pub fn one(node: Arc<Node>, max_in_flight: Option<u32>) -> Pool {
+        Pool { kind: Kind::One(node), max_in_flight }
+    }
+
+    /// A pool. Nodes with literal addresses are there at once, names after the first `refresh`.
+    pub async fn balanced(plan: Plan, nodes: Arc<Nodes>) -> Pool {
+        let size = plan.addresses.len();
+        let (balance, probe, max_in_flight) = (plan.balance, plan.probe.clone(), plan.max_in_flight);
+        let mut backends = Backends::new(Box::new(Discovery { plan, nodes }));
+        if let Some(probe) = &probe {
+            backends.set_health_check(Box::new(probe.clone()));
+        }
+        let balancer = LoadBalancer::from_backends_with_config(backends, Some(balance));
+        let pool = Pool { kind: Kind::Balanced(Balanced { balancer, probe, size }), max_in_flight };
+        pool.refresh().await;
+        pool
+    }
+
+    /// Takes a place at the best node that is up, has room and is not among `tried`.
+    pub fn pick(&self, key: &[u8], tried: &[Arc<Node>]) -> Option<InFlight> {
+        let free = |node: &Arc<Node>| {
+            let usable = node.is_up() && !tried.iter().any(|t| Arc::ptr_eq(t, node));
+            usable.then(|| node.acquire(self.max_in_flight)).flatten()
+        };
+        match &self.kind {
+            // With nowhere else to go a resting node is better than none.
+            Kind::One(node) if tried.is_empty() => node.acquire(self.max_in_flight),
+            Kind::One(_) => None,
+            Kind::Balanced(balanced) => {
+                let taken = std::cell::Cell::new(None);
+                balanced.balancer.select_with(key, usize::MAX, |backend, _| {
+                    let place = backend.ext.get::<Arc<Node>>().and_then(&free);
+                    let found = place.is_some();
+                    taken.set(place);
+                    found
+                });
+                taken.take()
+            }
+        }
+    }
+
+    /// A node is up. (Whether it has room is another matter.)
+    pub fn is_available(&self) -> bool {
+        match &self.kind {
+            Kind::One(node) => node.is_up(),
+            Kind::Balanced(_) => self.nodes().iter().any(|node| node.is_up()),
+        }
+    }
+
+    /// The nodes as they are now.
+    pub fn nodes(&self) -> SmallVec<[Arc<Node>; 8]> {
+        match &self.kind {
+            Kind::One(node) => smallvec::smallvec![Arc::clone(node)],
+            Kind::Balanced(balanced) => {
+                let backends = balanced.balancer.backends().get_backend();
+                backends.iter().filter_map(|b| b.ext.get::<Arc<Node>>().cloned()).collect()
+            }
+        }
+    }
+
+    /// How many nodes the configuration names.
+    pub fn configured(&self) -> usize {
+        match &self.kind {
+            Kind::One(_) => 1,
+            Kind::Balanced(balanced) => balanced.size,
+        }
+    }
+
+    /// A request could not reach `node` or lost it.
+    pub fn failed(&self, node: &Node) {
+        match &self.kind {
+            // Its only node: the next request tries it again.
+            Kind::One(_) => {}
+            Kind::Balanced(_) => node.failed(REST),
+        }
+    }
+
+    async fn refresh(&self) {
+        if let Kind::Balanced(balanced) = &self.kind {
+            // Discovery gives what it can resolve and never fails as a whole.
+            let _ = balanced.balancer.update().await;
+        }
+    }
+
+    /// Checks health and resolves names for as long as the pool is in use.
+    pub async fn tend(upstream: Weak<super::Upstream>) {
+        let mut last_resolved = tokio::time::Instant::now();
+        loop {
+            let Some(current) = upstream.upgrade() else { return };
+            let Kind::Balanced(balanced) = &current.pool.kind else { return };
+            let interval = balanced.probe.as_ref().map_or(RESOLVE_EVERY, |probe| probe.interval());
+            if balanced.probe.is_some() {
+                balanced.balancer.backends().run_health_check(true).await;
+            }
+            if last_resolved.elapsed() >= RESOLVE_EVERY {
+                last_resolved = tokio::time::Instant::now();
+                current.pool.refresh().await;
+            }
+            drop(current);
+            tokio::time::sleep(interval).await;
+        }
+    }
+}
+
+impl std::fmt::Debug for Pool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pool").field("nodes", &self.configured()).finish_non_exhaustive()
+    }
+}
+
+/// Finds the nodes' addresses, and gives every address the same `Node` each time.
+struct Discovery {
+    plan: Plan,
+    nodes: Arc<Nodes>,
+}
+
+#[async_trait]
+impl ServiceDiscovery for Discovery {
+    async fn discover(&self) -> pingora_core::Result<(BTreeSet<Backend>, HashMap<u64, bool>)> {
+        let mut backends = BTreeSet::new();
+        for (place, address) in self.plan.addresses.iter().enumerate() {
+            let resolved = match tokio::net::lookup_host((address.host.as_str(), address.port)).await {
+                Ok(resolved) => resolved,
+                Err(_) => {
+                    tracing::warn!(upstream = %self.plan.upstream, node = place, "the node's name does not resolve");
+                    continue;
+                }
+            };
+            for (n, socket) in resolved.enumerate() {
+                let label = if n == 0 { place.to_string() } else { format!("{place}.{n}") };
+                let Ok(mut backend) = Backend::new(&socket.to_string()) else { continue };
+                backend.ext.insert(self.node(label, address, socket));
+                backends.insert(backend);
+            }
+        }
+        Ok((backends, HashMap::new()))
+    }
+}
+
+impl Discovery {
+    fn node(&self, label: String, address: &Address, socket: std::net::SocketAddr) -> Arc<Node> {
+        let key = NodeKey {
+            upstream: self.plan.upstream.clone(),
+            authority: format!("{}://{}", address.scheme, address.authority),
+            address: socket.to_string(),
+            tls: self.plan.tls_fingerprint,
+        };
+        let make = || {
+            let mut address = address.clone();
+            address.host = socket.ip().to_string();
+            let tls = self.plan.tls.get(address.authority.as_str()).cloned();
+            Node::new(label, address, tls, self.plan.workers)
+        };
+        keep(&self.nodes, key, make)
+    }
+}
+
+/// The node of that key, made if there is none.
+pub fn keep(nodes: &Nodes, key: NodeKey, make: impl FnOnce() -> Node) -> Arc<Node> {
+    let mut nodes = nodes.lock();
+    nodes.retain(|_, node| node.strong_count() > 0);
+    if let Some(node) = nodes.get(&key).and_then(Weak::upgrade) {
+        return node;
+    }
+    let node = Arc::new(make());
+    nodes.insert(key, Arc::downgrade(&node));
+    node
+}

@@ -1,0 +1,83 @@
+//! A model at an upstream: what a plan's entry becomes when it is tried. Everything that is the same for each request is made here, once.
+
+use std::sync::Arc;
+
+use http::HeaderValue;
+use http::uri::PathAndQuery;
+
+use super::Upstream;
+use crate::config::file::Price;
+use crate::openai::Endpoint;
+use crate::openai::usage::Usage;
+use crate::telemetry::metrics::TargetMetrics;
+
+/// A `models` entry.
+#[derive(Debug)]
+pub struct Target {
+    /// The `models` key.
+    pub name: String,
+    /// The same as a header value.
+    pub name_header: HeaderValue,
+    /// `small:ok`, the usual `x-tidegate-attempts`.
+    pub ok_header: HeaderValue,
+    /// The name that the upstream knows.
+    pub id: String,
+    pub upstream: Arc<Upstream>,
+    pub price: Option<Price>,
+    pub metrics: TargetMetrics,
+    paths: [PathAndQuery; 4],
+}
+
+impl Target {
+    /// Errors say what in the model's entry cannot be used.
+    pub fn new(
+        name: &str,
+        id: &str,
+        upstream: Arc<Upstream>,
+        price: Option<Price>,
+        metrics: TargetMetrics,
+    ) -> Result<Target, String> {
+        let path = |endpoint| {
+            PathAndQuery::try_from(upstream.provider.path(endpoint, id))
+                .map_err(|_| format!("id `{id}` makes no valid path; use letters, digits, `-`, `.` and `_`"))
+        };
+        let header = |text: String| HeaderValue::try_from(text).map_err(|_| format!("`{name}` is no name for a model"));
+        Ok(Target {
+            name: name.to_owned(),
+            name_header: header(name.to_owned())?,
+            ok_header: header(format!("{name}:ok"))?,
+            id: id.to_owned(),
+            paths: [
+                path(Endpoint::Chat)?,
+                path(Endpoint::Completions)?,
+                path(Endpoint::Embeddings)?,
+                path(Endpoint::Responses)?,
+            ],
+            upstream,
+            price,
+            metrics,
+        })
+    }
+
+    /// Path and query at the upstream.
+    pub fn path(&self, endpoint: Endpoint) -> &PathAndQuery {
+        let [chat, completions, embeddings, responses] = &self.paths;
+        match endpoint {
+            Endpoint::Chat => chat,
+            Endpoint::Completions => completions,
+            Endpoint::Embeddings => embeddings,
+            Endpoint::Responses => responses,
+        }
+    }
+
+    /// US dollars for what was used; `None` where no price is configured.
+    pub fn cost(&self, usage: &Usage) -> Option<f64> {
+        let price = self.price?;
+        let cached = usage.cached.min(usage.prompt);
+        let cached_price = price.cached_input.unwrap_or(price.input);
+        let per_million = (usage.prompt - cached) as f64 * price.input
+            + cached as f64 * cached_price
+            + usage.completion as f64 * price.output;
+        Some(per_million / 1e6)
+    }
+}
