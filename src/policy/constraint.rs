@@ -130,8 +130,8 @@ impl fmt::Display for Explained<'_> {
             }
             Constraint::Tools => f.write_str("cannot call tools"),
             Constraint::Retired => match candidate.retires_on {
-                Some(last_day) => write!(f, "retired on {last_day}"),
-                None => f.write_str("retired"),
+                Some(last_day) => write!(f, "its last day was {last_day}"),
+                None => f.write_str("its last day is over"),
             },
         }
     }
