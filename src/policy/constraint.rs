@@ -1,7 +1,18 @@
 //! What forbids a target. Checked after the rules, for every target, whatever its order.
+//!
+//! What a reader could get wrong: only the first constraint that forbids is told. Their order here is the order of the check:
+//! what the client asked for first, then what the model cannot do.
+
+use std::fmt;
+
+use super::Candidate;
+use crate::config::file::Placement;
+use crate::openai::Modalities;
+use crate::signals::hints::{PlacementHint, PrivacyHint};
+use crate::signals::{SignalId, SignalSet, Signals};
 
 /// Why a target was dropped; the word in `explain`, in the error and in metrics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Constraint {
     /// `only-edge` or `only-cloud` was asked for.
     Placement,
@@ -15,4 +26,113 @@ pub enum Constraint {
     Tools,
     /// The model is past its `retires_on`.
     Retired,
+}
+
+/// The signals that constraints read on every request, besides the hints and the date.
+pub const READS: SignalSet = SignalSet::EMPTY
+    .with(SignalId::InputTokens)
+    .with(SignalId::MaxOutputTokens)
+    .with(SignalId::Modalities)
+    .with(SignalId::HasTools);
+
+impl Constraint {
+    pub const ALL: [Constraint; 6] = [
+        Constraint::Placement,
+        Constraint::Privacy,
+        Constraint::Context,
+        Constraint::Modality,
+        Constraint::Tools,
+        Constraint::Retired,
+    ];
+
+    /// The word in `explain`, in errors and in metrics.
+    pub fn label(self) -> &'static str {
+        match self {
+            Constraint::Placement => "placement",
+            Constraint::Privacy => "privacy",
+            Constraint::Context => "context",
+            Constraint::Modality => "modality",
+            Constraint::Tools => "tools",
+            Constraint::Retired => "retired",
+        }
+    }
+
+    fn forbids(self, candidate: &Candidate, signals: &Signals<'_>) -> bool {
+        let cloud = candidate.placement == Placement::Cloud;
+        match self {
+            Constraint::Placement => match signals.hints.placement {
+                Some(PlacementHint::OnlyEdge) => cloud,
+                Some(PlacementHint::OnlyCloud) => !cloud,
+                _ => false,
+            },
+            // `no-retention` allows the cloud only with personal data redacted, which is not available yet: fail closed.
+            Constraint::Privacy => match signals.hints.privacy {
+                Some(PrivacyHint::LocalOnly | PrivacyHint::NoRetention) => cloud,
+                _ => false,
+            },
+            Constraint::Context => candidate.context.is_some_and(|context| needed_tokens(signals) > context),
+            Constraint::Modality => !candidate.modalities.with(Modalities::TEXT).contains(signals.modalities),
+            Constraint::Tools => signals.has_tools && !candidate.tools,
+            Constraint::Retired => candidate.retires_on.is_some_and(|last_day| signals.today > last_day),
+        }
+    }
+
+    /// Why this constraint forbids `candidate`, with the numbers: `needs about 9000 tokens, has 8192`. For a person: the client
+    /// in an error, the operator in `explain`.
+    pub fn explain<'a>(self, candidate: &'a Candidate, signals: &'a Signals<'a>) -> impl fmt::Display + 'a {
+        Explained { constraint: self, candidate, signals }
+    }
+}
+
+/// The first constraint that forbids `candidate`; `None`: it may serve.
+pub fn forbidden(candidate: &Candidate, signals: &Signals<'_>) -> Option<Constraint> {
+    Constraint::ALL.into_iter().find(|constraint| constraint.forbids(candidate, signals))
+}
+
+/// Tokens that the context must hold: the prompt and, where the client says how much, the answer.
+fn needed_tokens(signals: &Signals<'_>) -> u64 {
+    signals.input_tokens.saturating_add(signals.max_output_tokens.unwrap_or(0))
+}
+
+struct Explained<'a> {
+    constraint: Constraint,
+    candidate: &'a Candidate,
+    signals: &'a Signals<'a>,
+}
+
+impl fmt::Display for Explained<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Explained { constraint, candidate, signals } = self;
+        match constraint {
+            Constraint::Placement => {
+                write!(f, "{} was asked for", signals.hints.placement.map_or("another placement", PlacementHint::name))
+            }
+            Constraint::Privacy => match signals.hints.privacy {
+                Some(PrivacyHint::NoRetention) => f.write_str(
+                    "no-retention was asked for, and redaction before the cloud is not available yet: edge only",
+                ),
+                _ => f.write_str("local-only was asked for"),
+            },
+            Constraint::Context => {
+                let has = candidate.context.unwrap_or(u64::MAX);
+                write!(f, "needs about {} tokens, has {has}", needed_tokens(signals))
+            }
+            Constraint::Modality => {
+                f.write_str("does not take")?;
+                let missing = signals
+                    .modalities
+                    .names()
+                    .filter(|name| candidate.modalities.names().all(|taken| taken != *name) && *name != "text");
+                for (i, name) in missing.enumerate() {
+                    write!(f, "{} {name}", if i == 0 { "" } else { "," })?;
+                }
+                Ok(())
+            }
+            Constraint::Tools => f.write_str("cannot call tools"),
+            Constraint::Retired => match candidate.retires_on {
+                Some(last_day) => write!(f, "its last day was {last_day}"),
+                None => f.write_str("its last day is over"),
+            },
+        }
+    }
 }

@@ -1,9 +1,17 @@
 //! From signals to a plan.
+//!
+//! What a reader could get wrong: rules are tried in order and the first match decides which targets are considered; the ones
+//! after it are not evaluated. Constraints then run over every target of that rule; hints that prefer only reorder.
 
 use smallvec::SmallVec;
 
-use super::{Constraint, Route, TargetId};
+use super::condition::Variables;
+use super::constraint::{Constraint, forbidden};
+use super::{Candidate, Route, TargetId};
+use crate::config::file::Placement;
+use crate::error::{Error, Kind};
 use crate::signals::Signals;
+use crate::signals::hints::PlacementHint;
 
 /// What became of a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +21,18 @@ pub enum Verdict {
     /// Its condition failed to evaluate (division by zero, say): treated as not matched, and counted.
     Failed,
     NotReached,
+}
+
+impl Verdict {
+    /// The word in `explain` and in metrics.
+    pub fn label(self) -> &'static str {
+        match self {
+            Verdict::Matched => "matched",
+            Verdict::NotMatched => "not-matched",
+            Verdict::Failed => "failed",
+            Verdict::NotReached => "not-reached",
+        }
+    }
 }
 
 /// What became of a target of the matched rule.
@@ -43,6 +63,69 @@ impl Decision {
 
 /// Decides where a request may run, best first.
 pub fn decide(route: &Route, signals: &Signals<'_>) -> Decision {
-    let _ = (route, signals);
-    unimplemented!()
+    let variables = Variables::new(signals);
+    let mut rule = None;
+    let mut verdicts = SmallVec::with_capacity(route.rules.len());
+    for (index, candidate) in route.rules.iter().enumerate() {
+        verdicts.push(match (&rule, &candidate.when) {
+            (Some(_), _) => Verdict::NotReached,
+            (None, None) => Verdict::Matched,
+            (None, Some(condition)) => condition.evaluate_with(&variables),
+        });
+        if rule.is_none() && verdicts[index] == Verdict::Matched {
+            rule = Some(index);
+        }
+    }
+    let candidates = rule.map(|index| route.rules[index].candidates.as_slice()).unwrap_or_default();
+    Decision { rule, verdicts, considered: consider(candidates, signals) }
 }
+
+/// The targets in the order to try, each with what forbids it.
+fn consider(candidates: &[Candidate], signals: &Signals<'_>) -> SmallVec<[Considered; 4]> {
+    let judged = |candidate: &Candidate| Considered { target: candidate.id, dropped: forbidden(candidate, signals) };
+    let preferred = match signals.hints.placement {
+        Some(PlacementHint::PreferEdge) => Placement::Edge,
+        Some(PlacementHint::PreferCloud) => Placement::Cloud,
+        _ => return candidates.iter().map(judged).collect(),
+    };
+    let first = candidates.iter().filter(|candidate| candidate.placement == preferred);
+    let then = candidates.iter().filter(|candidate| candidate.placement != preferred);
+    first.chain(then).map(judged).collect()
+}
+
+/// The error when the plan is empty: names the route and, for each target, the constraint that forbids it and why.
+pub fn none_left(route: &Route, decision: &Decision, signals: &Signals<'_>) -> Error {
+    let Some(rule) = decision.rule.and_then(|index| route.rules.get(index)) else {
+        return Error::gateway(Kind::NoEligibleTarget, no_match(route, decision));
+    };
+    let mut message = String::from("no eligible target: ");
+    if decision.considered.is_empty() {
+        message.push_str(&format!("rule `{}` of `{}` names none", rule.name, route.name));
+    }
+    for (index, considered) in decision.considered.iter().enumerate() {
+        let Some(candidate) = rule.candidates.iter().find(|candidate| candidate.id == considered.target) else {
+            continue;
+        };
+        if index > 0 {
+            message.push_str(", ");
+        }
+        message.push_str(&candidate.model);
+        if let Some(constraint) = considered.dropped {
+            message.push_str(&format!(" ({}: {})", constraint.label(), constraint.explain(candidate, signals)));
+        }
+    }
+    Error::gateway(Kind::NoEligibleTarget, message)
+}
+
+fn no_match(route: &Route, decision: &Decision) -> String {
+    let mut message = format!("no rule of `{}` matches this request", route.name);
+    let failed = route.rules.iter().zip(&decision.verdicts).filter(|(_, verdict)| **verdict == Verdict::Failed);
+    let failed: Vec<String> = failed.map(|(rule, _)| format!("`{}`", rule.name)).collect();
+    if !failed.is_empty() {
+        message.push_str(&format!("; the condition of {} could not be evaluated", failed.join(", ")));
+    }
+    message
+}
+
+#[cfg(test)]
+mod tests;

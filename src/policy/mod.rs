@@ -7,12 +7,17 @@
 pub mod condition;
 pub mod constraint;
 pub mod decide;
+pub mod explain;
+#[cfg(test)]
+pub(crate) mod fixtures;
 
 use crate::config::file::Placement;
 use crate::openai::Modalities;
+use crate::signals::SignalSet;
 pub use condition::Condition;
 pub use constraint::Constraint;
-pub use decide::{Considered, Decision, Verdict, decide};
+pub use decide::{Considered, Decision, Verdict, decide, none_left};
+pub use explain::Explanation;
 
 /// Index of a target in the snapshot.
 pub type TargetId = u16;
@@ -46,4 +51,12 @@ pub struct Rule {
     /// `None` matches all.
     pub when: Option<Condition>,
     pub candidates: Vec<Candidate>,
+}
+
+impl Route {
+    /// The signals that its rules and the constraints read; others need not be computed for a request to it.
+    pub fn reads(&self) -> SignalSet {
+        let conditions = self.rules.iter().filter_map(|rule| rule.when.as_ref());
+        conditions.map(Condition::reads).fold(constraint::READS, SignalSet::union)
+    }
 }

@@ -2,12 +2,14 @@
 //! one is `policy/`. A signal that no rule and no constraint reads is not computed.
 
 pub mod hints;
+pub mod table;
 pub mod tokens;
 
 use jiff::civil::Date;
 
 use crate::openai::Modalities;
 pub use hints::Hints;
+pub use table::{SignalId, SignalSet};
 
 /// Everything that rules and constraints may read.
 #[derive(Debug, Clone)]

@@ -1,0 +1,278 @@
+//! `tidegate explain`: a decision on the operator's terminal.
+//!
+//! What a reader could get wrong: [`render`] always writes colours; [`show`] prints through anstream, which takes them out where
+//! the output is no terminal or `NO_COLOR` is set.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+
+use anstyle::{AnsiColor, Style};
+
+use crate::policy::Explanation;
+use crate::policy::explain::{ExplainedRule, ExplainedTarget};
+
+const HEAD: Style = Style::new().bold();
+const GOOD: Style = AnsiColor::Green.on_default();
+const BAD: Style = AnsiColor::Red.on_default();
+const WARN: Style = AnsiColor::Yellow.on_default();
+const FAINT: Style = Style::new().dimmed();
+
+/// Prints an explanation: for people, or as one JSON object.
+pub fn show(explanation: &Explanation, json: bool) -> io::Result<()> {
+    let mut out = anstream::stdout().lock();
+    if json {
+        serde_json::to_writer_pretty(&mut out, explanation)?;
+        return writeln!(out);
+    }
+    out.write_all(render(explanation).as_bytes())
+}
+
+/// An explanation for people, with ANSI colours. The outcome comes first: it is what is looked for.
+pub fn render(explanation: &Explanation) -> String {
+    let mut out = String::new();
+    // Writing into a String cannot fail.
+    let _ = outcome(&mut out, explanation)
+        .and_then(|()| rules(&mut out, &explanation.rules))
+        .and_then(|()| targets(&mut out, explanation))
+        .and_then(|()| signals(&mut out, explanation));
+    out
+}
+
+fn outcome(out: &mut String, explanation: &Explanation) -> std::fmt::Result {
+    head(out, "decision")?;
+    writeln!(out, "  route  {}", explanation.route)?;
+    match &explanation.rule {
+        Some(rule) => writeln!(out, "  rule   {rule}")?,
+        None => writeln!(out, "  rule   {BAD}none matched{BAD:#}")?,
+    }
+    match &explanation.error {
+        None => writeln!(out, "  plan   {GOOD}{}{GOOD:#}", explanation.plan.join(", then ")),
+        Some(error) => writeln!(out, "  plan   {BAD}refused with 503 no_eligible_target{BAD:#}\n         {error}"),
+    }
+}
+
+fn rules(out: &mut String, rules: &[ExplainedRule]) -> std::fmt::Result {
+    head(out, "\nrules, first match wins")?;
+    let width = widest(rules.iter().map(|rule| rule.name.as_str()));
+    for rule in rules {
+        let (style, mark, word) = match rule.verdict {
+            "matched" => (GOOD, "✓", "true"),
+            "failed" => (WARN, "!", "failed"),
+            "not-reached" => (FAINT, "-", "not reached"),
+            _ => (FAINT, "✗", "false"),
+        };
+        let name = pad(&rule.name, width);
+        write!(out, "  {style}{mark} {name}  {word:<11}{style:#}  ")?;
+        // A condition over several lines stays aligned below its first.
+        let indent = " ".repeat(width + 19);
+        let when = rule.when.as_deref().unwrap_or("(always)");
+        for (line_no, line) in when.trim().lines().enumerate() {
+            let indent = if line_no == 0 { "" } else { &indent };
+            writeln!(out, "{indent}{}", line.trim())?;
+        }
+        if let Some(failure) = &rule.failure {
+            writeln!(out, "{indent}{WARN}{failure}{WARN:#}")?;
+        }
+    }
+    Ok(())
+}
+
+fn targets(out: &mut String, explanation: &Explanation) -> std::fmt::Result {
+    let Some(rule) = &explanation.rule else { return Ok(()) };
+    head(out, &format!("\ntargets of {rule}, in the order they are tried"))?;
+    let width = widest(explanation.targets.iter().map(|target| target.model.as_str()));
+    for ExplainedTarget { model, placement, kept, constraint, reason } in &explanation.targets {
+        let (style, mark) = if *kept { (GOOD, "✓") } else { (BAD, "✗") };
+        write!(out, "  {style}{mark} {}  {placement:<5}  ", pad(model, width))?;
+        match (constraint, reason) {
+            (Some(constraint), Some(reason)) => writeln!(out, "dropped{style:#}  {constraint}: {reason}")?,
+            _ => writeln!(out, "kept{style:#}")?,
+        }
+    }
+    Ok(())
+}
+
+fn signals(out: &mut String, explanation: &Explanation) -> std::fmt::Result {
+    head(out, "\nsignals, those that no rule reads faint")?;
+    let width = widest(explanation.signals.iter().map(|signal| signal.name));
+    for signal in &explanation.signals {
+        let style = if signal.read { Style::new() } else { FAINT };
+        writeln!(out, "  {style}{}  {}{style:#}", pad(signal.name, width), signal.value)?;
+    }
+    for (name, asked) in [("privacy asked", explanation.privacy), ("cache asked", explanation.cache)] {
+        if let Some(asked) = asked {
+            writeln!(out, "  {}  {asked}", pad(name, width))?;
+        }
+    }
+    writeln!(out, "  {FAINT}{}  {}{FAINT:#}", pad("today", width), explanation.today)
+}
+
+fn head(out: &mut String, title: &str) -> std::fmt::Result {
+    // The empty line before a title belongs to no style.
+    let (before, title) = title.strip_prefix('\n').map_or(("", title), |title| ("\n", title));
+    writeln!(out, "{before}{HEAD}{title}{HEAD:#}")
+}
+
+/// Characters of the widest name.
+fn widest<'n>(names: impl Iterator<Item = &'n str>) -> usize {
+    names.map(|name| name.chars().count()).max().unwrap_or(0)
+}
+
+fn pad(name: &str, width: usize) -> String {
+    format!("{name:<width$}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::decide;
+    use crate::policy::fixtures::{candidate, frontier, route, rule, signals, small};
+    use crate::signals::Hints;
+    use crate::signals::hints::{PlacementHint, PrivacyHint};
+
+    fn plain(rules: Vec<crate::policy::Rule>, hints: &Hints, input_tokens: u64) -> String {
+        let route = route(rules);
+        let signals = crate::signals::Signals { input_tokens, ..signals(hints) };
+        let explanation = Explanation::new(&route, &decide(&route, &signals), &signals);
+        anstream::adapter::strip_str(&render(&explanation)).to_string()
+    }
+
+    #[test]
+    fn a_plan_is_told_with_its_reasons() {
+        let hints = Hints {
+            placement: Some(PlacementHint::PreferCloud),
+            privacy: Some(PrivacyHint::Retained),
+            user: Some("ann\u{1b}[31m".into()),
+            tags: vec![("team".into(), "search".into())],
+            ..Hints::default()
+        };
+        let rules = vec![
+            rule("mine", Some("tags.owner == 'me'"), vec![frontier()]),
+            rule("night-shift", Some("hour < 6 ||\n  hour > 22"), vec![small()]),
+            rule(
+                "easy",
+                Some("input_tokens < 40000"),
+                vec![small(), candidate(2, "spare", crate::config::file::Placement::Edge), frontier()],
+            ),
+            rule("rest", None, vec![frontier()]),
+        ];
+        insta::assert_snapshot!(plain(rules, &hints, 9_000), @r#"
+        decision
+          route  auto
+          rule   easy
+          plan   frontier
+
+        rules, first match wins
+          ! mine         failed       tags.owner == 'me'
+                                      there is no `owner`: guard it with has()
+          ✗ night-shift  false        hour < 6 ||
+                                      hour > 22
+          ✓ easy         true         input_tokens < 40000
+          - rest         not reached  (always)
+
+        targets of easy, in the order they are tried
+          ✓ frontier  cloud  kept
+          ✗ small     edge   dropped  context: needs about 9500 tokens, has 8192
+          ✗ spare     edge   dropped  context: needs about 9500 tokens, has 8192
+
+        signals, those that no rule reads faint
+          model              "auto"
+          input_tokens       9000
+          max_output_tokens  500
+          modalities         ["text"]
+          has_tools          false
+          stream             true
+          turns              2
+          app                ""
+          user               "ann\u001b[31m"
+          tags               {"team":"search"}
+          hint.placement     "prefer-cloud"
+          hint.deadline_ms   0
+          edge.available     true
+          cloud.available    true
+          hour               9
+          privacy asked      retained
+          today              2026-03-01
+        "#);
+    }
+
+    #[test]
+    fn an_empty_plan_is_told_with_the_error() {
+        let hints = Hints { privacy: Some(PrivacyHint::NoRetention), ..Hints::default() };
+        insta::assert_snapshot!(plain(vec![rule("all", None, vec![small(), frontier()])], &hints, 9_000), @r#"
+        decision
+          route  auto
+          rule   all
+          plan   refused with 503 no_eligible_target
+                 no eligible target: small (context: needs about 9500 tokens, has 8192), frontier (privacy: no-retention was asked for, and redaction before the cloud is not available yet: edge only)
+
+        rules, first match wins
+          ✓ all  true         (always)
+
+        targets of all, in the order they are tried
+          ✗ small     edge   dropped  context: needs about 9500 tokens, has 8192
+          ✗ frontier  cloud  dropped  privacy: no-retention was asked for, and redaction before the cloud is not available yet: edge only
+
+        signals, those that no rule reads faint
+          model              "auto"
+          input_tokens       9000
+          max_output_tokens  500
+          modalities         ["text"]
+          has_tools          false
+          stream             true
+          turns              2
+          app                ""
+          user               ""
+          tags               {}
+          hint.placement     ""
+          hint.deadline_ms   0
+          edge.available     true
+          cloud.available    true
+          hour               9
+          privacy asked      no-retention
+          today              2026-03-01
+        "#);
+        insta::assert_snapshot!(plain(vec![rule("never", Some("false"), vec![small()])], &hints, 9_000), @r#"
+        decision
+          route  auto
+          rule   none matched
+          plan   refused with 503 no_eligible_target
+                 no rule of `auto` matches this request
+
+        rules, first match wins
+          ✗ never  false        false
+
+        signals, those that no rule reads faint
+          model              "auto"
+          input_tokens       9000
+          max_output_tokens  500
+          modalities         ["text"]
+          has_tools          false
+          stream             true
+          turns              2
+          app                ""
+          user               ""
+          tags               {}
+          hint.placement     ""
+          hint.deadline_ms   0
+          edge.available     true
+          cloud.available    true
+          hour               9
+          privacy asked      no-retention
+          today              2026-03-01
+        "#);
+    }
+
+    #[test]
+    fn colours_are_balanced() {
+        let hints = Hints::default();
+        let route = route(vec![rule("all", None, vec![small()])]);
+        let signals = signals(&hints);
+        let text = render(&Explanation::new(&route, &decide(&route, &signals), &signals));
+        assert!(text.contains('\u{1b}'));
+        for line in text.lines() {
+            let (opened, closed) = (line.matches("\u{1b}[").count(), line.matches("\u{1b}[0m").count());
+            assert_eq!(opened, closed * 2, "{line:?}");
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! A decision, told: every signal with its value, every rule with its verdict, every target kept or dropped and why, the plan.
+//! For the `explain` command and the admin API; the request's path never builds one.
+//!
+//! What a reader could get wrong: it holds what the client said of itself (app, user, tags), so it is for the operator. There is
+//! no prompt text in it, because there is none in the signals.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Candidate, Decision, Route, Verdict, none_left};
+use crate::config::file::Placement;
+use crate::signals::hints::{CacheHint, PlacementHint, PrivacyHint};
+use crate::signals::{SignalId, SignalSet, Signals, table};
+
+/// Why a request goes where it goes.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Explanation {
+    pub route: String,
+    pub signals: Vec<ExplainedSignal>,
+    /// The privacy tier that the client asked for, if any.
+    pub privacy: Option<&'static str>,
+    /// What the client asked of the cache, if anything.
+    pub cache: Option<&'static str>,
+    /// The day that retirement is judged by.
+    pub today: jiff::civil::Date,
+    /// In the order they are tried.
+    pub rules: Vec<ExplainedRule>,
+    /// The rule that matched.
+    pub rule: Option<String>,
+    /// Its targets in the order to try, preference hints applied.
+    pub targets: Vec<ExplainedTarget>,
+    /// `models` keys, best first; empty: the request is refused with `error`.
+    pub plan: Vec<String>,
+    /// What the client is told when the plan is empty.
+    pub error: Option<String>,
+}
+
+/// One signal.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ExplainedSignal {
+    pub name: &'static str,
+    pub value: Value,
+    /// A rule of this route reads it.
+    pub read: bool,
+}
+
+/// One rule.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ExplainedRule {
+    pub name: String,
+    /// The condition as written; `None`: it matches all.
+    pub when: Option<String>,
+    /// `matched`, `not-matched`, `failed`, `not-reached`.
+    pub verdict: &'static str,
+    /// Why the condition failed to evaluate.
+    pub failure: Option<String>,
+}
+
+/// One target of the rule that matched.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ExplainedTarget {
+    /// The `models` key.
+    pub model: String,
+    /// `edge` or `cloud`.
+    pub placement: &'static str,
+    pub kept: bool,
+    /// The constraint that dropped it.
+    pub constraint: Option<&'static str>,
+    /// Why, with the numbers.
+    pub reason: Option<String>,
+}
+
+impl Explanation {
+    /// Tells `decision`, which was made of these very signals on this route.
+    pub fn new(route: &Route, decision: &Decision, signals: &Signals<'_>) -> Explanation {
+        let matched = decision.rule.and_then(|index| route.rules.get(index));
+        let candidates = matched.map(|rule| rule.candidates.as_slice()).unwrap_or_default();
+        let find = |id| candidates.iter().find(|candidate: &&Candidate| candidate.id == id);
+        let targets: Vec<ExplainedTarget> = decision
+            .considered
+            .iter()
+            .filter_map(|considered| Some((find(considered.target)?, considered.dropped)))
+            .map(|(candidate, dropped)| ExplainedTarget {
+                model: candidate.model.clone(),
+                placement: match candidate.placement {
+                    Placement::Edge => "edge",
+                    Placement::Cloud => "cloud",
+                },
+                kept: dropped.is_none(),
+                constraint: dropped.map(|constraint| constraint.label()),
+                reason: dropped.map(|constraint| constraint.explain(candidate, signals).to_string()),
+            })
+            .collect();
+        let plan: Vec<String> =
+            targets.iter().filter(|target| target.kept).map(|target| target.model.clone()).collect();
+        Explanation {
+            route: route.name.clone(),
+            signals: explain_signals(route, signals),
+            privacy: signals.hints.privacy.map(PrivacyHint::name),
+            cache: signals.hints.cache.map(CacheHint::name),
+            today: signals.today,
+            rules: explain_rules(route, decision, signals),
+            rule: matched.map(|rule| rule.name.clone()),
+            error: plan.is_empty().then(|| none_left(route, decision, signals).message.into_owned()),
+            targets,
+            plan,
+        }
+    }
+}
+
+fn explain_rules(route: &Route, decision: &Decision, signals: &Signals<'_>) -> Vec<ExplainedRule> {
+    let each = route.rules.iter().zip(&decision.verdicts);
+    each.map(|(rule, verdict)| ExplainedRule {
+        name: rule.name.clone(),
+        when: rule.when.as_ref().map(|condition| condition.text().to_owned()),
+        verdict: verdict.label(),
+        failure: match (verdict, &rule.when) {
+            (Verdict::Failed, Some(condition)) => condition.failure(signals),
+            _ => None,
+        },
+    })
+    .collect()
+}
+
+fn explain_signals(route: &Route, signals: &Signals<'_>) -> Vec<ExplainedSignal> {
+    let conditions = route.rules.iter().filter_map(|rule| rule.when.as_ref());
+    let read = conditions.map(|condition| condition.reads()).fold(SignalSet::EMPTY, SignalSet::union);
+    let available = table::available().filter_map(|signal| Some((signal.name, signal.id?)));
+    available
+        .map(|(name, id)| ExplainedSignal { name, value: value_of(id, signals), read: read.contains(id) })
+        .collect()
+}
+
+/// The value of a signal as rules see it.
+fn value_of(id: SignalId, signals: &Signals<'_>) -> Value {
+    let hints = signals.hints;
+    match id {
+        SignalId::Model => signals.model.into(),
+        SignalId::InputTokens => signals.input_tokens.into(),
+        SignalId::MaxOutputTokens => signals.max_output_tokens.unwrap_or(0).into(),
+        SignalId::Modalities => signals.modalities.names().collect::<Vec<_>>().into(),
+        SignalId::HasTools => signals.has_tools.into(),
+        SignalId::Stream => signals.stream.into(),
+        SignalId::Turns => signals.turns.into(),
+        SignalId::App => hints.app.as_deref().unwrap_or_default().into(),
+        SignalId::User => hints.user.as_deref().unwrap_or_default().into(),
+        SignalId::Tags => Value::Object(hints.tags.iter().map(|(k, v)| (k.clone(), v.as_str().into())).collect()),
+        SignalId::HintPlacement => hints.placement.map(PlacementHint::name).unwrap_or_default().into(),
+        SignalId::HintDeadlineMs => hints.deadline_ms.unwrap_or(0).into(),
+        SignalId::EdgeAvailable => signals.edge_available.into(),
+        SignalId::CloudAvailable => signals.cloud_available.into(),
+        SignalId::Hour => signals.hour.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::decide;
+    use crate::policy::fixtures::{frontier, route, rule, signals, small};
+    use crate::signals::Hints;
+
+    #[test]
+    fn every_step_of_the_decision_is_told() {
+        let route = route(vec![
+            rule("mine", Some("tags.owner == 'me'"), vec![frontier()]),
+            rule("night", Some("hour < 6"), vec![small()]),
+            rule("easy", Some("input_tokens < 4000"), vec![small(), frontier()]),
+            rule("rest", None, vec![frontier()]),
+        ]);
+        let hints = Hints { privacy: Some(PrivacyHint::LocalOnly), ..Hints::default() };
+        let signals = signals(&hints);
+        let told = Explanation::new(&route, &decide(&route, &signals), &signals);
+        let verdicts: Vec<_> = told.rules.iter().map(|rule| (rule.name.as_str(), rule.verdict)).collect();
+        assert_eq!(
+            verdicts,
+            [("mine", "failed"), ("night", "not-matched"), ("easy", "matched"), ("rest", "not-reached")]
+        );
+        assert_eq!(told.rules[0].failure.as_deref(), Some("there is no `owner`: guard it with has()"));
+        assert_eq!(told.plan, ["small"]);
+        assert_eq!(told.error, None);
+        assert_eq!(told.targets[1].reason.as_deref(), Some("local-only was asked for"));
+        let read: Vec<_> = told.signals.iter().filter(|signal| signal.read).map(|signal| signal.name).collect();
+        assert_eq!(read, ["input_tokens", "tags", "hour"]);
+    }
+
+    /// The values that are told are those that rules see.
+    #[test]
+    fn values_are_told_as_conditions_see_them() {
+        let hints = Hints { user: Some("ann".into()), tags: vec![("a".into(), "b".into())], ..Hints::default() };
+        let signals = signals(&hints);
+        for told in explain_signals(&route(vec![]), &signals) {
+            // JSON is CEL for every value that a signal can have.
+            let same = format!("{} == {}", told.name, told.value);
+            let condition = crate::policy::Condition::compile(&same).unwrap();
+            assert_eq!(condition.evaluate(&signals), Verdict::Matched, "{same}");
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Requests, targets and routes for the tests of this folder and of `cli/explain.rs`.
+//!
+//! What a reader could get wrong: nothing here is a default of the product.
+
+use jiff::civil::date;
+
+use super::{Candidate, Condition, Route, Rule, TargetId};
+use crate::config::file::Placement;
+use crate::openai::Modalities;
+use crate::signals::{Hints, Signals};
+
+/// A short text request at nine in the morning, everything up.
+pub fn signals(hints: &Hints) -> Signals<'_> {
+    Signals {
+        model: "auto",
+        input_tokens: 1_200,
+        max_output_tokens: Some(500),
+        modalities: Modalities::TEXT,
+        has_tools: false,
+        stream: true,
+        turns: 2,
+        hints,
+        edge_available: true,
+        cloud_available: true,
+        hour: 9,
+        today: date(2026, 3, 1),
+    }
+}
+
+/// A text model with tools and 8,192 tokens of context.
+pub fn candidate(id: TargetId, model: &str, placement: Placement) -> Candidate {
+    Candidate {
+        id,
+        model: model.into(),
+        placement,
+        context: Some(8_192),
+        modalities: Modalities::TEXT,
+        tools: true,
+        retires_on: None,
+    }
+}
+
+/// `small` at the edge, 8,192 tokens of text, no tools.
+pub fn small() -> Candidate {
+    Candidate { tools: false, ..candidate(0, "small", Placement::Edge) }
+}
+
+/// `frontier` in the cloud, text and images, 400,000 tokens.
+pub fn frontier() -> Candidate {
+    Candidate {
+        context: Some(400_000),
+        modalities: Modalities::TEXT.with(Modalities::IMAGE),
+        ..candidate(1, "frontier", Placement::Cloud)
+    }
+}
+
+pub fn rule(name: &str, when: Option<&str>, candidates: Vec<Candidate>) -> Rule {
+    let when = when.map(|text| Condition::compile(text).unwrap_or_else(|error| panic!("{text}: {error}")));
+    Rule { name: name.into(), when, candidates }
+}
+
+pub fn route(rules: Vec<Rule>) -> Route {
+    Route { name: "auto".into(), rules }
+}
