@@ -7,6 +7,7 @@ pub mod gateway;
 pub mod openai;
 pub mod policy;
 pub mod provider;
+pub mod app;
 pub mod server;
 pub mod signals;
 pub mod state;

@@ -120,8 +120,8 @@ impl Events {
             (self.strip_usage, &mut self.usage, &mut self.saw_data, &mut self.saw_error);
         let visit = |data: &[u8]| {
             if let Some(seen) = usage::of_event(data) {
-                *usage = Some(seen);
-                if strip && usage::is_usage_only(data) {
+                *usage = Some(seen.usage);
+                if strip && seen.alone {
                     return Keep::No;
                 }
             }
@@ -132,7 +132,7 @@ impl Events {
             Keep::Yes
         };
         self.frames.push(data, visit, &mut self.ready).map_err(|_| {
-            Error::upstream(Kind::Broken, "the upstream sent an event larger than a megabyte")
+            Error::upstream(Kind::Broken, "the upstream sent an event larger than 8 MiB")
         })
     }
 

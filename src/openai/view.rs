@@ -3,6 +3,10 @@
 //! The scan validates all of the JSON (RFC 8259) on the way, so that whoever splices by these ranges can rely on them.
 //! What a reader could get wrong: ranges of strings include the quotes; the text between them is still JSON-escaped.
 
+mod fields;
+mod scanner;
+
+use std::borrow::Cow;
 use std::ops::Range;
 
 use smallvec::SmallVec;
@@ -103,7 +107,41 @@ pub struct Malformed {
 }
 
 /// Scans `body` once.
+///
+/// # Errors
+/// No JSON object, or a field of a type that no upstream would take; see [`Malformed`].
 pub fn scan(endpoint: Endpoint, body: &[u8]) -> Result<View, Malformed> {
-    let _ = (endpoint, body);
-    unimplemented!()
+    if let Err(at) = utf8_error(body) {
+        return Err(Malformed { at, what: "it is not valid UTF-8", param: None });
+    }
+    fields::read(endpoint, body)
 }
+
+fn utf8_error(body: &[u8]) -> Result<(), usize> {
+    if simdutf8::basic::from_utf8(body).is_ok() {
+        return Ok(());
+    }
+    simdutf8::compat::from_utf8(body).map(drop).map_err(|error| error.valid_up_to())
+}
+
+impl View {
+    /// The model that was asked for, decoded; `None` when the body names none.
+    pub fn model_name<'b>(&self, body: &'b [u8]) -> Option<Result<Cow<'b, str>, Malformed>> {
+        let range = self.model.clone()?;
+        let text = body.get(range.clone()).unwrap_or_default();
+        let what = "it is no text (a lone surrogate?)";
+        Some(decode_string(text).ok_or(Malformed { at: range.start, what, param: Some("model") }))
+    }
+}
+
+/// The text of a JSON string, quotes included; `None` for a lone surrogate.
+pub fn decode_string(quoted: &[u8]) -> Option<Cow<'_, str>> {
+    let inner = quoted.get(1..quoted.len().checked_sub(1)?)?;
+    if memchr::memchr(b'\\', inner).is_none() {
+        return std::str::from_utf8(inner).ok().map(Cow::Borrowed);
+    }
+    serde_json::from_slice::<String>(quoted).ok().map(Cow::Owned)
+}
+
+#[cfg(test)]
+mod tests;
