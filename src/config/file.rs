@@ -2,13 +2,16 @@
 //! (they become the JSON schema). What the program uses is built from it in `state/prepare.rs`: these are two types on purpose.
 //!
 //! What a reader could get wrong: a default lives here, once, as a named function or constant with its reason; nothing downstream
-//! invents another. Unknown keys are refused by `config/load.rs`, not by serde, so that all of them are told at once.
+//! invents another. Unknown keys are refused by `config/decode.rs`, not by serde, so that all of them are told at once.
 
+use std::fmt;
 use std::time::Duration;
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, MapAccess, Visitor};
 
 use super::scalar::{ByteSize, HumanDuration, Secret};
 
@@ -85,24 +88,27 @@ pub struct ListenerTls {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Server {
-    /// Largest request body (413 above it).
+    /// Largest request body (413 above it). Default 64MiB.
     pub max_body: ByteSize,
-    /// Largest passed-through upload (413 above it); it is streamed, never held in memory.
+    /// Largest passed-through upload (413 above it); it is streamed, never held in memory. Default 512MiB.
     pub max_upload: ByteSize,
-    /// Largest request head: request line and headers (431 above it).
+    /// Largest request head: request line and headers (431 above it). Default 64KiB.
     pub max_header: ByteSize,
-    /// Connections held at once; further ones wait in the kernel's queue.
+    /// Connections held at once; further ones wait in the kernel's queue. Default 16384.
     pub max_connections: u32,
-    /// Requests worked on at once over all connections; above it 503 `overloaded`.
+    /// Requests worked on at once over all connections; above it 503 `overloaded`. Default 8192.
     pub max_in_flight: u32,
-    /// How long a client may take to send a request's head, and how long an idle connection is kept.
+    /// How long a client may take to send a request's head, and how long an idle connection is kept. Default 60s.
     pub header_timeout: HumanDuration,
-    /// How long a client may take to send a body that is held in memory; an upload may not pause longer than this.
+    /// How long a client may take to send a body that is held in memory; an upload may not pause longer than this. Default 60s.
     pub body_timeout: HumanDuration,
-    /// How long requests in flight may take to finish when the process is told to stop.
+    /// How long requests in flight may take to finish when the process is told to stop. Default 30s.
     pub drain_timeout: HumanDuration,
     /// Threads that serve requests; default: one per core.
     pub workers: Option<u16>,
+    /// Lets `listen` and `admin` be reached from other machines although nobody is asked for a key: whoever reaches the port uses
+    /// your models and provider keys. For containers and networks that are guarded in another way. Default false.
+    pub allow_public_without_keys: bool,
 }
 
 impl Default for Server {
@@ -119,6 +125,7 @@ impl Default for Server {
             body_timeout: HumanDuration(Duration::from_secs(60)),
             drain_timeout: HumanDuration(Duration::from_secs(30)),
             workers: None,
+            allow_public_without_keys: false,
         }
     }
 }
@@ -127,7 +134,9 @@ impl Default for Server {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Placement {
+    /// Your own machines.
     Edge,
+    /// A provider.
     Cloud,
 }
 
@@ -135,11 +144,15 @@ pub enum Placement {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum UpstreamKind {
+    /// llama.cpp's server.
     LlamaServer,
+    /// vLLM.
     Vllm,
+    /// Ollama.
     Ollama,
     /// Any OpenAI-compatible provider; set `base_url`.
     Openai,
+    /// Azure OpenAI; set `base_url` to the resource.
     Azure,
     /// Not available yet.
     Anthropic,
@@ -158,7 +171,7 @@ pub enum Balance {
     LeastLoad,
     /// Each node in turn.
     RoundRobin,
-    /// The node that has the prompt's beginning in its KV cache, unless it is loaded beyond a bound.
+    /// The node that has the prompt's beginning in its KV cache, unless it is loaded beyond a bound. Not available yet.
     Prefix,
 }
 
@@ -188,7 +201,7 @@ pub struct Upstream {
     /// Where the provider processes data: a label for constraints to come, shown by `explain`.
     #[serde(default)]
     pub region: Option<String>,
-    /// How a node is chosen.
+    /// How a node is chosen: `least-load` (default) or `round-robin`; `prefix` is not available yet.
     #[serde(default)]
     pub balance: Balance,
     /// Requests sent to one node at once; above it the next node or target is tried. Default: no limit.
@@ -227,13 +240,13 @@ pub struct Health {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Timeouts {
-    /// Until the connection stands, TLS included.
+    /// Until the connection stands, TLS included. Default 1s.
     pub connect: HumanDuration,
-    /// From the request sent to the first byte of the answer (a stream: to its first event).
+    /// From the request sent to the first byte of the answer (a stream: to its first event). Default 60s.
     pub first_token: HumanDuration,
-    /// Between two pieces of a streamed answer.
+    /// Between two pieces of a streamed answer. Default 30s.
     pub between_tokens: HumanDuration,
-    /// The whole attempt.
+    /// The whole attempt. Default 600s.
     pub total: HumanDuration,
 }
 
@@ -269,9 +282,13 @@ pub struct UpstreamTls {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Modality {
+    /// Text.
     Text,
+    /// Images.
     Image,
+    /// Audio.
     Audio,
+    /// Documents, such as PDF.
     File,
 }
 
@@ -296,15 +313,17 @@ pub struct Model {
     #[serde(default)]
     pub price: Option<Price>,
     /// The day after which it is refused (YYYY-MM-DD); warned about 90 days ahead.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::scalar::date")]
     pub retires_on: Option<jiff::civil::Date>,
 }
 
 /// US dollars per million tokens.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize, JsonSchema)]
 pub struct Price {
+    /// The prompt.
     #[serde(default)]
     pub input: f64,
+    /// The answer.
     #[serde(default)]
     pub output: f64,
     /// Prompt tokens that the upstream had cached. Default: as `input`.
@@ -346,10 +365,12 @@ pub struct Rule {
 }
 
 /// One target of a rule: a `models` key, or one with conditions.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[derive(Debug, Clone, JsonSchema)]
+#[schemars(untagged)]
 pub enum Try {
+    /// The key alone.
     Name(String),
+    /// With conditions.
     With(TryWith),
 }
 
@@ -361,6 +382,31 @@ pub struct TryWith {
     /// Escalate to the next target below this confidence. Not available yet.
     #[serde(default)]
     pub min_confidence: Option<f64>,
+}
+
+/// By hand, because serde's untagged enums forget where in the file a problem was.
+impl<'de> Deserialize<'de> for Try {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TryVisitor;
+
+        impl<'de> Visitor<'de> for TryVisitor {
+            type Value = Try;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a model's name or `{model: NAME}`")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Try, E> {
+                Ok(Try::Name(name.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Try, A::Error> {
+                TryWith::deserialize(MapAccessDeserializer::new(map)).map(Try::With)
+            }
+        }
+
+        deserializer.deserialize_struct("TryWith", &["model", "min_confidence"], TryVisitor)
+    }
 }
 
 impl Try {
@@ -377,7 +423,7 @@ impl Try {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Retries {
-    /// Attempts for one request, the first included, over all its targets and nodes.
+    /// Attempts for one request, the first included, over all its targets and nodes. Default 3.
     pub max_attempts: u32,
     /// The share of live traffic that may be retries. Not available yet.
     pub budget: Option<f64>,

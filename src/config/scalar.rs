@@ -3,10 +3,12 @@
 //! What a reader could get wrong: `Secret` prints as `***` in every format, on purpose; `expose` is the only way to its value.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::time::Duration;
 
+use jiff::civil::Date;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{Deserialize, Deserializer, Error as _};
+use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
 
 /// A length of time: `300ms`, `10s`, `2m`, `1h`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,36 +33,60 @@ impl Secret {
     }
 }
 
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
     }
 }
 
+/// The name by which `decode` knows that a secret is read: it looks into `file:` and never shows the value.
+pub const SECRET: &str = "$tidegate::Secret";
+
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(Secret)
+        struct SecretVisitor;
+
+        impl<'de> Visitor<'de> for SecretVisitor {
+            type Value = Secret;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("text")
+            }
+
+            fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Secret, D::Error> {
+                String::deserialize(deserializer).map(Secret)
+            }
+        }
+
+        deserializer.deserialize_newtype_struct(SECRET, SecretVisitor)
     }
 }
+
+// The errors below say what was expected and not what was found: `decode` adds that where it may be shown.
 
 impl<'de> Deserialize<'de> for HumanDuration {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        parse_duration(&text).map(HumanDuration).ok_or_else(|| {
-            D::Error::custom(format!(
-                "`{text}` is no length of time: write a number and a unit, such as 300ms, 10s, 2m or 1h"
-            ))
-        })
+        let parsed = parse_duration(&text).map(HumanDuration);
+        parsed.ok_or_else(|| D::Error::custom("a length of time such as 300ms, 10s, 2m or 1h"))
     }
 }
 
 impl<'de> Deserialize<'de> for ByteSize {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        parse_bytes(&text).map(ByteSize).ok_or_else(|| {
-            D::Error::custom(format!("`{text}` is no number of bytes: write one such as 65536, 64KiB, 256MiB or 1GiB"))
-        })
+        let parsed = parse_bytes(&text).map(ByteSize);
+        parsed.ok_or_else(|| D::Error::custom("a number of bytes such as 65536, 64KiB, 256MiB or 1GiB"))
     }
+}
+
+/// A day as YYYY-MM-DD.
+pub fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Date>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    // jiff also reads weeks, times and zones: more than is promised here.
+    let plain = text.len() == 10 && text.chars().all(|c| c.is_ascii_digit() || c == '-');
+    let parsed = text.parse().ok().filter(|_| plain);
+    parsed.map(Some).ok_or_else(|| D::Error::custom("a day as YYYY-MM-DD"))
 }
 
 fn parse_duration(text: &str) -> Option<Duration> {
