@@ -114,7 +114,9 @@ fn parse_bytes(text: &str) -> Option<u64> {
         "GiB" => 1 << 30,
         _ => return None,
     };
-    Some((number * factor as f64) as u64)
+    // Beyond 2^53 a float no longer counts bytes; nobody has a petabyte of memory.
+    let bytes = number * factor as f64;
+    (bytes < (1u64 << 53) as f64).then_some(bytes as u64)
 }
 
 /// `1.5h` is 1.5 and `h`.
@@ -152,5 +154,40 @@ impl JsonSchema for Secret {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({"type": "string", "description": "a value, ${NAME} from the environment, or file:PATH"})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_lengths_of_time() {
+        for (text, millis) in
+            [("300ms", 300), ("10s", 10_000), ("1.5m", 90_000), ("1h", 3_600_000), (" 2 d ", 172_800_000), ("0s", 0)]
+        {
+            assert_eq!(parse_duration(text), Some(Duration::from_millis(millis)), "{text}");
+        }
+        for text in ["", "10", "s", "-1s", "1S", "1.2.3s", "1e3s", "10 seconds", "∞s", &format!("{}s", "9".repeat(400))]
+        {
+            assert_eq!(parse_duration(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn reads_numbers_of_bytes() {
+        for (text, bytes) in
+            [("0", 0), ("65536", 65_536), ("64KiB", 65_536), ("1.5MiB", 1_572_864), ("10 MB", 10_000_000), ("1B", 1)]
+        {
+            assert_eq!(parse_bytes(text), Some(bytes), "{text}");
+        }
+        for text in ["", "KiB", "-1", "1kib", "1TiB", "99999999999GiB", "1e3"] {
+            assert_eq!(parse_bytes(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_never_printed() {
+        assert_eq!(format!("{:?} {:#?}", Secret::new("hunter2"), Secret::new("hunter2")), "*** ***");
     }
 }

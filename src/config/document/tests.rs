@@ -117,6 +117,23 @@ fn aliases_are_copies_of_their_own() {
 }
 
 #[test]
+fn keys_are_merged_behind_those_that_are_given() {
+    let (document, problems) = parse("a: &a {x: 1, y: 1}\nb: &b {y: 2, z: 2}\nc: {z: 3, <<: [*a, *b]}\nd: {<<: *b}\n");
+    let document = document.unwrap();
+    assert_eq!(problems, "");
+    let value = |key: &str| text(&document, &["c", key]).to_owned();
+    assert_eq!([value("x"), value("y"), value("z")], ["1", "1", "3"]);
+    assert_eq!(text(&document, &["d", "y"]), "2");
+    assert!(document.get(&["c", "<<"]).is_none());
+    insta::assert_snapshot!(parse("a: {<<: 1}\nb: !omap [1]\n").1, @r"
+    f:1:5: `<<` takes keys and values, or a list of such
+        hint: write `<<: *ANCHOR`
+    f:2:4: unknown tag `!omap`
+        hint: remove it: tags mean nothing here
+    ");
+}
+
+#[test]
 fn a_billion_laughs_are_bounded() {
     let mut text = "a0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol, lol]\n".to_owned();
     for level in 1..12 {
