@@ -2,7 +2,10 @@
 //! (they become the JSON schema). What the program uses is built from it in `state/prepare.rs`: these are two types on purpose.
 //!
 //! What a reader could get wrong: a default lives here, once, as a named function or constant with its reason; nothing downstream
-//! invents another. Unknown keys are refused by `config/load.rs`, not by serde, so that all of them are told at once.
+//! invents another. Unknown keys are refused by `config/decode.rs`, not by serde, so that all of them are told at once.
+
+mod route;
+mod upstream;
 
 use std::time::Duration;
 
@@ -11,6 +14,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::scalar::{ByteSize, HumanDuration, Secret};
+pub use route::{Modality, Model, Price, Route, Rule, Try, TryWith};
+pub use upstream::{Balance, Health, Placement, Timeouts, Upstream, UpstreamKind, UpstreamTls};
 
 /// Tidegate's configuration.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -85,24 +90,27 @@ pub struct ListenerTls {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Server {
-    /// Largest request body (413 above it).
+    /// Largest request body (413 above it). Default 64MiB.
     pub max_body: ByteSize,
-    /// Largest passed-through upload (413 above it); it is streamed, never held in memory.
+    /// Largest passed-through upload (413 above it); it is streamed, never held in memory. Default 512MiB.
     pub max_upload: ByteSize,
-    /// Largest request head: request line and headers (431 above it).
+    /// Largest request head: request line and headers (431 above it). Default 64KiB.
     pub max_header: ByteSize,
-    /// Connections held at once; further ones wait in the kernel's queue.
+    /// Connections held at once; further ones wait in the kernel's queue. Default 16384.
     pub max_connections: u32,
-    /// Requests worked on at once over all connections; above it 503 `overloaded`.
+    /// Requests worked on at once over all connections; above it 503 `overloaded`. Default 8192.
     pub max_in_flight: u32,
-    /// How long a client may take to send a request's head, and how long an idle connection is kept.
+    /// How long a client may take to send a request's head, and how long an idle connection is kept. Default 60s.
     pub header_timeout: HumanDuration,
-    /// How long a client may take to send a body that is held in memory; an upload may not pause longer than this.
+    /// How long a client may take to send a body that is held in memory; an upload may not pause longer than this. Default 60s.
     pub body_timeout: HumanDuration,
-    /// How long requests in flight may take to finish when the process is told to stop.
+    /// How long requests in flight may take to finish when the process is told to stop. Default 30s.
     pub drain_timeout: HumanDuration,
     /// Threads that serve requests; default: one per core.
     pub workers: Option<u16>,
+    /// Lets `listen` and `admin` be reached from other machines although nobody is asked for a key: whoever reaches the port uses
+    /// your models and provider keys. For containers and networks that are guarded in another way. Default false.
+    pub allow_public_without_keys: bool,
 }
 
 impl Default for Server {
@@ -119,256 +127,7 @@ impl Default for Server {
             body_timeout: HumanDuration(Duration::from_secs(60)),
             drain_timeout: HumanDuration(Duration::from_secs(30)),
             workers: None,
-        }
-    }
-}
-
-/// Where an upstream stands: decides what may be sent to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Placement {
-    Edge,
-    Cloud,
-}
-
-/// What an upstream speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum UpstreamKind {
-    LlamaServer,
-    Vllm,
-    Ollama,
-    /// Any OpenAI-compatible provider; set `base_url`.
-    Openai,
-    Azure,
-    /// Not available yet.
-    Anthropic,
-    /// Not available yet.
-    Gemini,
-    /// Not available yet.
-    Bedrock,
-}
-
-/// How a node of a pool is chosen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Balance {
-    /// The node with the fewest requests in flight.
-    #[default]
-    LeastLoad,
-    /// Each node in turn.
-    RoundRobin,
-    /// The node that has the prompt's beginning in its KV cache, unless it is loaded beyond a bound.
-    Prefix,
-}
-
-/// A place where a model can run: an edge pool (`nodes`) or a provider (`base_url`).
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
-pub struct Upstream {
-    /// `edge` (your own machines) or `cloud`.
-    pub placement: Placement,
-    /// What it speaks.
-    pub kind: UpstreamKind,
-    /// The servers of a pool, each `http://HOST:PORT` or `https://…`; `/v1` is added where the URL has no path.
-    #[serde(default)]
-    pub nodes: Vec<String>,
-    /// `dns://HOST:PORT`: find the nodes by name. Not available yet.
-    #[serde(default)]
-    pub discover: Option<String>,
-    /// The provider's address with its version path, as an OpenAI SDK takes it: `https://api.openai.com/v1`.
-    /// For `azure` the resource: `https://NAME.openai.azure.com`.
-    #[serde(default)]
-    pub base_url: Option<String>,
-    /// The key sent upstream, usually `${NAME}` or `file:PATH`. The client's own key never goes upstream.
-    #[serde(default)]
-    pub api_key: Option<Secret>,
-    /// Azure's `api-version`. Default 2024-10-21.
-    #[serde(default)]
-    pub api_version: Option<String>,
-    /// Where the provider processes data: a label for constraints to come, shown by `explain`.
-    #[serde(default)]
-    pub region: Option<String>,
-    /// How a node is chosen.
-    #[serde(default)]
-    pub balance: Balance,
-    /// Requests sent to one node at once; above it the next node or target is tried. Default: no limit.
-    #[serde(default)]
-    pub max_in_flight_per_node: Option<u32>,
-    /// Active health checks. Edge pools have them unless `enabled: false`; providers only if `path` is given.
-    #[serde(default)]
-    pub health: Health,
-    /// Deadlines of one attempt, phase by phase.
-    #[serde(default)]
-    pub timeouts: Timeouts,
-    /// How its certificate is checked, and the one shown to it.
-    #[serde(default)]
-    pub tls: UpstreamTls,
-}
-
-/// Active health checks.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct Health {
-    /// Turns the checks off (`false`). Default: on for `nodes`.
-    pub enabled: Option<bool>,
-    /// The path asked with GET; 2xx is healthy. Default by kind: `/health`, for ollama `/api/version`.
-    pub path: Option<String>,
-    /// Time between two checks of a node. Default 2s.
-    pub interval: Option<HumanDuration>,
-    /// Time after which a check counts as failed. Default 1s.
-    pub timeout: Option<HumanDuration>,
-    /// Failed checks in a row after which the node leaves the pool. Default 2.
-    pub unhealthy_after: Option<u32>,
-    /// Good checks in a row after which it returns. Default 1.
-    pub healthy_after: Option<u32>,
-}
-
-/// Deadlines of one attempt.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct Timeouts {
-    /// Until the connection stands, TLS included.
-    pub connect: HumanDuration,
-    /// From the request sent to the first byte of the answer (a stream: to its first event).
-    pub first_token: HumanDuration,
-    /// Between two pieces of a streamed answer.
-    pub between_tokens: HumanDuration,
-    /// The whole attempt.
-    pub total: HumanDuration,
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Timeouts {
-            // A node that does not accept within this is down or swamped; SYN retransmission starts at one second.
-            connect: HumanDuration(Duration::from_secs(1)),
-            // A long prompt on a small machine takes long to read; reasoning models think before they speak.
-            first_token: HumanDuration(Duration::from_secs(60)),
-            between_tokens: HumanDuration(Duration::from_secs(30)),
-            // The OpenAI SDKs' own default.
-            total: HumanDuration(Duration::from_secs(600)),
-        }
-    }
-}
-
-/// TLS towards an upstream.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct UpstreamTls {
-    /// Authorities (PEM) to trust instead of the system's.
-    pub ca: Option<Secret>,
-    /// The certificate chain (PEM) shown to the upstream.
-    pub cert: Option<Secret>,
-    /// Its private key (PEM).
-    pub key: Option<Secret>,
-    /// The name to expect in its certificate; default: the host of the URL.
-    pub server_name: Option<String>,
-}
-
-/// What a model takes in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Modality {
-    Text,
-    Image,
-    Audio,
-    File,
-}
-
-/// What can run where.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-pub struct Model {
-    /// The `upstreams` key where it runs.
-    pub upstream: String,
-    /// The name that the upstream knows (azure: the deployment). Default: this entry's key.
-    #[serde(default)]
-    pub id: Option<String>,
-    /// Tokens, prompt and answer together. Default: unlimited.
-    #[serde(default)]
-    pub context: Option<u64>,
-    /// What it takes in. Default: text.
-    #[serde(default)]
-    pub modalities: Option<Vec<Modality>>,
-    /// Whether it can call tools. Default true.
-    #[serde(default)]
-    pub tools: Option<bool>,
-    /// US dollars per million tokens.
-    #[serde(default)]
-    pub price: Option<Price>,
-    /// The day after which it is refused (YYYY-MM-DD); warned about 90 days ahead.
-    #[serde(default)]
-    pub retires_on: Option<jiff::civil::Date>,
-}
-
-/// US dollars per million tokens.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize, JsonSchema)]
-pub struct Price {
-    #[serde(default)]
-    pub input: f64,
-    #[serde(default)]
-    pub output: f64,
-    /// Prompt tokens that the upstream had cached. Default: as `input`.
-    #[serde(default)]
-    pub cached_input: Option<f64>,
-}
-
-/// A model name that clients ask for, and how it is decided where it runs.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-pub struct Route {
-    /// Further names for the same route.
-    #[serde(default)]
-    pub aliases: Vec<String>,
-    /// Where easy ends and hard begins. Not available yet.
-    #[serde(default)]
-    pub threshold: Option<serde_json::Value>,
-    /// First match wins; none matching is an error that says so.
-    #[serde(default)]
-    pub rules: Vec<Rule>,
-}
-
-/// A preference: when `when` holds, try these targets in order.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-pub struct Rule {
-    /// Shown in `x-tidegate-rule`, metrics and `explain`.
-    pub name: String,
-    /// A CEL expression over the request's signals; absent: always.
-    #[serde(default)]
-    pub when: Option<String>,
-    /// `models` keys, best first; each next one takes over when the one before cannot serve.
-    #[serde(default, rename = "try")]
-    pub targets: Vec<Try>,
-    /// Shares of traffic. Not available yet.
-    #[serde(default)]
-    pub split: Option<serde_json::Value>,
-    /// A sampled copy to another model. Not available yet.
-    #[serde(default)]
-    pub shadow: Option<serde_json::Value>,
-}
-
-/// One target of a rule: a `models` key, or one with conditions.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum Try {
-    Name(String),
-    With(TryWith),
-}
-
-/// A target with conditions.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-pub struct TryWith {
-    /// The `models` key.
-    pub model: String,
-    /// Escalate to the next target below this confidence. Not available yet.
-    #[serde(default)]
-    pub min_confidence: Option<f64>,
-}
-
-impl Try {
-    /// The `models` key.
-    pub fn model(&self) -> &str {
-        match self {
-            Try::Name(name) => name,
-            Try::With(with) => &with.model,
+            allow_public_without_keys: false,
         }
     }
 }
@@ -377,7 +136,7 @@ impl Try {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Retries {
-    /// Attempts for one request, the first included, over all its targets and nodes.
+    /// Attempts for one request, the first included, over all its targets and nodes. Default 3.
     pub max_attempts: u32,
     /// The share of live traffic that may be retries. Not available yet.
     pub budget: Option<f64>,

@@ -3,10 +3,12 @@
 //! What a reader could get wrong: `Secret` prints as `***` in every format, on purpose; `expose` is the only way to its value.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::time::Duration;
 
+use jiff::civil::Date;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{Deserialize, Deserializer, Error as _};
+use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
 
 /// A length of time: `300ms`, `10s`, `2m`, `1h`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,36 +33,60 @@ impl Secret {
     }
 }
 
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
     }
 }
 
+/// The name by which `decode` knows that a secret is read: it looks into `file:` and never shows the value.
+pub const SECRET: &str = "$tidegate::Secret";
+
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(Secret)
+        struct SecretVisitor;
+
+        impl<'de> Visitor<'de> for SecretVisitor {
+            type Value = Secret;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("text")
+            }
+
+            fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Secret, D::Error> {
+                String::deserialize(deserializer).map(Secret)
+            }
+        }
+
+        deserializer.deserialize_newtype_struct(SECRET, SecretVisitor)
     }
 }
+
+// The errors below say what was expected and not what was found: `decode` adds that where it may be shown.
 
 impl<'de> Deserialize<'de> for HumanDuration {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        parse_duration(&text).map(HumanDuration).ok_or_else(|| {
-            D::Error::custom(format!(
-                "`{text}` is no length of time: write a number and a unit, such as 300ms, 10s, 2m or 1h"
-            ))
-        })
+        let parsed = parse_duration(&text).map(HumanDuration);
+        parsed.ok_or_else(|| D::Error::custom("a length of time such as 300ms, 10s, 2m or 1h"))
     }
 }
 
 impl<'de> Deserialize<'de> for ByteSize {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        parse_bytes(&text).map(ByteSize).ok_or_else(|| {
-            D::Error::custom(format!("`{text}` is no number of bytes: write one such as 65536, 64KiB, 256MiB or 1GiB"))
-        })
+        let parsed = parse_bytes(&text).map(ByteSize);
+        parsed.ok_or_else(|| D::Error::custom("a number of bytes such as 65536, 64KiB, 256MiB or 1GiB"))
     }
+}
+
+/// A day as YYYY-MM-DD.
+pub fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Date>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    // jiff also reads weeks, times and zones: more than is promised here.
+    let plain = text.len() == 10 && text.chars().all(|c| c.is_ascii_digit() || c == '-');
+    let parsed = text.parse().ok().filter(|_| plain);
+    parsed.map(Some).ok_or_else(|| D::Error::custom("a day as YYYY-MM-DD"))
 }
 
 fn parse_duration(text: &str) -> Option<Duration> {
@@ -88,7 +114,9 @@ fn parse_bytes(text: &str) -> Option<u64> {
         "GiB" => 1 << 30,
         _ => return None,
     };
-    Some((number * factor as f64) as u64)
+    // Beyond 2^53 a float no longer counts bytes; nobody has a petabyte of memory.
+    let bytes = number * factor as f64;
+    (bytes < (1u64 << 53) as f64).then_some(bytes as u64)
 }
 
 /// `1.5h` is 1.5 and `h`.
@@ -126,5 +154,40 @@ impl JsonSchema for Secret {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({"type": "string", "description": "a value, ${NAME} from the environment, or file:PATH"})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_lengths_of_time() {
+        for (text, millis) in
+            [("300ms", 300), ("10s", 10_000), ("1.5m", 90_000), ("1h", 3_600_000), (" 2 d ", 172_800_000), ("0s", 0)]
+        {
+            assert_eq!(parse_duration(text), Some(Duration::from_millis(millis)), "{text}");
+        }
+        for text in ["", "10", "s", "-1s", "1S", "1.2.3s", "1e3s", "10 seconds", "∞s", &format!("{}s", "9".repeat(400))]
+        {
+            assert_eq!(parse_duration(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn reads_numbers_of_bytes() {
+        for (text, bytes) in
+            [("0", 0), ("65536", 65_536), ("64KiB", 65_536), ("1.5MiB", 1_572_864), ("10 MB", 10_000_000), ("1B", 1)]
+        {
+            assert_eq!(parse_bytes(text), Some(bytes), "{text}");
+        }
+        for text in ["", "KiB", "-1", "1kib", "1TiB", "99999999999GiB", "1e3"] {
+            assert_eq!(parse_bytes(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_never_printed() {
+        assert_eq!(format!("{:?} {:#?}", Secret::new("hunter2"), Secret::new("hunter2")), "*** ***");
     }
 }

@@ -1,0 +1,68 @@
+//! What the configuration language has and this version does not do.
+//!
+//! What a reader could get wrong: these are refused, not ignored, so that nobody believes himself protected. Whoever builds one
+//! takes its row out of the table here.
+
+use super::Checker;
+use crate::config::document::{Node, Value};
+
+/// A path (`*` is any key or item), the value concerned (none: any), and what it would do.
+const TABLE: &[(&[&str], Option<&str>, &str)] = &[
+    (&["tenants"], None, "ask for keys, and hold each tenant to its limits, regions and budget"),
+    (&["pii"], None, "find personal data and redact it before it goes to the cloud"),
+    (&["cache"], None, "answer repeated and similar prompts from memory"),
+    (&["audit"], None, "keep a tamper-evident record of where each request ran"),
+    (&["ledger"], None, "record usage and cost of each attempt"),
+    (&["billing"], None, "work out fees and invoices"),
+    (&["telemetry", "otlp"], None, "send traces to a collector"),
+    (&["upstreams", "*", "discover"], None, "find the nodes by name; list them under `nodes`"),
+    (&["upstreams", "*", "balance"], Some("prefix"), "choose the node that has the prompt's beginning in its cache"),
+    (&["upstreams", "*", "kind"], Some("anthropic"), "speak Anthropic's protocol to the provider"),
+    (&["upstreams", "*", "kind"], Some("gemini"), "speak Gemini's protocol to the provider"),
+    (&["upstreams", "*", "kind"], Some("bedrock"), "speak Bedrock's protocol to the provider"),
+    (&["routes", "*", "threshold"], None, "set where easy prompts end and hard ones begin"),
+    (&["routes", "*", "rules", "*", "split"], None, "share traffic out between models"),
+    (&["routes", "*", "rules", "*", "shadow"], None, "send a sample of requests to a further model"),
+    (
+        &["routes", "*", "rules", "*", "try", "*", "min_confidence"],
+        None,
+        "escalate answers of low confidence to the next target",
+    ),
+    (&["retries", "budget"], None, "cap the share of requests that are retries"),
+    (&["retries", "hedge_after"], None, "ask a second node when the first is slow"),
+];
+
+pub fn check(checker: &mut Checker<'_>) {
+    for (path, value, does) in TABLE {
+        visit(&checker.input.document.root, path, &mut |node| {
+            let name = path.last().copied().unwrap_or_default();
+            let (what, remedy) = match value {
+                Some(value) => (format!("`{name}: {value}`"), "choose another"),
+                None => (format!("`{name}`"), "remove it"),
+            };
+            if is_set(node, *value) {
+                checker.error_at_name(node, format!("{what} is not available yet: it would {does}"), remedy);
+            }
+        });
+    }
+}
+
+/// Calls `found` with every node that the path leads to.
+fn visit<'n>(node: &'n Node, path: &[&str], found: &mut dyn FnMut(&'n Node)) {
+    let Some((first, rest)) = path.split_first() else { return found(node) };
+    for (key, child) in node.children() {
+        if *first == "*" || key == Some(first) {
+            visit(child, rest, found);
+        }
+    }
+}
+
+/// Whether something stands there: nothing and empty text count as absent.
+fn is_set(node: &Node, wanted: Option<&str>) -> bool {
+    match (&node.value, wanted) {
+        _ if node.is_null() => false,
+        (Value::Scalar(scalar), Some(wanted)) => scalar.text.trim() == wanted,
+        (Value::Scalar(scalar), None) => !scalar.text.is_empty(),
+        (_, wanted) => wanted.is_none(),
+    }
+}

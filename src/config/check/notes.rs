@@ -1,0 +1,39 @@
+//! What is off, and where everything else goes: one line each, for `check` and the start-up log.
+//!
+//! What a reader could get wrong: a section that is absent is a capability that is off, and somebody may believe it is on.
+
+use crate::config::file::{File, Placement};
+
+/// Where passed-through paths go: the upstream named for it; else the first cloud upstream, else the first one. `None`: nowhere.
+pub fn passthrough(file: &File) -> Option<&str> {
+    match file.passthrough.as_deref() {
+        Some("off") => None,
+        Some(name) => Some(name),
+        None => {
+            let cloud = file.upstreams.iter().find(|(_, upstream)| upstream.placement == Placement::Cloud);
+            cloud.or(file.upstreams.first()).map(|(name, _)| name.as_str())
+        }
+    }
+}
+
+pub fn of(file: &File) -> Vec<String> {
+    let mut notes = vec![
+        match file.server.allow_public_without_keys {
+            false => "tenants is off: nobody is asked for a key; only loopback listeners".into(),
+            true => "tenants is off: nobody is asked for a key, and listeners may be public".into(),
+        },
+        "pii is off: nothing is redacted".into(),
+        "cache is off: no answer is kept".into(),
+        "audit is off: no record of where requests ran is kept".into(),
+        "ledger is off: usage and cost are not recorded".into(),
+        "telemetry.otlp is off: no traces are sent".into(),
+    ];
+    if file.tls.is_none() {
+        notes.push("tls is off: the listener speaks plain HTTP".into());
+    }
+    notes.push(match passthrough(file) {
+        Some(name) => format!("passthrough: every `/v1` path that is not routed by model goes to `{name}`"),
+        None => "passthrough is off: every `/v1` path that is not routed by model is a 404".into(),
+    });
+    notes
+}

@@ -1,0 +1,152 @@
+//! `models` and `routes`: what can run where, and the rules by which it is chosen.
+//!
+//! What a reader could get wrong: a rule prefers, it does not forbid; a model's own figures (context, modalities, tools, retirement)
+//! are what forbids.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, MapAccess, Visitor};
+
+/// What a model takes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Modality {
+    /// Text.
+    Text,
+    /// Images.
+    Image,
+    /// Audio.
+    Audio,
+    /// Documents, such as PDF.
+    File,
+}
+
+/// What can run where.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+pub struct Model {
+    /// The `upstreams` key where it runs.
+    pub upstream: String,
+    /// The name that the upstream knows (azure: the deployment). Default: this entry's key.
+    #[serde(default)]
+    pub id: Option<String>,
+    /// Tokens, prompt and answer together. Default: unlimited.
+    #[serde(default)]
+    pub context: Option<u64>,
+    /// What it takes in. Default: text.
+    #[serde(default)]
+    pub modalities: Option<Vec<Modality>>,
+    /// Whether it can call tools. Default true.
+    #[serde(default)]
+    pub tools: Option<bool>,
+    /// US dollars per million tokens.
+    #[serde(default)]
+    pub price: Option<Price>,
+    /// The day after which it is refused (YYYY-MM-DD); warned about 90 days ahead.
+    #[serde(default, deserialize_with = "crate::config::scalar::date")]
+    pub retires_on: Option<jiff::civil::Date>,
+}
+
+/// US dollars per million tokens.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize, JsonSchema)]
+pub struct Price {
+    /// The prompt.
+    #[serde(default)]
+    pub input: f64,
+    /// The answer.
+    #[serde(default)]
+    pub output: f64,
+    /// Prompt tokens that the upstream had cached. Default: as `input`.
+    #[serde(default)]
+    pub cached_input: Option<f64>,
+}
+
+/// A model name that clients ask for, and how it is decided where it runs.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+pub struct Route {
+    /// Further names for the same route.
+    #[serde(default)]
+    pub aliases: Vec<String>,
+    /// Where easy ends and hard begins. Not available yet.
+    #[serde(default)]
+    pub threshold: Option<serde_json::Value>,
+    /// First match wins; none matching is an error that says so.
+    #[serde(default)]
+    pub rules: Vec<Rule>,
+}
+
+/// A preference: when `when` holds, try these targets in order.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+pub struct Rule {
+    /// Shown in `x-tidegate-rule`, metrics and `explain`.
+    pub name: String,
+    /// A CEL expression over the request's signals; absent: always.
+    #[serde(default)]
+    pub when: Option<String>,
+    /// `models` keys, best first; each next one takes over when the one before cannot serve.
+    #[serde(default, rename = "try")]
+    pub targets: Vec<Try>,
+    /// Shares of traffic. Not available yet.
+    #[serde(default)]
+    pub split: Option<serde_json::Value>,
+    /// A sampled copy to another model. Not available yet.
+    #[serde(default)]
+    pub shadow: Option<serde_json::Value>,
+}
+
+/// One target of a rule: a `models` key, or one with conditions.
+#[derive(Debug, Clone, JsonSchema)]
+#[schemars(untagged)]
+pub enum Try {
+    /// The key alone.
+    Name(String),
+    /// With conditions.
+    With(TryWith),
+}
+
+/// A target with conditions.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+pub struct TryWith {
+    /// The `models` key.
+    pub model: String,
+    /// Escalate to the next target below this confidence. Not available yet.
+    #[serde(default)]
+    pub min_confidence: Option<f64>,
+}
+
+/// By hand, because serde's untagged enums forget where in the file a problem was.
+impl<'de> Deserialize<'de> for Try {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TryVisitor;
+
+        impl<'de> Visitor<'de> for TryVisitor {
+            type Value = Try;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a model's name or `{model: NAME}`")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Try, E> {
+                Ok(Try::Name(name.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Try, A::Error> {
+                TryWith::deserialize(MapAccessDeserializer::new(map)).map(Try::With)
+            }
+        }
+
+        deserializer.deserialize_struct("TryWith", &["model", "min_confidence"], TryVisitor)
+    }
+}
+
+impl Try {
+    /// The `models` key.
+    pub fn model(&self) -> &str {
+        match self {
+            Try::Name(name) => name,
+            Try::With(with) => &with.model,
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! `upstreams`: places where a model can run.
+//!
+//! What a reader could get wrong: `Health` keeps its defaults open (`None`), because they depend on the kind of upstream; whoever
+//! builds the health check fills them in.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::config::scalar::{HumanDuration, Secret};
+
+/// Where an upstream stands: decides what may be sent to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Placement {
+    /// Your own machines.
+    Edge,
+    /// A provider.
+    Cloud,
+}
+
+/// What an upstream speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum UpstreamKind {
+    /// llama.cpp's server.
+    LlamaServer,
+    /// vLLM.
+    Vllm,
+    /// Ollama.
+    Ollama,
+    /// Any OpenAI-compatible provider; set `base_url`.
+    Openai,
+    /// Azure OpenAI; set `base_url` to the resource.
+    Azure,
+    /// Not available yet.
+    Anthropic,
+    /// Not available yet.
+    Gemini,
+    /// Not available yet.
+    Bedrock,
+}
+
+/// How a node of a pool is chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Balance {
+    /// The node with the fewest requests in flight.
+    #[default]
+    LeastLoad,
+    /// Each node in turn.
+    RoundRobin,
+    /// The node that has the prompt's beginning in its KV cache, unless it is loaded beyond a bound. Not available yet.
+    Prefix,
+}
+
+/// A place where a model can run: an edge pool (`nodes`) or a provider (`base_url`).
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+pub struct Upstream {
+    /// `edge` (your own machines) or `cloud`.
+    pub placement: Placement,
+    /// What it speaks.
+    pub kind: UpstreamKind,
+    /// The servers of a pool, each `http://HOST:PORT` or `https://…`; `/v1` is added where the URL has no path.
+    #[serde(default)]
+    pub nodes: Vec<String>,
+    /// `dns://HOST:PORT`: find the nodes by name. Not available yet.
+    #[serde(default)]
+    pub discover: Option<String>,
+    /// The provider's address with its version path, as an OpenAI SDK takes it: `https://api.openai.com/v1`.
+    /// For `azure` the resource: `https://NAME.openai.azure.com`.
+    #[serde(default)]
+    pub base_url: Option<String>,
+    /// The key sent upstream, usually `${NAME}` or `file:PATH`. The client's own key never goes upstream.
+    #[serde(default)]
+    pub api_key: Option<Secret>,
+    /// Azure's `api-version`. Default 2024-10-21.
+    #[serde(default)]
+    pub api_version: Option<String>,
+    /// Where the provider processes data: a label for constraints to come, shown by `explain`.
+    #[serde(default)]
+    pub region: Option<String>,
+    /// How a node is chosen: `least-load` (default) or `round-robin`; `prefix` is not available yet.
+    #[serde(default)]
+    pub balance: Balance,
+    /// Requests sent to one node at once; above it the next node or target is tried. Default: no limit.
+    #[serde(default)]
+    pub max_in_flight_per_node: Option<u32>,
+    /// Active health checks. Edge pools have them unless `enabled: false`; providers only if `path` is given.
+    #[serde(default)]
+    pub health: Health,
+    /// Deadlines of one attempt, phase by phase.
+    #[serde(default)]
+    pub timeouts: Timeouts,
+    /// How its certificate is checked, and the one shown to it.
+    #[serde(default)]
+    pub tls: UpstreamTls,
+}
+
+/// Active health checks.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Health {
+    /// Turns the checks off (`false`). Default: on for `nodes`.
+    pub enabled: Option<bool>,
+    /// The path asked with GET; 2xx is healthy. Default by kind: `/health`, for ollama `/api/version`.
+    pub path: Option<String>,
+    /// Time between two checks of a node. Default 2s.
+    pub interval: Option<HumanDuration>,
+    /// Time after which a check counts as failed. Default 1s.
+    pub timeout: Option<HumanDuration>,
+    /// Failed checks in a row after which the node leaves the pool. Default 2.
+    pub unhealthy_after: Option<u32>,
+    /// Good checks in a row after which it returns. Default 1.
+    pub healthy_after: Option<u32>,
+}
+
+/// Deadlines of one attempt.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Timeouts {
+    /// Until the connection stands, TLS included. Default 1s.
+    pub connect: HumanDuration,
+    /// From the request sent to the first byte of the answer (a stream: to its first event). Default 60s.
+    pub first_token: HumanDuration,
+    /// Between two pieces of a streamed answer. Default 30s.
+    pub between_tokens: HumanDuration,
+    /// The whole attempt. Default 600s.
+    pub total: HumanDuration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Timeouts {
+            // A node that does not accept within this is down or swamped; SYN retransmission starts at one second.
+            connect: HumanDuration(Duration::from_secs(1)),
+            // A long prompt on a small machine takes long to read; reasoning models think before they speak.
+            first_token: HumanDuration(Duration::from_secs(60)),
+            between_tokens: HumanDuration(Duration::from_secs(30)),
+            // The OpenAI SDKs' own default.
+            total: HumanDuration(Duration::from_secs(600)),
+        }
+    }
+}
+
+/// TLS towards an upstream.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct UpstreamTls {
+    /// Authorities (PEM) to trust instead of the system's.
+    pub ca: Option<Secret>,
+    /// The certificate chain (PEM) shown to the upstream.
+    pub cert: Option<Secret>,
+    /// Its private key (PEM).
+    pub key: Option<Secret>,
+    /// The name to expect in its certificate; default: the host of the URL.
+    pub server_name: Option<String>,
+}
