@@ -48,7 +48,7 @@ fn rule(when: Option<&str>) -> Rule {
     };
     let candidates =
         vec![candidate(0, Placement::Edge), candidate(1, Placement::Cloud), candidate(2, Placement::Cloud)];
-    Rule { name: "rule".into(), when: when.map(|text| compile(text)), candidates }
+    Rule { name: "rule".into(), when: when.map(compile), candidates }
 }
 
 fn compile(text: &str) -> Condition {

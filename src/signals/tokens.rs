@@ -2,7 +2,8 @@
 //!
 //! Four bytes a token is right for English and code, and wrong by a factor of two where it hurts: it sees half of the tokens of
 //! figures, 0.6 to 0.7 of Chinese, Japanese, Korean and Arabic, and three times as many where a client escapes every letter that
-//! is not ASCII. Weighing bytes by their kind mends that at one table look-up a byte. Estimate over cl100k's true count, medians (one text for each language but English):
+//! is not ASCII. Weighing bytes by their kind mends that at one table look-up a byte. Estimate over cl100k's true count, medians
+//! (one text each for the languages other than English):
 //!
 //! | text | bytes / 4 | weighed |
 //! | --- | --- | --- |
