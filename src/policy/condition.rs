@@ -7,6 +7,8 @@ mod check;
 mod context;
 mod cost;
 mod functions;
+mod lift;
+mod operators;
 mod syntax;
 mod types;
 

@@ -8,8 +8,6 @@ mod body;
 mod header;
 mod merge;
 
-use std::borrow::Cow;
-
 use crate::error::{Error, Kind};
 
 /// Characters of an app, a user, a tag's key or value.
@@ -155,7 +153,7 @@ impl Name {
 
 impl Hints {
     /// Takes one hint in. `place` is what the client wrote it into (`x-tidegate-app`, `tidegate.app`), for the message.
-    fn set(&mut self, name: Name, place: &Cow<'static, str>, value: &str) -> Result<(), Error> {
+    fn set(&mut self, name: Name, place: &str, value: &str) -> Result<(), Error> {
         match name {
             Name::Placement => self.placement = Some(word(place, value, &PlacementHint::ALL, PlacementHint::name)?),
             Name::Privacy => self.privacy = Some(word(place, value, &PrivacyHint::ALL, PrivacyHint::name)?),
@@ -170,7 +168,7 @@ impl Hints {
     }
 
     /// `k=v,k=v`.
-    fn add_tags(&mut self, place: &Cow<'static, str>, list: &str) -> Result<(), Error> {
+    fn add_tags(&mut self, place: &str, list: &str) -> Result<(), Error> {
         for pair in list.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
             let Some((key, value)) = pair.split_once('=') else {
                 return Err(bad(place, format!("{place} must be written k=v,k=v: a part has no `=`")));
@@ -180,7 +178,7 @@ impl Hints {
         Ok(())
     }
 
-    fn add_tag(&mut self, place: &Cow<'static, str>, key: &str, value: &str) -> Result<(), Error> {
+    fn add_tag(&mut self, place: &str, key: &str, value: &str) -> Result<(), Error> {
         if self.tags.iter().any(|(known, _)| known == key) {
             return Err(bad(place, format!("{place} names the same key twice")));
         }
@@ -197,7 +195,7 @@ impl Hints {
 }
 
 /// One of the words of the contract.
-fn word<T: Copy>(place: &Cow<'static, str>, value: &str, all: &[T], name: fn(T) -> &'static str) -> Result<T, Error> {
+fn word<T: Copy>(place: &str, value: &str, all: &[T], name: fn(T) -> &'static str) -> Result<T, Error> {
     let found = all.iter().copied().find(|candidate| name(*candidate).eq_ignore_ascii_case(value.trim()));
     found.ok_or_else(|| {
         let allowed: Vec<&str> = all.iter().copied().map(name).collect();
@@ -205,14 +203,14 @@ fn word<T: Copy>(place: &Cow<'static, str>, value: &str, all: &[T], name: fn(T) 
     })
 }
 
-fn deadline(place: &Cow<'static, str>, value: Option<u64>) -> Result<u64, Error> {
+fn deadline(place: &str, value: Option<u64>) -> Result<u64, Error> {
     value.filter(|ms| (1..=MAX_DEADLINE_MS).contains(ms)).ok_or_else(|| {
         bad(place, format!("{place} must be a whole number of milliseconds from 1 to {MAX_DEADLINE_MS}"))
     })
 }
 
 /// No mode can be had in this version, and asking for one is told rather than ignored.
-fn mode(place: &Cow<'static, str>, value: &str) -> Error {
+fn mode(place: &str, value: &str) -> Error {
     match value.trim() {
         "progressive" => bad(place, format!("{place}: progressive is not available yet: leave it out")),
         other => {
@@ -222,7 +220,7 @@ fn mode(place: &Cow<'static, str>, value: &str) -> Error {
 }
 
 /// A name that the client chose; nothing when it is empty. What was written is not repeated: it may be a person's.
-fn text(place: &Cow<'static, str>, value: &str) -> Result<Option<String>, Error> {
+fn text(place: &str, value: &str) -> Result<Option<String>, Error> {
     let value = value.trim();
     if value.chars().count() > MAX_VALUE {
         return Err(bad(place, format!("{place} is longer than {MAX_VALUE} characters")));
@@ -242,8 +240,8 @@ fn shown(value: &str) -> String {
     short
 }
 
-fn bad(place: &Cow<'static, str>, message: String) -> Error {
-    Error::client(Kind::InvalidRequest, message).with_param(place.clone())
+fn bad(place: &str, message: String) -> Error {
+    Error::client(Kind::InvalidRequest, message).with_param(place.to_owned())
 }
 
 #[cfg(test)]

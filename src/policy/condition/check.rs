@@ -6,17 +6,13 @@
 
 use cel::common::ast::operators as op;
 use cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, LiteralValue, SourceInfo};
-use cel::common::types::CelList;
 use cel::common::value::Val;
 
-use super::context::{CONSTANT, Pattern};
+use super::operators::mismatch;
 use super::types::Type;
 use super::{ConditionError, functions};
 use crate::signals::SignalSet;
 use crate::signals::table::{self, Signal};
-
-/// Bytes that a compiled pattern may take: what `\w{100}` needs, far below what hurts.
-const MAX_PATTERN: usize = 1 << 20;
 
 /// What the walk yields besides types.
 pub(super) struct Checker<'t> {
@@ -28,7 +24,7 @@ pub(super) struct Checker<'t> {
     pub constants: Vec<Box<dyn Val>>,
 }
 
-type Checked = Result<Type, ConditionError>;
+pub(super) type Checked = Result<Type, ConditionError>;
 
 impl<'t> Checker<'t> {
     pub fn new(text: &str, places: &'t SourceInfo) -> Self {
@@ -71,6 +67,9 @@ impl<'t> Checker<'t> {
                 for entry in &mut map.entries {
                     let EntryExpr::MapEntry(entry) = &mut entry.expr else { continue };
                     let (k, v) = (self.check(&mut entry.key)?, self.check(&mut entry.value)?);
+                    if !matches!(k, Type::Bool | Type::Int | Type::Uint | Type::Text | Type::Any) {
+                        return Err(self.error(id, format!("{k} cannot be the key of a map")));
+                    }
                     key = Some(key.map_or(k.clone(), |so_far: Type| so_far.join(k)));
                     value = Some(value.map_or(v.clone(), |so_far: Type| so_far.join(v)));
                 }
@@ -184,86 +183,6 @@ impl<'t> Checker<'t> {
         }
     }
 
-    fn logic(&self, id: u64, name: &str, call: &CallExpr, a: &Type, b: &Type) -> Checked {
-        if a.is_bool() && b.is_bool() {
-            return Ok(Type::Bool);
-        }
-        // `@result && p` is what a macro made of its condition `p`.
-        match &call.args[0].expr {
-            Expr::Ident(first) if first.starts_with(CONSTANT) => Err(self.error(call.args[1].id, in_macro(b))),
-            _ => Err(self.error(id, mismatch(name, &[a.clone(), b.clone()]))),
-        }
-    }
-
-    fn choice(&self, id: u64, call: &mut CallExpr, test: &Type, a: &Type, b: &Type) -> Checked {
-        if !test.is_bool() {
-            let from_macro = matches!(&call.args[2].expr, Expr::Ident(name) if name.starts_with(CONSTANT));
-            let message = if from_macro {
-                in_macro(test)
-            } else {
-                format!("what stands before `?` must be bool, this is {test}")
-            };
-            return Err(self.error(if from_macro { call.args[0].id } else { id }, message));
-        }
-        if a.is_number() && b.is_number() && a != b {
-            widen(&mut call.args[1], a);
-            widen(&mut call.args[2], b);
-            return Ok(Type::Double);
-        }
-        if !a.equates(b) {
-            return Err(self.error(id, format!("the two sides of `:` must be of one type, these are {a} and {b}")));
-        }
-        Ok(a.clone().join(b.clone()))
-    }
-
-    fn membership(&self, id: u64, element: &Type, container: &Type) -> Checked {
-        let inside = match container {
-            Type::List(inside) => inside,
-            Type::Map(key, _) => key,
-            Type::Any => return Ok(Type::Bool),
-            Type::Text => {
-                return Err(
-                    self.error(id, "`in` needs a list or a map: for a part of a string write user.contains('x')")
-                );
-            }
-            other => return Err(self.error(id, format!("`in` needs a list or a map on its right, this is {other}"))),
-        };
-        if !inside.equates(element) {
-            return Err(self.error(id, format!("`in` looks for {element} in {container}: that can never be found")));
-        }
-        Ok(Type::Bool)
-    }
-
-    fn index(&self, id: u64, container: &Type, index: &Type) -> Checked {
-        match container {
-            Type::List(element) if index.is_number() || index.is_any() => Ok((**element).clone()),
-            Type::Map(key, value) if key.equates(index) => Ok((**value).clone()),
-            Type::Any => Ok(Type::Any),
-            Type::List(_) | Type::Map(..) => Err(self.error(id, format!("{container} cannot be indexed with {index}"))),
-            other => Err(self.error(id, format!("{other} has no parts: only lists and maps can be indexed"))),
-        }
-    }
-
-    fn arithmetic(&self, id: u64, call: &mut CallExpr, a: &Type, b: &Type) -> Checked {
-        let name = call.func_name.as_str();
-        match (a, b) {
-            (Type::Any, other) | (other, Type::Any) if other.is_number() || other.is_any() => Ok(Type::Any),
-            (Type::Text | Type::Any, Type::Text | Type::Any) if name == op::ADD => Ok(Type::Text),
-            (Type::Bytes, Type::Bytes) if name == op::ADD => Ok(Type::Bytes),
-            (Type::List(_), Type::List(_)) if name == op::ADD => Ok(a.clone().join(b.clone())),
-            (Type::Double, _) | (_, Type::Double) if name == op::MODULO => {
-                Err(self.error(id, "`%` is defined for int and uint only: write int(…)"))
-            }
-            (Type::Int | Type::Uint, Type::Double) | (Type::Double, Type::Int | Type::Uint) => {
-                widen(&mut call.args[0], a);
-                widen(&mut call.args[1], b);
-                Ok(Type::Double)
-            }
-            (a, b) if a.is_number() && a == b => Ok(a.clone()),
-            _ => Err(self.error(id, mismatch(name, &[a.clone(), b.clone()]))),
-        }
-    }
-
     fn function(&mut self, expr: &mut IdedExpr) -> Checked {
         let id = expr.id;
         let Expr::Call(call) = &mut expr.expr else { return Err(self.error(id, "no call")) };
@@ -280,53 +199,6 @@ impl<'t> Checker<'t> {
             self.lift_pattern(expr)?;
         }
         Ok(returned)
-    }
-
-    /// `text.matches('pattern')` becomes `text in @N`.
-    fn lift_pattern(&mut self, expr: &mut IdedExpr) -> Result<(), ConditionError> {
-        let Expr::Call(matches) = &mut expr.expr else { return Ok(()) };
-        let Some(pattern) = matches.args.pop() else { return Ok(()) };
-        let at = self.at(pattern.id);
-        let Expr::Literal(LiteralValue::String(pattern)) = &pattern.expr else {
-            let message =
-                "the pattern of matches() must be a string literal, so that it is compiled once and checked at load";
-            return Err(ConditionError::new(at, message));
-        };
-        let compiled = regex::RegexBuilder::new(pattern.inner()).size_limit(MAX_PATTERN).build().map_err(|error| {
-            let reason = match &error {
-                regex::Error::CompiledTooBig(_) => "it is too large once compiled".to_owned(),
-                // The library draws the pattern with a marker below; its last line says what is wrong.
-                other => other.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned(),
-            };
-            ConditionError::new(at, format!("the pattern of matches() cannot be used: {reason}"))
-        })?;
-        let text = matches.target.take().map(|target| *target).or_else(|| matches.args.pop());
-        let pattern = self.constant(expr.id, Box::new(Pattern(compiled)));
-        expr.expr = call(op::IN, text.into_iter().chain([pattern]).collect());
-        Ok(())
-    }
-
-    /// A list of literals becomes a constant; otherwise the interpreter would build it at each evaluation.
-    fn lift_list(&mut self, expr: &mut IdedExpr) {
-        let Expr::List(list) = &expr.expr else { return };
-        let values: Option<Vec<Box<dyn Val>>> = list
-            .elements
-            .iter()
-            .map(|element| match &element.expr {
-                Expr::Literal(value) => Some(value.to_val().into_owned()),
-                _ => None,
-            })
-            .collect();
-        // An empty one is what macros begin with, and the interpreter knows them by it.
-        if let Some(values) = values.filter(|values| !values.is_empty()) {
-            *expr = self.constant(expr.id, Box::new(CelList::from(values)));
-        }
-    }
-
-    fn constant(&mut self, id: u64, value: Box<dyn Val>) -> IdedExpr {
-        let name = format!("{CONSTANT}{}", self.constants.len());
-        self.constants.push(value);
-        IdedExpr { id, expr: Expr::Ident(name) }
     }
 
     /// What the parser made of `exists`, `all`, `map` and their like.
@@ -352,7 +224,7 @@ impl<'t> Checker<'t> {
     }
 
     /// Where a node stands, in characters.
-    fn at(&self, id: u64) -> usize {
+    pub(super) fn at(&self, id: u64) -> usize {
         self.places.offset_for(id).map_or(0, |(start, _)| start as usize).min(self.text.len())
     }
 
@@ -363,7 +235,7 @@ impl<'t> Checker<'t> {
         (0..=at.saturating_sub(name.len())).rev().find(|&start| self.text[start..].starts_with(&name)).unwrap_or(at)
     }
 
-    fn error(&self, id: u64, message: impl Into<String>) -> ConditionError {
+    pub(super) fn error(&self, id: u64, message: impl Into<String>) -> ConditionError {
         ConditionError::new(self.at(id), message)
     }
 
@@ -375,17 +247,7 @@ impl<'t> Checker<'t> {
     }
 }
 
-/// Turns an int or uint into a double where it meets one.
-fn widen(expr: &mut IdedExpr, found: &Type) {
-    if *found == Type::Double {
-        return;
-    }
-    let id = expr.id;
-    let inner = std::mem::take(expr);
-    *expr = IdedExpr { id, expr: call("double", vec![inner]) };
-}
-
-fn call(name: &str, args: Vec<IdedExpr>) -> Expr {
+pub(super) fn call(name: &str, args: Vec<IdedExpr>) -> Expr {
     Expr::Call(CallExpr { func_name: name.into(), target: None, args })
 }
 
@@ -408,30 +270,6 @@ fn type_of(literal: &LiteralValue) -> Type {
 /// Operators have names that no function can have.
 fn is_operator(name: &str) -> bool {
     name.chars().any(|c| !c.is_alphanumeric() && c != '_' && c != '.')
-}
-
-/// `_>_` as people write it.
-fn symbol(operator: &str) -> &str {
-    operator.trim_matches('_').trim_start_matches(CONSTANT)
-}
-
-fn mismatch(operator: &str, given: &[Type]) -> String {
-    let symbol = symbol(operator);
-    match given {
-        [one] => format!("`{symbol}` is not defined for {one}"),
-        [Type::Int, Type::Uint] | [Type::Uint, Type::Int] => {
-            format!("`{symbol}` does not mix int and uint: write int(…)")
-        }
-        [a, b] if matches!(operator, op::EQUALS | op::NOT_EQUALS) => {
-            format!("`{symbol}` compares {a} with {b}: they are never equal")
-        }
-        [a, b] => format!("`{symbol}` is not defined between {a} and {b}"),
-        _ => format!("`{symbol}` cannot be used like this"),
-    }
-}
-
-fn in_macro(found: &Type) -> String {
-    format!("the condition inside exists(), all() and filter() must be bool, this is {found}")
 }
 
 fn unknown_signal(name: &str) -> String {

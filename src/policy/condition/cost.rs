@@ -14,7 +14,7 @@ use crate::signals::table::{self, ValueType};
 
 /// Steps of one evaluation: nodes visited, elements and blocks of bytes copied or compared. A rule as people write them takes ten
 /// to fifty; at some 20 ns a step this is two milliseconds at the worst.
-const MAX_STEPS: u64 = 100_000;
+const MAX_STEPS: u64 = 50_000;
 
 /// Bytes that are copied or compared in the time of one step.
 const BYTES_PER_STEP: u64 = 16;

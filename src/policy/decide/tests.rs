@@ -1,3 +1,5 @@
+//! Rules in order, preferences, each constraint at its edge, and the property that no rule lets a forbidden target through.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -3,7 +3,6 @@
 //! What a reader could get wrong: `null` is an absent value, as everywhere in the OpenAI protocol; a key that stands twice is an
 //! error, because parsers differ in which one they take.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
@@ -17,15 +16,14 @@ impl Hints {
     /// The hints in the value of the body's `tidegate` member. `InvalidRequest` when it is no object, has an unknown key (with
     /// the nearest one), one key twice, or a bad value.
     pub fn from_body(object: &[u8]) -> Result<Hints> {
-        let member = Cow::Borrowed("tidegate");
         let parsed: Option<Members> = serde_json::from_slice(object)
-            .map_err(|_| bad(&member, "tidegate must be an object with each key once".to_owned()))?;
+            .map_err(|_| bad("tidegate", "tidegate must be an object with each key once".to_owned()))?;
         let mut hints = Hints::default();
         for (key, value) in parsed.map(|members| members.0).unwrap_or_default() {
             let Some(name) = Name::ALL.into_iter().find(|name| name.key() == key) else {
                 return Err(unknown(&key));
             };
-            let place = Cow::Owned(format!("tidegate.{key}"));
+            let place = format!("tidegate.{key}");
             match (name, value) {
                 (_, Value::Null) => {}
                 (Name::DeadlineMs, Value::Number(ms)) => hints.deadline_ms = Some(deadline(&place, ms.as_u64())?),
@@ -47,7 +45,7 @@ impl Hints {
     }
 }
 
-fn no_text(place: &Cow<'static, str>) -> Error {
+fn no_text(place: &str) -> Error {
     bad(place, format!("{place} must be a string"))
 }
 
@@ -58,7 +56,7 @@ fn unknown(key: &str) -> Error {
         Some(near) => format!("there is no `{shown}` in tidegate; did you mean `{near}`?"),
         None => format!("there is no `{shown}` in tidegate: there are {}", all.collect::<Vec<_>>().join(", ")),
     };
-    bad(&Cow::Borrowed("tidegate"), message)
+    bad("tidegate", message)
 }
 
 /// An object's members in order, each key once.

@@ -3,8 +3,6 @@
 //! What a reader could get wrong: most requests have none, so the names are looked through once and nothing is allocated until
 //! one carries the prefix.
 
-use std::borrow::Cow;
-
 use http::HeaderMap;
 
 use super::{Hints, Name, bad};
@@ -22,19 +20,19 @@ impl Hints {
             let Some(hint) = Name::ALL.into_iter().find(|hint| hint.header() == name.as_str()) else {
                 return Err(unknown(name.as_str()));
             };
-            let place = Cow::Borrowed(hint.header());
+            let place = hint.header();
             let mut first: Option<&str> = None;
             for value in headers.get_all(name) {
                 let value = std::str::from_utf8(value.as_bytes())
-                    .map_err(|_| bad(&place, format!("{place} is not valid UTF-8")))?;
+                    .map_err(|_| bad(place, format!("{place} is not valid UTF-8")))?;
                 match first {
                     Some(first) if hint != Name::Tags && first == value => continue,
                     Some(_) if hint != Name::Tags => {
-                        return Err(bad(&place, format!("{place} is given twice with two values: send it once")));
+                        return Err(bad(place, format!("{place} is given twice with two values: send it once")));
                     }
                     _ => first = Some(value),
                 }
-                hints.set(hint, &place, value)?;
+                hints.set(hint, place, value)?;
             }
         }
         Ok(hints)
@@ -50,5 +48,5 @@ fn unknown(name: &str) -> Error {
         Some(near) => format!("there is no header {name}; did you mean {PREFIX}{near}?"),
         None => format!("there is no header {name}: there are {}", all.collect::<Vec<_>>().join(", ")),
     };
-    bad(&Cow::Owned(name.to_owned()), message)
+    bad(name, message)
 }

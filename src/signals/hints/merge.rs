@@ -3,8 +3,6 @@
 //! What a reader could get wrong: a proxy may set headers to hold its clients to something, and a client may ask for more than its
 //! proxy does; whichever forbids more holds, so neither can loosen the other.
 
-use std::borrow::Cow;
-
 use super::{CacheHint, Hints, MAX_TAGS, PrivacyHint, bad};
 use crate::error::Result;
 
@@ -19,7 +17,7 @@ impl Hints {
                     header.name(),
                     body.name()
                 );
-                return Err(bad(&Cow::Borrowed("tidegate.placement"), message));
+                return Err(bad("tidegate.placement", message));
             }
             (Some(header), Some(body)) if body.is_strict() && !header.is_strict() => Some(body),
             (header, body) => header.or(body),
@@ -32,7 +30,7 @@ impl Hints {
         }
         if tags.len() > MAX_TAGS {
             let message = format!("x-tidegate-tags and tidegate.tags hold more than {MAX_TAGS} tags together");
-            return Err(bad(&Cow::Borrowed("tidegate.tags"), message));
+            return Err(bad("tidegate.tags", message));
         }
         Ok(Hints {
             placement,

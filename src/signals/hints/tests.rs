@@ -1,3 +1,5 @@
+//! Hints from headers and bodies, what is refused and how it is said, and which of the two wins.
+
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::*;
