@@ -4,61 +4,75 @@
 
 use std::io;
 
+use tokio::runtime::{self, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{Running, upgrade};
+use super::{Drained, Running, upgrade};
 
-/// The signals of a server's life, caught from the moment this is made.
-pub(super) struct Signals {
+/// The signals of a server's life, caught from the moment this is made: before the pid file is written, for SIGQUIT kills a process that
+/// does not catch it.
+pub struct Signals {
+    runtime: Runtime,
     terminate: Signal,
     interrupt: Signal,
     quit: Signal,
 }
 
 impl Signals {
+    /// Catches them.
+    ///
     /// # Errors
-    /// The system refuses a handler.
-    pub(super) fn catch() -> io::Result<Signals> {
-        Ok(Signals {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            quit: signal(SignalKind::quit())?,
-        })
+    /// The system refuses a handler, or descriptors are short.
+    pub fn catch() -> io::Result<Signals> {
+        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        let entered = runtime.enter();
+        let (terminate, interrupt, quit) =
+            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::quit())?);
+        drop(entered);
+        Ok(Signals { runtime, terminate, interrupt, quit })
     }
 
-    /// Steers `running` until its drain is over.
-    pub(super) async fn steer(self, running: &Running) {
-        let Signals { mut terminate, mut interrupt, mut quit } = self;
-        let mut handing_over = None;
-        loop {
-            tokio::select! {
-                () = either(&mut terminate, &mut interrupt) => {
-                    if running.lifecycle.is_draining() {
-                        tracing::warn!(in_flight = running.lifecycle.in_flight(), "told to stop again, ending at once");
-                        running.end_now();
-                        return;
-                    }
-                    tracing::info!(
-                        in_flight = running.lifecycle.in_flight(),
-                        deadline_s = running.config.drain_timeout.as_secs(),
-                        "draining, a second signal ends at once"
-                    );
-                    running.begin_drain();
+    /// Obeys signals until one has ended the server: SIGTERM and SIGINT drain, a second one ends at once, SIGQUIT hands the sockets to a
+    /// `serve --upgrade` and drains. Blocks.
+    pub fn wait(self, running: Running) -> Drained {
+        let Signals { runtime, terminate, interrupt, quit } = self;
+        runtime.block_on(steer(&running, terminate, interrupt, quit));
+        runtime.shutdown_background();
+        running.join()
+    }
+}
+
+/// Steers `running` until its workers are done.
+async fn steer(running: &Running, mut terminate: Signal, mut interrupt: Signal, mut quit: Signal) {
+    let mut handing_over = None;
+    loop {
+        tokio::select! {
+            () = either(&mut terminate, &mut interrupt) => {
+                if running.lifecycle.is_draining() {
+                    tracing::warn!(in_flight = running.lifecycle.in_flight(), "told to stop again, ending at once");
+                    running.end_now();
+                    return;
                 }
-                _ = quit.recv(), if handing_over.is_none() => handing_over = hand_over(running),
-                handed = joined(&mut handing_over) => {
-                    handing_over = None;
-                    match handed {
-                        Ok(()) => {
-                            tracing::info!("a new process serves, draining");
-                            running.begin_drain_upgraded();
-                        }
-                        Err(error) => tracing::error!(%error, "not upgraded, serving on"),
-                    }
-                }
-                // Ends with the last connection, or at the deadline.
-                () = running.workers_done() => return,
+                tracing::info!(
+                    in_flight = running.lifecycle.in_flight(),
+                    deadline_s = running.config.drain_timeout.as_secs(),
+                    "draining, a second signal ends at once"
+                );
+                running.begin_drain();
             }
+            _ = quit.recv(), if handing_over.is_none() && !running.lifecycle.is_draining() => handing_over = hand_over(running),
+            handed = joined(&mut handing_over) => {
+                handing_over = None;
+                match handed {
+                    Ok(()) => {
+                        tracing::info!("a new process serves, draining");
+                        running.begin_drain_upgraded();
+                    }
+                    Err(error) => tracing::error!(%error, "not upgraded, serving on"),
+                }
+            }
+            // Ends with the last connection, or at the deadline.
+            () = running.workers_done() => return,
         }
     }
 }

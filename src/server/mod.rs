@@ -2,7 +2,7 @@
 //! Nothing here knows an LLM.
 //!
 //! ```text
-//! bind ─▶ start: a thread per core (listen ─▶ connection ─▶ stack ─▶ Handle), the admin thread ─▶ wait: signal ─▶ drain
+//! bind ─▶ start: a thread per core (listen ─▶ connection ─▶ stack ─▶ Handle), the admin thread ─▶ Signals::wait ─▶ drain
 //! ```
 //!
 //! What a reader could get wrong: each worker makes its own handler, on its own thread and runtime. What a handler pools or caches per
@@ -37,6 +37,7 @@ pub mod upgrade;
 
 pub use admin::AdminState;
 pub use bind::Sockets;
+pub use control::Signals;
 pub use drain::Lifecycle;
 pub use stack::{REQUEST_ID, panics_without_payload};
 
@@ -123,7 +124,7 @@ impl Config {
     }
 }
 
-/// A server that runs. Dropping it leaves its threads running: call [`Running::join`] or [`Running::wait`].
+/// A server that runs. Dropping it leaves its threads running: call [`Running::join`] or [`Signals::wait`].
 #[derive(Debug)]
 pub struct Running {
     config: Arc<Config>,
@@ -226,21 +227,6 @@ impl Running {
     pub fn end_now(&self) {
         self.copies.lock().clear();
         self.lifecycle.end_now();
-    }
-
-    /// Obeys signals until one ends the server: SIGTERM and SIGINT drain, a second one ends at once, SIGQUIT hands the sockets to a
-    /// `serve --upgrade` and drains. Blocks.
-    ///
-    /// # Errors
-    /// Signals cannot be caught.
-    pub fn wait(self) -> io::Result<Drained> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(async {
-            control::Signals::catch()?.steer(&self).await;
-            io::Result::Ok(())
-        })?;
-        runtime.shutdown_background();
-        Ok(self.join())
     }
 
     /// Waits for the end of a drain that has begun, then ends the admin listener. Blocks.

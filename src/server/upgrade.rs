@@ -226,4 +226,4 @@ impl std::error::Error for UpgradeError {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
