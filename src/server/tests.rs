@@ -61,6 +61,8 @@ pub(super) struct Echo {
 pub(super) struct Shared {
     /// The body of the next `/stream`.
     streams: Mutex<Vec<mpsc::Receiver<Bytes>>>,
+    /// What `/block` waits for, with its whole worker.
+    block: Mutex<Option<std::sync::mpsc::Receiver<()>>>,
     entered: tokio::sync::Notify,
     dropped: tokio::sync::Notify,
     asked: Arc<AtomicUsize>,
@@ -101,6 +103,12 @@ impl Handle for Echo {
                 let _dropped = Dropped(self.shared.clone());
                 self.shared.entered.notify_one();
                 std::future::pending().await
+            }
+            "/block" => {
+                let block = self.shared.block.lock().take().unwrap();
+                self.shared.entered.notify_one();
+                block.recv().unwrap();
+                text("ok".into())
             }
             "/stream" => Response::new(Pieces::Channel(self.shared.streams.lock().pop().unwrap())),
             "/endless" => Response::new(Pieces::Endless(self.shared.asked.clone())),

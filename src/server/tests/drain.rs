@@ -26,6 +26,29 @@ async fn in_flight_ends_in_peace_and_nothing_new_is_accepted() {
 }
 
 #[tokio::test]
+async fn connections_in_the_kernels_queue_are_served() {
+    let server = Server::start(Config { workers: 1, drain_grace: Duration::ZERO, ..config() });
+    let (release, blocked) = std::sync::mpsc::channel();
+    *server.shared.block.lock() = Some(blocked);
+    let mut blocking = server.connect().await;
+    blocking.send("GET /block HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    server.shared.entered.notified().await;
+    // The only worker is stuck: these are accepted by the kernel alone.
+    let mut queued = Vec::new();
+    for _ in 0..10 {
+        let mut client = server.connect().await;
+        client.send("GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        queued.push(client);
+    }
+    server.running().begin_drain();
+    release.send(()).unwrap();
+    for mut client in queued {
+        assert!(client.until(&chunked("ok")).await.contains("connection: close\r\n"));
+    }
+    assert_eq!(server.joined().await, Drained { cut: 0 });
+}
+
+#[tokio::test]
 async fn idle_connections_are_closed_after_the_grace() {
     let server = Server::start(Config { drain_grace: Duration::from_millis(20), ..config() });
     let mut idle = server.connect().await;

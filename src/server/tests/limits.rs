@@ -107,9 +107,10 @@ async fn over_max_in_flight_is_shed() {
 #[tokio::test]
 async fn over_max_connections_waits_for_a_place() {
     let server = Server::start(Config { max_connections: 1, ..config() });
-    let (stream, mut first, mut second) = (server.stream(), server.connect().await, server.connect().await);
+    let (stream, mut first) = (server.stream(), server.connect().await);
     first.send("GET /stream HTTP/1.1\r\nhost: x\r\n\r\n").await;
     first.until("\r\n\r\n").await;
+    let mut second = server.connect().await;
     second.send("GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
     stream.send("held".into()).await.unwrap();
     first.until("held\r\n").await;
