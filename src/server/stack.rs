@@ -58,7 +58,8 @@ pub(super) fn stack<H: Handle>(
         .layer(layer_fn(catch_panics))
         .service(service_fn(move |request| {
             let handler = handler.clone();
-            async move { Ok(handler.call(request, peer).await.map(Answer::handler)) }
+            // The one box: the gateway's future is large, and each layer above would copy it.
+            Box::pin(async move { Ok(handler.call(request, peer).await.map(Answer::handler)) })
         }))
 }
 
