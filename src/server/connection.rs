@@ -60,33 +60,40 @@ impl<H: Handle> Site<H> {
 
     /// Serves `stream` until it is closed or handed on to a tunnel.
     pub(super) async fn serve(self: Arc<Self>, stream: TcpStream, connection: Arc<Connection>) {
-        let transport = match &self.tls {
-            None => Transport::Plain(stream),
-            Some(tls) => match heed(&connection, |_| Next::Stop, tls.accept(stream)).await {
-                Some(Ok(tls)) => Transport::Tls(Box::new(tls)),
-                Some(Err(error)) => return tracing::debug!(%error, "a TLS handshake failed"),
-                None => return,
-            },
-        };
-        let mut io = Io::new(transport, connection.clone());
-        // Told to finish before anything was asked: there is nothing to finish.
-        let Some(Ok(is_http2)) = heed(&connection, |_| Next::Stop, io.speaks_http2()).await else { return };
-
+        let Some((io, is_http2)) = Box::pin(self.open(stream, &connection)).await else { return };
         let peer = Peer { address: connection.peer, is_tls: self.tls.is_some() };
         let stack = stack(self.handler.clone(), peer, connection.clone(), self.max_header);
         let service = service_fn(move |request| stack.clone().call(request));
+        let io = TokioIo::new(io);
         let ended = if is_http2 {
             connection.multiplexes();
             // Boxed: its state is large, and rare.
-            let served = Box::pin(self.http2.serve_connection(TokioIo::new(io), service));
-            heed(&connection, |served| finish(|| served.get_mut().as_mut().graceful_shutdown()), served).await
+            let mut served = Box::pin(self.http2.serve_connection(io, service));
+            heed(&connection, served.as_mut(), |served| finish(|| served.graceful_shutdown())).await
         } else {
-            let served = self.http1.serve_connection(TokioIo::new(io), service).with_upgrades();
-            heed(&connection, |served| finish(|| served.graceful_shutdown()), served).await
+            let mut served = pin!(self.http1.serve_connection(io, service).with_upgrades());
+            heed(&connection, served.as_mut(), |served| finish(|| served.graceful_shutdown())).await
         };
         if let Some(Err(error)) = ended {
             tracing::debug!(%error, "a connection ended early");
         }
+    }
+
+    /// What comes before HTTP: TLS, and which version is spoken. `None`: closed, or told to close; nothing was asked yet.
+    async fn open(&self, stream: TcpStream, connection: &Arc<Connection>) -> Option<(Io, bool)> {
+        let transport = match &self.tls {
+            None => Transport::Plain(stream),
+            Some(tls) => match heed(connection, pin!(tls.accept(stream)), |_| Next::Stop).await? {
+                Ok(tls) => Transport::Tls(Box::new(tls)),
+                Err(error) => {
+                    tracing::debug!(%error, "a TLS handshake failed");
+                    return None;
+                }
+            },
+        };
+        let mut io = Io::new(transport, connection.clone());
+        let is_http2 = heed(connection, pin!(io.speaks_http2()), |_| Next::Stop).await?.ok()?;
+        Some((io, is_http2))
     }
 }
 
@@ -102,12 +109,12 @@ fn finish(shut_down: impl FnOnce()) -> Next {
 }
 
 /// Runs `future`, minding the roster's orders: `on_finish` is called once when asked to finish; `None` when told to close.
+/// The future is borrowed: as an argument it would lie twice in the state of every connection.
 async fn heed<F: Future>(
     connection: &Connection,
+    mut future: Pin<&mut F>,
     mut on_finish: impl FnMut(Pin<&mut F>) -> Next,
-    future: F,
 ) -> Option<F::Output> {
-    let mut future = pin!(future);
     let mut told = false;
     poll_fn(|cx| {
         connection.served_by(cx.waker());

@@ -155,7 +155,9 @@ fn take_queue<H: Handle>(listener: TcpListener, site: &Arc<Site<H>>) {
 
 fn take<H: Handle>(site: &Arc<Site<H>>, stream: TcpStream, peer: SocketAddr, place: Option<OwnedSemaphorePermit>) {
     let connection = site.roster.enter(peer, place);
-    crate::task::spawn("connection", site.clone().serve(stream, connection));
+    let serving = site.clone().serve(stream, connection);
+    // Boxed: a spawned future is moved and kept twice, and this one is kept for as long as the connection.
+    crate::task::spawn("connection", Box::pin(serving));
 }
 
 fn is_shortage(error: &io::Error) -> bool {

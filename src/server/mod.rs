@@ -1,9 +1,13 @@
 //! Sockets and what every request passes before it is looked at: listen, connection, stack, drain, upgrade, TLS, admin.
 //! Nothing here knows an LLM.
 //!
-//! ```text
-//! bind ─▶ start: a thread per core (listen ─▶ connection ─▶ stack ─▶ Handle), the admin thread ─▶ Signals::wait ─▶ drain
-//! ```
+//! A program starts it in this order, each step guarding the next:
+//!
+//! 1. [`panics_without_payload`], [`Signals::catch`];
+//! 2. [`pid_file::PidFile::claim`] and [`Sockets::bind`], or [`upgrade::receive`] and [`Sockets::take_over`];
+//! 3. [`start`]: a thread per worker (listen ─▶ connection ─▶ stack ─▶ [`Handle`]) and the admin thread;
+//! 4. after a take-over [`pid_file::PidFile::replace`], then [`upgrade::Handover::confirm`];
+//! 5. [`Signals::wait`], which drains and returns.
 //!
 //! What a reader could get wrong: each worker makes its own handler, on its own thread and runtime. What a handler pools or caches per
 //! worker (connections to upstreams) belongs to that runtime and must not be shared with another's.
@@ -146,6 +150,8 @@ pub struct Running {
 pub struct Drained {
     /// Requests that were cut because the drain's deadline passed or a second signal came.
     pub cut: usize,
+    /// Workers that had panicked: a bug, and no clean end.
+    pub crashed: usize,
 }
 
 /// Starts the workers and the admin thread; they accept when this returns. `make_handler` is called by each worker, with its number,
@@ -231,22 +237,25 @@ impl Running {
 
     /// Waits for the end of a drain that has begun, then ends the admin listener. Blocks.
     pub fn join(self) -> Drained {
-        let mut cut = 0;
+        let mut drained = Drained { cut: 0, crashed: 0 };
         for worker in self.workers {
             match worker.join() {
-                Ok(requests) => cut += requests,
-                Err(_) => tracing::error!("a worker had panicked, its connections were lost"),
+                Ok(cut) => drained.cut += cut,
+                Err(_) => drained.crashed += 1,
             }
         }
         self.lifecycle.end_now();
         self.admin_lifecycle.begin_drain(ADMIN_DRAIN);
         if self.admin_thread.join().is_err() {
-            tracing::error!("the admin thread had panicked");
+            drained.crashed += 1;
         }
-        if cut > 0 {
-            tracing::warn!(cut, "requests were cut at the end of the drain");
+        if drained.cut > 0 {
+            tracing::warn!(cut = drained.cut, "requests were cut at the end of the drain");
         }
-        Drained { cut }
+        if drained.crashed > 0 {
+            tracing::error!(crashed = drained.crashed, "workers had panicked, their connections were lost");
+        }
+        drained
     }
 
     /// Resolves when no worker runs any more.

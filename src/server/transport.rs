@@ -77,6 +77,9 @@ impl AsyncRead for Io {
             let n = self.unread.len().min(buf.remaining());
             buf.put_slice(&self.unread[..n]);
             self.unread.advance(n);
+            // Together with what follows: on a first read of 24 bytes hyper would double its buffer, for as long as the connection.
+            // Whatever comes of this read comes again with the next.
+            let _ = self.transport().poll_read(cx, buf);
             return Poll::Ready(Ok(()));
         }
         self.transport().poll_read(cx, buf)

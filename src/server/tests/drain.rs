@@ -22,7 +22,7 @@ async fn in_flight_ends_in_peace_and_nothing_new_is_accepted() {
     drop(stream);
     busy.until("0\r\n\r\n").await;
     drop(busy);
-    assert_eq!(server.joined().await, Drained { cut: 0 });
+    assert_eq!(server.joined().await, Drained { cut: 0, crashed: 0 });
 }
 
 #[tokio::test]
@@ -45,7 +45,7 @@ async fn connections_in_the_kernels_queue_are_served() {
     for mut client in queued {
         assert!(client.until(&chunked("ok")).await.contains("connection: close\r\n"));
     }
-    assert_eq!(server.joined().await, Drained { cut: 0 });
+    assert_eq!(server.joined().await, Drained { cut: 0, crashed: 0 });
 }
 
 #[tokio::test]
@@ -55,7 +55,7 @@ async fn idle_connections_are_closed_after_the_grace() {
     idle.get("/", "ok").await;
     server.running().begin_drain();
     assert_eq!(idle.rest().await, "");
-    assert_eq!(server.joined().await, Drained { cut: 0 });
+    assert_eq!(server.joined().await, Drained { cut: 0, crashed: 0 });
 }
 
 #[tokio::test]
@@ -72,7 +72,7 @@ async fn http2_clients_are_told_at_once() {
     server.running().begin_drain();
     // GOAWAY ends an idle connection; `sender` is still there, so nothing else does. The grace is a minute.
     client.await.unwrap();
-    assert_eq!(server.joined().await, Drained { cut: 0 });
+    assert_eq!(server.joined().await, Drained { cut: 0, crashed: 0 });
 }
 
 #[tokio::test]
@@ -83,7 +83,7 @@ async fn the_deadline_cuts_and_counts() {
     server.shared.entered.notified().await;
     server.running().begin_drain();
     let shared = server.shared.clone();
-    assert_eq!(server.joined().await, Drained { cut: 1 });
+    assert_eq!(server.joined().await, Drained { cut: 1, crashed: 0 });
     // No task is left behind: the handler was dropped.
     shared.dropped.notified().await;
     assert_eq!(client.0.read(&mut [0]).await.unwrap_or(0), 0);
@@ -97,7 +97,7 @@ async fn a_second_signal_ends_at_once() {
     server.shared.entered.notified().await;
     server.running().begin_drain();
     server.running().end_now();
-    assert_eq!(server.joined().await, Drained { cut: 1 });
+    assert_eq!(server.joined().await, Drained { cut: 1, crashed: 0 });
 }
 
 #[tokio::test]
@@ -148,8 +148,29 @@ async fn sockets_go_to_a_new_process_under_load() {
         new
     };
     old.running().begin_drain_upgraded();
-    assert_eq!(old.joined().await, Drained { cut: 0 });
+    assert_eq!(old.joined().await, Drained { cut: 0, crashed: 0 });
     new.connect().await.get("/", "ok").await;
     stop.store(true, Ordering::SeqCst);
     assert!(load.await.unwrap() > 0);
+}
+
+#[tokio::test]
+async fn a_worker_polls_all_that_it_was_dealt() {
+    let any = LOOPBACK.parse().unwrap();
+    let server = Server::start_on(Config { workers: 1, ..config() }, Sockets::bind(any, any, 4).unwrap());
+    // The kernel spreads connections over the four sockets.
+    for _ in 0..40 {
+        server.connect().await.get("/", "ok").await;
+    }
+}
+
+#[tokio::test]
+async fn a_worker_that_panics_is_reported() {
+    let any = LOOPBACK.parse().unwrap();
+    let make_handler = |worker: usize| -> Echo { panic!("worker {worker} has no handler") };
+    let sockets = Sockets::bind(any, any, 2).unwrap();
+    let running = start(config(), sockets, make_handler, Arc::new(Status::default())).unwrap();
+    running.workers_done().await;
+    let drained = tokio::task::spawn_blocking(|| running.join()).await.unwrap();
+    assert_eq!(drained, Drained { cut: 0, crashed: 2 });
 }

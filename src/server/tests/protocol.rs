@@ -156,5 +156,5 @@ async fn a_tunnel_is_in_flight_until_it_closes() {
     client.send("b").await;
     assert_eq!(client.until("b").await, "b");
     drop(client);
-    assert_eq!(server.joined().await, Drained { cut: 0 });
+    assert_eq!(server.joined().await, Drained { cut: 0, crashed: 0 });
 }
