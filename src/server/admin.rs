@@ -1,7 +1,8 @@
-//! The admin listener: health, metrics and a small API, on a thread of its own so that a busy worker does not starve a health check.
+//! The admin listener: health, metrics and a small API, on a thread of its own so that a busy worker does not starve a
+//! health check.
 //!
-//! What a reader could get wrong: `/livez` says that the process turns, `/readyz` that it should be sent requests. A drain or a lack of
-//! targets makes it unready, never dead: an orchestrator restarts the dead.
+//! What a reader could get wrong: `/livez` says that the process turns, `/readyz` that it should be sent requests. A
+//! drain or a lack of targets makes it unready, never dead: an orchestrator restarts the dead.
 
 use std::sync::Arc;
 

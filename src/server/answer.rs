@@ -1,5 +1,5 @@
-//! The body of an answer: the handler's own, or one of the server's short errors; it holds the request's place among those in
-//! flight until it is dropped, which is when hyper has taken its last byte or the client is gone.
+//! The body of an answer: the handler's own, or one of the server's short errors; it holds the request's place among
+//! those in flight until it is dropped, which is when hyper has taken its last byte or the client is gone.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};

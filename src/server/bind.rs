@@ -1,8 +1,8 @@
-//! Listening sockets: one per worker on the same address (`SO_REUSEPORT`), so that the kernel spreads connections and no worker
-//! waits for another's accept.
+//! Listening sockets: one per worker on the same address (`SO_REUSEPORT`), so that the kernel spreads connections and
+//! no worker waits for another's accept.
 //!
-//! What a reader could get wrong: with `SO_REUSEPORT` a second process of the same user binds the same port without an error and
-//! takes half of the connections. So a port is tried without it first.
+//! What a reader could get wrong: with `SO_REUSEPORT` a second process of the same user binds the same port without an
+//! error and takes half of the connections. So a port is tried without it first.
 
 use std::fmt;
 use std::io;
@@ -47,8 +47,8 @@ impl Sockets {
         Sockets::complete(Vec::new(), Vec::new(), listen, admin, workers)
     }
 
-    /// Takes the sockets that another process handed over, opens those that are missing, and says in `notes` which addresses have
-    /// changed since.
+    /// Takes the sockets that another process handed over, opens those that are missing, and says in `notes` which
+    /// addresses have changed since.
     ///
     /// # Errors
     /// As [`bind`].

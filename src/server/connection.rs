@@ -1,7 +1,8 @@
 //! One accepted connection, from its first byte to its close: TLS, HTTP/1.1 or HTTP/2, the stack, the roster's orders.
 //!
-//! What a reader could get wrong: hyper's `pipeline_flush` looks like a gain, but with it hyper takes a body in without any
-//! bound while the client reads slowly (its `can_buffer` is then always true). It stays off; backpressure rests on it.
+//! What a reader could get wrong: hyper's `pipeline_flush` looks like a gain, but with it hyper takes a body in without
+//! any bound while the client reads slowly (its `can_buffer` is then always true). It stays off; backpressure rests on
+//! it.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -20,7 +21,8 @@ use super::stack::stack;
 use super::transport::{Io, Transport};
 use super::{Config, Handle, Peer};
 
-/// Smallest read and write buffer of a connection: a body is read, and a slow client's answer held, in pieces up to this.
+/// Smallest read and write buffer of a connection: a body is read, and a slow client's answer held, in pieces up to
+/// this.
 const BUFFER: usize = 64 << 10;
 /// Streams at once on one HTTP/2 connection; nginx has 128, and SDKs open one per request.
 const HTTP2_STREAMS: u32 = 256;
@@ -79,7 +81,8 @@ impl<H: Handle> Site<H> {
         }
     }
 
-    /// What comes before HTTP: TLS, and which version is spoken. `None`: closed, or told to close; nothing was asked yet.
+    /// What comes before HTTP: TLS, and which version is spoken. `None`: closed, or told to close; nothing was asked
+    /// yet.
     async fn open(&self, stream: TcpStream, connection: &Arc<Connection>) -> Option<(Io, bool)> {
         let transport = match &self.tls {
             None => Transport::Plain(stream),
@@ -108,8 +111,8 @@ fn finish(shut_down: impl FnOnce()) -> Next {
     Next::GoOn
 }
 
-/// Runs `future`, minding the roster's orders: `on_finish` is called once when asked to finish; `None` when told to close.
-/// The future is borrowed: as an argument it would lie twice in the state of every connection.
+/// Runs `future`, minding the roster's orders: `on_finish` is called once when asked to finish; `None` when told to
+/// close. The future is borrowed: as an argument it would lie twice in the state of every connection.
 async fn heed<F: Future>(
     connection: &Connection,
     mut future: Pin<&mut F>,

@@ -1,4 +1,5 @@
-//! Signals: SIGTERM and SIGINT drain, a second one ends at once, SIGQUIT hands the sockets to a new process and then drains.
+//! Signals: SIGTERM and SIGINT drain, a second one ends at once, SIGQUIT hands the sockets to a new process and then
+//! drains.
 //!
 //! What a reader could get wrong: SIGHUP is not here; reloading is the state's business.
 
@@ -9,8 +10,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Drained, Running, upgrade};
 
-/// The signals of a server's life, caught from the moment this is made: before the pid file is written, for SIGQUIT kills a process that
-/// does not catch it.
+/// The signals of a server's life, caught from the moment this is made: before the pid file is written, for SIGQUIT
+/// kills a process that does not catch it.
 pub struct Signals {
     runtime: Runtime,
     terminate: Signal,
@@ -32,8 +33,8 @@ impl Signals {
         Ok(Signals { runtime, terminate, interrupt, quit })
     }
 
-    /// Obeys signals until one has ended the server: SIGTERM and SIGINT drain, a second one ends at once, SIGQUIT hands the sockets to a
-    /// `serve --upgrade` and drains. Blocks.
+    /// Obeys signals until one has ended the server: SIGTERM and SIGINT drain, a second one ends at once, SIGQUIT hands
+    /// the sockets to a `serve --upgrade` and drains. Blocks.
     pub fn wait(self, running: Running) -> Drained {
         let Signals { runtime, terminate, interrupt, quit } = self;
         runtime.block_on(steer(&running, terminate, interrupt, quit));

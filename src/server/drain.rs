@@ -1,7 +1,9 @@
-//! The life of a server: running, draining until a deadline, done; and the count of requests in flight that a drain waits for.
+//! The life of a server: running, draining until a deadline, done; and the count of requests in flight that a drain
+//! waits for.
 //!
-//! What a reader could get wrong: a request is in flight until its answer's *body* has ended, not until its head was sent. The
-//! guard that counts it lies in the body (`answer.rs`); for a WebSocket it stays until the connection closes (`roster.rs`).
+//! What a reader could get wrong: a request is in flight until its answer's *body* has ended, not until its head was
+//! sent. The guard that counts it lies in the body (`answer.rs`); for a WebSocket it stays until the connection closes
+//! (`roster.rs`).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -101,7 +103,8 @@ impl Lifecycle {
         }
     }
 
-    /// Waits until a drain is over: nothing is in flight any more, or whatever is left must be cut. Returns how many were cut.
+    /// Waits until a drain is over: nothing is in flight any more, or whatever is left must be cut. Returns how many
+    /// were cut.
     pub async fn drained(&self) -> usize {
         self.left_running().await;
         let ended = self.ended();

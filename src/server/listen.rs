@@ -1,8 +1,8 @@
-//! A worker: a thread with its own runtime, its own listening sockets, its own connections. Nothing is shared between workers on a
-//! request's way but the count of requests in flight.
+//! A worker: a thread with its own runtime, its own listening sockets, its own connections. Nothing is shared between
+//! workers on a request's way but the count of requests in flight.
 //!
-//! What a reader could get wrong: closing a listening socket resets the connections that the kernel has already accepted into its
-//! queue. So a worker that stops first takes those over and serves them.
+//! What a reader could get wrong: closing a listening socket resets the connections that the kernel has already
+//! accepted into its queue. So a worker that stops first takes those over and serves them.
 
 use std::io;
 use std::net::SocketAddr;
@@ -39,8 +39,8 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// Starts the thread. It accepts from its first moment on, ends when the lifecycle's drain does, and returns how many requests
-    /// it cut.
+    /// Starts the thread. It accepts from its first moment on, ends when the lifecycle's drain does, and returns how
+    /// many requests it cut.
     ///
     /// # Errors
     /// The runtime, the registration of a socket or the thread could not be had: descriptors or memory are short.
@@ -88,8 +88,8 @@ async fn work<H: Handle>(
     }
     roster.lifecycle.left_running().await;
 
-    // HTTP/2 clients are told where to stop and lose nothing. HTTP/1 ones learn it from their next answer (`stack.rs`); only after
-    // the grace are idle ones closed, when a request is less likely to be on its way.
+    // HTTP/2 clients are told where to stop and lose nothing. HTTP/1 ones learn it from their next answer (`stack.rs`);
+    // only after the grace are idle ones closed, when a request is less likely to be on its way.
     roster.finish(true);
     let over = async {
         let in_grace = tokio::time::timeout(grace, roster.emptied()).await;
@@ -118,8 +118,8 @@ async fn accept<H: Handle>(listener: TcpListener, site: Arc<Site<H>>, places: Ar
         };
         match accepted {
             Ok((stream, peer)) => {
-                // Accepted first, then made to wait for its place, at most one per socket: waiting before accepting would let an
-                // idle worker hold a place that a busy one needs.
+                // Accepted first, then made to wait for its place, at most one per socket: waiting before accepting
+                // would let an idle worker hold a place that a busy one needs.
                 let place = tokio::select! {
                     // The semaphore is never closed.
                     place = places.clone().acquire_owned() => place.ok(),

@@ -9,8 +9,8 @@
 //! 4. after a take-over [`pid_file::PidFile::replace`], then [`upgrade::Handover::confirm`];
 //! 5. [`Signals::wait`], which drains and returns.
 //!
-//! What a reader could get wrong: each worker makes its own handler, on its own thread and runtime. What a handler pools or caches per
-//! worker (connections to upstreams) belongs to that runtime and must not be shared with another's.
+//! What a reader could get wrong: each worker makes its own handler, on its own thread and runtime. What a handler
+//! pools or caches per worker (connections to upstreams) belongs to that runtime and must not be shared with another's.
 
 use std::future::Future;
 use std::io;
@@ -85,7 +85,8 @@ pub struct Config {
     pub max_connections: usize,
     /// Requests at once over all workers; further ones get 503 `overloaded`.
     pub max_in_flight: usize,
-    /// How long a client may take to send a head, to take the next bytes of an answer, or to stay idle. Kept to within an eighth.
+    /// How long a client may take to send a head, to take the next bytes of an answer, or to stay idle. Kept to within
+    /// an eighth.
     pub client_timeout: Duration,
     /// How long requests in flight may take when the server is told to stop.
     pub drain_timeout: Duration,
@@ -136,8 +137,8 @@ pub struct Running {
     admin_lifecycle: Arc<Lifecycle>,
     public: SocketAddr,
     admin: SocketAddr,
-    /// Copies of the listening sockets for a new process. Dropped when the drain begins: a copy without an acceptor would keep
-    /// taking connections from the kernel.
+    /// Copies of the listening sockets for a new process. Dropped when the drain begins: a copy without an acceptor
+    /// would keep taking connections from the kernel.
     copies: Mutex<Vec<(String, TcpListener)>>,
     /// Each worker holds a receiver.
     alive: watch::Sender<()>,
@@ -154,8 +155,8 @@ pub struct Drained {
     pub crashed: usize,
 }
 
-/// Starts the workers and the admin thread; they accept when this returns. `make_handler` is called by each worker, with its number,
-/// on its own runtime.
+/// Starts the workers and the admin thread; they accept when this returns. `make_handler` is called by each worker,
+/// with its number, on its own runtime.
 ///
 /// # Errors
 /// A thread, a runtime or a copy of a socket could not be had: descriptors or memory are short.
@@ -217,7 +218,8 @@ impl Running {
         &self.lifecycle
     }
 
-    /// Stops accepting; requests in flight may finish within the drain's deadline. The admin listener goes on until they have.
+    /// Stops accepting; requests in flight may finish within the drain's deadline. The admin listener goes on until
+    /// they have.
     pub fn begin_drain(&self) {
         self.copies.lock().clear();
         self.lifecycle.begin_drain(self.config.drain_timeout);

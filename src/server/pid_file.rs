@@ -1,8 +1,8 @@
-//! `DATA_DIR/tidegate.pid`: who runs on this data directory. Locked as long as its process lives, so a file left by a crash, whose pid
-//! may be another program's by now, is never taken for a running gateway.
+//! `DATA_DIR/tidegate.pid`: who runs on this data directory. Locked as long as its process lives, so a file left by a
+//! crash, whose pid may be another program's by now, is never taken for a running gateway.
 //!
-//! What a reader could get wrong: after an upgrade two processes live, and the file is the new one's. It is replaced as a whole, and
-//! the old process leaves it alone when it exits.
+//! What a reader could get wrong: after an upgrade two processes live, and the file is the new one's. It is replaced as
+//! a whole, and the old process leaves it alone when it exits.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};

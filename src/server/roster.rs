@@ -1,11 +1,11 @@
 //! The connections of one worker, and the deadlines that they are held to.
 //!
-//! nginx and hyper set a timer per connection or request; here one sweep per worker looks at all of them, so that a request costs
-//! no timer and no clock reading (hyper's own `header_read_timeout` allocates and registers one for each). Time is counted in
-//! sweeps: a deadline is kept to within one, an eighth of it.
+//! nginx and hyper set a timer per connection or request; here one sweep per worker looks at all of them, so that a
+//! request costs no timer and no clock reading (hyper's own `header_read_timeout` allocates and registers one for
+//! each). Time is counted in sweeps: a deadline is kept to within one, an eighth of it.
 //!
-//! What a reader could get wrong: a connection's idle time runs from the last byte *written*, not read, so that a client
-//! that drips its header cannot extend it, and one that slowly reads a long answer is left alone.
+//! What a reader could get wrong: a connection's idle time runs from the last byte *written*, not read, so that a
+//! client that drips its header cannot extend it, and one that slowly reads a long answer is left alone.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};

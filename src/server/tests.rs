@@ -1,5 +1,5 @@
-//! The server over real sockets with a trivial handler. No test sleeps: each waits for an event, and deadlines are short where one
-//! must pass.
+//! The server over real sockets with a trivial handler. No test sleeps: each waits for an event, and deadlines are
+//! short where one must pass.
 
 use std::convert::Infallible;
 use std::pin::Pin;

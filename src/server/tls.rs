@@ -1,7 +1,8 @@
-//! The public listener's certificate. ring does the cryptography, named explicitly: rustls panics when two providers are linked in
-//! and none is chosen.
+//! The public listener's certificate. ring does the cryptography, named explicitly: rustls panics when two providers
+//! are linked in and none is chosen.
 //!
-//! What a reader could get wrong: with `client_ca` a client without a certificate is refused in the handshake, before HTTP.
+//! What a reader could get wrong: with `client_ca` a client without a certificate is refused in the handshake, before
+//! HTTP.
 
 use std::sync::Arc;
 

@@ -1,9 +1,9 @@
-//! The socket of one connection, plain or TLS: gives back what was read to tell HTTP/2 from HTTP/1, and tells the roster when
-//! bytes are written.
+//! The socket of one connection, plain or TLS: gives back what was read to tell HTTP/2 from HTTP/1, and tells the
+//! roster when bytes are written.
 //!
-//! What a reader could get wrong: closing a socket with unread bytes in it makes the kernel send RST, and the client loses the
-//! answer that it was about to read (a 413 becomes "connection reset"). So `poll_shutdown` reads on after FIN when the last
-//! request's body was refused, as nginx's `lingering_close` does; the roster ends it.
+//! What a reader could get wrong: closing a socket with unread bytes in it makes the kernel send RST, and the client
+//! loses the answer that it was about to read (a 413 becomes "connection reset"). So `poll_shutdown` reads on after FIN
+//! when the last request's body was refused, as nginx's `lingering_close` does; the roster ends it.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -27,7 +27,8 @@ pub(super) enum Transport {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-/// A transport that is part of the roster: it stays entered until this is dropped, also when hyper has handed it on to a tunnel.
+/// A transport that is part of the roster: it stays entered until this is dropped, also when hyper has handed it on to
+/// a tunnel.
 #[derive(Debug)]
 pub(super) struct Io {
     transport: Transport,
@@ -77,8 +78,8 @@ impl AsyncRead for Io {
             let n = self.unread.len().min(buf.remaining());
             buf.put_slice(&self.unread[..n]);
             self.unread.advance(n);
-            // Together with what follows: on a first read of 24 bytes hyper would double its buffer, for as long as the connection.
-            // Whatever comes of this read comes again with the next.
+            // Together with what follows: on a first read of 24 bytes hyper would double its buffer, for as long as the
+            // connection. Whatever comes of this read comes again with the next.
             let _ = self.transport().poll_read(cx, buf);
             return Poll::Ready(Ok(()));
         }

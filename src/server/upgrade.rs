@@ -1,4 +1,5 @@
-//! A new process takes the listening sockets over from the running one: no connection is refused, not even one in the kernel's queue.
+//! A new process takes the listening sockets over from the running one: no connection is refused, not even one in the
+//! kernel's queue.
 //!
 //! ```text
 //! serve --upgrade                                   the running process
@@ -9,11 +10,12 @@
 //!   "serving" ────────────────────────────────────▶ stops accepting, drains, exits
 //! ```
 //!
-//! What a reader could get wrong: until "serving" both accept, from the same queues. Should the new one die before, the old one
-//! sees the channel end and goes on as if nothing had been.
+//! What a reader could get wrong: until "serving" both accept, from the same queues. Should the new one die before, the
+//! old one sees the channel end and goes on as if nothing had been.
 //!
-//! The calls are those of pingora-core's `server::Fds`, in rustix: `Fds` yields raw descriptors (adopting them takes `unsafe`), panics on
-//! a path that it cannot bind, reads at most 32 sockets, waits in steps of a second, and gets no word back from the receiver.
+//! The calls are those of pingora-core's `server::Fds`, in rustix: `Fds` yields raw descriptors (adopting them takes
+//! `unsafe`), panics on a path that it cannot bind, reads at most 32 sockets, waits in steps of a second, and gets no
+//! word back from the receiver.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -126,7 +128,8 @@ impl Handover {
     }
 }
 
-/// Sends `sockets` to the process that waits at `data_dir`, and returns when that one serves. Blocks, for at most half a minute.
+/// Sends `sockets` to the process that waits at `data_dir`, and returns when that one serves. Blocks, for at most half
+/// a minute.
 ///
 /// # Errors
 /// Nobody waits there, or it ended before it served: the caller goes on serving.
