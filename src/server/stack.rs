@@ -1,7 +1,7 @@
 //! THE tower stack: what every request passes on its way to the handler, and knows nothing of LLMs. Read from the top
 //! down, each layer sees the request before, and the answer after, the ones below it. Each layer is a function from a
-//! service to a service whose future is an async block; only the handler's future is boxed, once. Measured: 0.7 µs a
-//! request.
+//! service to a service whose future is an async block; only the handler's future is boxed, once. All
+//! that the server adds to bare hyper costs about 1 µs a request (5.1 to 5.6 against 4.2 to 4.4 µs, 1 KB answers).
 //!
 //! What a reader could get wrong: a panic's payload may hold a request's text. It is dropped unseen here, and
 //! `panics_without_payload` keeps the standard hook from printing it.
