@@ -1,0 +1,174 @@
+//! The admin listener: health, metrics and a small API, on a thread of its own so that a busy worker does not starve a
+//! health check.
+//!
+//! What a reader could get wrong: `/livez` says that the process turns, `/readyz` that it should be sent requests. A
+//! drain or a lack of targets makes it unready, never dead: an orchestrator restarts the dead.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use serde_json::{Value, json};
+
+use super::drain::Lifecycle;
+use super::{Handle, Peer};
+
+/// Largest body that the admin API takes.
+const MAX_BODY: usize = 1 << 20;
+
+/// What the admin listener shows and does. Implemented by the program's state.
+pub trait AdminState: Send + Sync + 'static {
+    /// All metrics in the Prometheus text format.
+    fn metrics(&self) -> String;
+    /// Whether requests can be served; if not, why.
+    ///
+    /// # Errors
+    /// The reason, for people: no target is available, …
+    fn ready(&self) -> Result<(), String>;
+    /// Each upstream with its nodes, health and load.
+    fn upstreams(&self) -> Value;
+    /// The configuration in use, secrets masked.
+    fn config(&self) -> Value;
+    /// Loads the configuration again; blocks, and is called where that may be. Returns the new generation.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the file, as `tidegate check` prints it; nothing has changed.
+    fn reload(&self) -> Result<u64, String>;
+    /// The decision for the chat request in `body`, without sending it.
+    ///
+    /// # Errors
+    /// The body is no request that can be decided.
+    fn explain(&self, body: &[u8]) -> Result<Value, String>;
+}
+
+/// The admin listener's handler.
+#[derive(Clone)]
+pub(super) struct Admin {
+    pub(super) state: Arc<dyn AdminState>,
+    /// The public server's: `/readyz` says when it drains.
+    pub(super) public: Arc<Lifecycle>,
+}
+
+type Answer = Response<Full<Bytes>>;
+
+impl Handle for Admin {
+    type Body = Full<Bytes>;
+
+    async fn call(&self, request: Request<Incoming>, _: Peer) -> Answer {
+        let get = matches!(*request.method(), Method::GET | Method::HEAD);
+        let post = request.method() == Method::POST;
+        match request.uri().path() {
+            "/" if get => self.index(),
+            "/livez" if get => text(StatusCode::OK, "ok\n"),
+            "/readyz" if get => self.readyz(),
+            "/metrics" if get => self.metrics(),
+            "/api/config" if get => json(StatusCode::OK, &self.state.config()),
+            "/api/upstreams" if get => json(StatusCode::OK, &self.state.upstreams()),
+            "/api/reload" if post => self.reload().await,
+            "/api/explain" if post => self.explain(request.into_body()).await,
+            "/" | "/livez" | "/readyz" | "/metrics" | "/api/config" | "/api/upstreams" => not_allowed("GET, HEAD"),
+            "/api/reload" | "/api/explain" => not_allowed("POST"),
+            _ => error(StatusCode::NOT_FOUND, "no such page on the admin listener, GET / lists them all"),
+        }
+    }
+}
+
+impl Admin {
+    fn index(&self) -> Answer {
+        let page = format!(
+            "tidegate {}\n\n\
+             GET  /livez          200 while the process turns\n\
+             GET  /readyz         200 when requests can be served, 503 with the reason when not\n\
+             GET  /metrics        Prometheus metrics\n\
+             GET  /api/config     the configuration in use, secrets masked\n\
+             GET  /api/upstreams  upstreams, their nodes, health and load\n\
+             POST /api/reload     load the configuration file again\n\
+             POST /api/explain    the decision for the request in the body, without sending it\n",
+            env!("CARGO_PKG_VERSION")
+        );
+        text(StatusCode::OK, page)
+    }
+
+    fn readyz(&self) -> Answer {
+        if self.public.is_draining() {
+            return text(StatusCode::SERVICE_UNAVAILABLE, "draining\n");
+        }
+        match self.state.ready() {
+            Ok(()) => text(StatusCode::OK, "ok\n"),
+            Err(reason) => text(StatusCode::SERVICE_UNAVAILABLE, reason + "\n"),
+        }
+    }
+
+    fn metrics(&self) -> Answer {
+        let mut answer = text(StatusCode::OK, self.state.metrics());
+        answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"));
+        answer
+    }
+
+    async fn reload(&self) -> Answer {
+        let state = self.state.clone();
+        match tokio::task::spawn_blocking(move || state.reload()).await {
+            Ok(Ok(generation)) => json(StatusCode::OK, &json!({ "generation": generation })),
+            Ok(Err(problems)) => error(StatusCode::BAD_REQUEST, &problems),
+            Err(_) => {
+                error(StatusCode::INTERNAL_SERVER_ERROR, "the reload failed inside the gateway, nothing has changed")
+            }
+        }
+    }
+
+    async fn explain(&self, body: Incoming) -> Answer {
+        let body = match read(body).await {
+            Ok(body) => body,
+            Err(answer) => return answer,
+        };
+        match self.state.explain(&body) {
+            Ok(decision) => json(StatusCode::OK, &decision),
+            Err(reason) => error(StatusCode::BAD_REQUEST, &reason),
+        }
+    }
+}
+
+/// The whole body, or the answer that refuses it.
+async fn read(mut body: Incoming) -> Result<Vec<u8>, Answer> {
+    let mut bytes = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else {
+            return Err(error(StatusCode::BAD_REQUEST, "the body ended early"));
+        };
+        if let Ok(data) = frame.into_data() {
+            if bytes.len() + data.len() > MAX_BODY {
+                return Err(error(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 1 MiB"));
+            }
+            bytes.extend_from_slice(&data);
+        }
+    }
+    Ok(bytes)
+}
+
+fn text(status: StatusCode, body: impl Into<Bytes>) -> Answer {
+    answer(status, "text/plain; charset=utf-8", body.into())
+}
+
+fn json(status: StatusCode, value: &Value) -> Answer {
+    answer(status, "application/json", value.to_string().into())
+}
+
+fn error(status: StatusCode, message: &str) -> Answer {
+    json(status, &json!({ "error": { "message": message, "code": status.as_u16() } }))
+}
+
+fn not_allowed(methods: &'static str) -> Answer {
+    let mut answer = error(StatusCode::METHOD_NOT_ALLOWED, &format!("this page takes {methods}"));
+    answer.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
+    answer
+}
+
+fn answer(status: StatusCode, content_type: &'static str, body: Bytes) -> Answer {
+    let mut answer = Response::new(Full::new(body));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    answer
+}
