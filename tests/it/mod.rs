@@ -1,1 +1,8 @@
 //! One file per behaviour.
+
+mod config;
+mod failover;
+mod policy;
+mod server;
+mod stream;
+mod wire;

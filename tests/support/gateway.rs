@@ -179,6 +179,15 @@ impl Gateway {
         eventually("the broken configuration is rejected", rejected).await;
     }
 
+    /// The same as `reload`, told by SIGHUP instead of waiting for the file's watcher.
+    pub async fn reload_now(&self, config: &Config) {
+        let before = self.generation().await;
+        write_config(self.dir.path(), &config.yaml());
+        self.signal("HUP");
+        eventually("the new configuration is in force", async || (self.generation().await > before).then_some(()))
+            .await;
+    }
+
     pub async fn generation(&self) -> f64 {
         self.metrics().await.sum("tidegate_config_generation", &[])
     }
@@ -236,6 +245,31 @@ pub fn with_listeners(dir: &Path, yaml: &str) -> String {
         }
     }
     text + yaml
+}
+
+/// Runs the binary to its end in `dir`.
+pub async fn run(dir: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(BINARY);
+    command.args(arguments).current_dir(dir).stdin(Stdio::null()).kill_on_drop(true);
+    let output = within("the command ends", command.output()).await.expect("the binary starts");
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Output { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+/// What a command left behind.
+#[derive(Debug)]
+pub struct Output {
+    /// `None` when a signal ended it.
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Output {
+    /// Both streams, wherever the words are.
+    pub fn text(&self) -> String {
+        format!("{}{}", self.stdout, self.stderr)
+    }
 }
 
 /// `tidegate serve` of that file.

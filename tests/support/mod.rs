@@ -5,6 +5,7 @@
 pub mod client;
 pub mod config;
 pub mod gateway;
+pub mod load;
 pub mod metrics;
 pub mod raw;
 pub mod sse;
