@@ -2,7 +2,10 @@
 
 mod config;
 mod failover;
+mod observability;
+mod passthrough;
 mod policy;
+mod sdk;
 mod server;
 mod stream;
 mod wire;
