@@ -21,13 +21,17 @@ async fn check(yaml: &str) -> Output {
     run(dir.path(), &["check", "-c", "tidegate.yaml"]).await
 }
 
-/// Asserts exit status 1 and that some line has each of these words.
-async fn refused(yaml: &str, lines: &[&[&str]]) -> Output {
+/// Asserts exit status 1 and that for each set of words some line has them all, together with the hint in the line below it.
+async fn refused(yaml: &str, problems: &[&[&str]]) -> Output {
     let output = check(yaml).await;
     assert_eq!(output.code, Some(1), "{}", output.text());
-    for words in lines {
-        let found = output.text().lines().any(|line| words.iter().all(|word| line.contains(word)));
-        assert!(found, "no line with {words:?} in\n{}", output.text());
+    let text = output.text();
+    let lines: Vec<&str> = text.lines().collect();
+    for words in problems {
+        let with_hint = |at: usize| [lines[at], lines.get(at + 1).copied().unwrap_or_default()].concat();
+        let found = (0..lines.len())
+            .any(|at| lines[at].contains(words[0]) && words.iter().all(|word| with_hint(at).contains(word)));
+        assert!(found, "no problem with {words:?} in\n{text}");
     }
     output
 }
@@ -144,7 +148,7 @@ async fn a_broken_file_changes_nothing() {
     let config = Config::cloud_only(&cloud);
     let gateway = Gateway::with(&config).await;
     let generation = gateway.generation().await;
-    for broken in ["routs: {}\n", "upstreams: [", "", "pii: {}\n"] {
+    for broken in ["routs: {}\n", "upstreams: [", "pii: {}\n"] {
         gateway.reload_broken(broken).await;
         assert_eq!(gateway.chat(&chat("auto", "hi")).send().await.status, 200);
     }

@@ -85,7 +85,7 @@ async fn the_first_rule_whose_condition_holds_decides() {
 async fn hints_can_be_read_by_rules() {
     let (edge, cloud) = (Upstream::named("edge").await, Upstream::named("cloud").await);
     let rules = [
-        "{name: hurry, when: 'hint.deadline_ms < 5000', try: [small]}",
+        "{name: hurry, when: 'hint.deadline_ms > 0 && hint.deadline_ms < 5000', try: [small]}",
         "{name: careful, when: 'hint.placement == \"prefer-cloud\"', try: [frontier]}",
         "{name: rest, try: [small]}",
     ];

@@ -109,10 +109,6 @@ impl Gateway {
         self.public
     }
 
-    pub fn admin_addr(&self) -> SocketAddr {
-        self.admin
-    }
-
     /// The base URL for an SDK.
     pub fn base_url(&self) -> String {
         format!("http://{}/v1", self.public)

@@ -14,7 +14,7 @@ pub mod upstream;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-pub use client::{Call, Response, Streaming};
+pub use client::{Call, Response};
 pub use config::Config;
 pub use gateway::Gateway;
 pub use upstream::{Answer, Gate, Point, Upstream};

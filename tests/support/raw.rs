@@ -76,7 +76,7 @@ impl Raw {
     }
 
     /// Everything up to the peer's FIN or RST.
-    pub async fn to_end(mut self) -> Bytes {
+    pub async fn rest(mut self) -> Bytes {
         within("the peer closes", async { while let Ok(1..) = self.stream.read_buf(&mut self.buffer).await {} }).await;
         self.buffer.freeze()
     }
