@@ -128,7 +128,7 @@ async fn when_all_fail_the_error_says_so_and_asks_for_no_retry() {
     let failed = Answer::error(500, "server_error", "oops");
     let cases = [
         (failed.clone(), failed.clone(), [500, 502], "first:upstream-failed,second:upstream-failed"),
-        (Answer::rate_limited("1"), Answer::rate_limited("1"), [429, 429], "first:rate-limited,second:rate-limited"),
+        (Answer::rate_limited("60"), Answer::rate_limited("60"), [429, 429], "first:rate-limited,second:rate-limited"),
         (Answer::garbage(), Answer::garbage(), [502, 502], "first:broken,second:broken"),
         (
             Answer::chat("").stalled(Point::BeforeHead),
@@ -148,6 +148,18 @@ async fn when_all_fail_the_error_says_so_and_asks_for_no_retry() {
             assert_eq!(answer.header("x-should-retry"), "false", "{expected}");
         }
     }
+}
+
+/// When every target has failed and the last one asks for a short pause, it gets it; a long one is told to the client instead.
+#[tokio::test]
+async fn a_short_pause_that_is_asked_for_is_waited_out() {
+    let (one, two, gateway) = two().await;
+    one.next([Answer::rate_limited("60")]);
+    two.next([Answer::rate_limited("1")]);
+    let answer = gateway.chat(&chat("auto", "hi")).send().await;
+    assert_eq!(attempts(&answer), "first:rate-limited,second:rate-limited,second:ok");
+    let asked: Vec<Instant> = two.requests().iter().map(|request| request.at).collect();
+    assert!(asked[1] - asked[0] >= Duration::from_secs(1), "{asked:?}");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::client::{chat, chat_stream};
 use crate::support::config::PROVIDER_KEY;
 use crate::support::gateway::field;
-use crate::support::upstream::answers::COMPLETION_TOKENS;
+use crate::support::upstream::answers::{COMPLETION_TOKENS, PROMPT_TOKENS};
 use crate::support::{Answer, Config, Gateway, Point, Response, Upstream, eventually};
 
 async fn hybrid() -> (Upstream, Upstream, Gateway) {
@@ -39,10 +39,10 @@ async fn requests_and_tokens_are_counted() {
         .eventually_metric(total, &[frontier[0], frontier[1], ("route", "cloud-first"), ("outcome", "ok")], 1.0)
         .await;
     // The streamed one counts although its client did not ask for usage.
-    let output = |model| [("model", model), ("kind", "output")];
-    let completion = COMPLETION_TOKENS as f64;
-    gateway.eventually_metric("tidegate_tokens_total", &output("small"), 2.0 * completion).await;
-    gateway.eventually_metric("tidegate_tokens_total", &output("frontier"), completion).await;
+    let counted = |model, kind| [("model", model), ("kind", kind)];
+    let (prompt, completion) = (PROMPT_TOKENS as f64, COMPLETION_TOKENS as f64);
+    gateway.eventually_metric("tidegate_tokens_total", &counted("small", "completion"), 2.0 * completion).await;
+    gateway.eventually_metric("tidegate_tokens_total", &counted("frontier", "prompt"), prompt).await;
     gateway.eventually_metric("tidegate_request_seconds_count", &small, 2.0).await;
     gateway.eventually_metric("tidegate_first_token_seconds_count", &frontier, 1.0).await;
     gateway.eventually_metric("tidegate_upstream_in_flight", &[], 0.0).await;
@@ -78,12 +78,11 @@ async fn metrics_have_the_contracts_names_and_labels() {
     for body in [chat("auto", "hi"), chat_stream("auto", "hi")] {
         assert_eq!(gateway.chat(&body).send().await.status, 200);
     }
-    let contract: [(&str, &str, &[&str]); 13] = [
+    let contract: [(&str, &str, &[&str]); 12] = [
         ("tidegate_requests_total", "counter", &["route", "tenant", "placement", "model", "rule", "outcome"]),
         ("tidegate_request_seconds", "histogram", &["placement", "model", "stream"]),
         ("tidegate_first_token_seconds", "histogram", &["placement", "model"]),
         ("tidegate_overhead_seconds", "histogram", &["phase"]),
-        ("tidegate_wait_seconds", "histogram", &["upstream"]),
         ("tidegate_tokens_total", "counter", &["tenant", "placement", "model", "kind"]),
         ("tidegate_fallbacks_total", "counter", &["from", "to", "reason"]),
         ("tidegate_upstream_up", "gauge", &["upstream", "node"]),
