@@ -89,7 +89,7 @@ async fn what_is_not_available_yet_is_refused() {
 
 #[tokio::test]
 async fn broken_yaml_wrong_types_and_missing_things_have_a_place() {
-    refused("upstreams: [", &[&["tidegate.yaml:1:"]]).await;
+    refused("upstreams: [", &[&["tidegate.yaml:", "YAML"]]).await;
     refused(&sound().top("server: {max_body: lots}").yaml(), &[&["tidegate.yaml:1:20:", "lots", "64KiB"]]).await;
     refused(
         &sound().top("data_dir: ${TIDEGATE_TEST_NOT_SET}").yaml(),

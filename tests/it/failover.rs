@@ -174,12 +174,29 @@ async fn when_nobody_listens_it_is_a_bad_gateway() {
 #[tokio::test]
 async fn a_refusal_is_the_requests_own_fault_and_not_tried_again() {
     let (one, two, gateway) = two().await;
-    for status in [400, 404, 422] {
+    for status in [400, 409, 422] {
         one.next([Answer::error(status, "invalid_request_error", "your fault")]);
         let answer = gateway.chat(&chat("auto", "hi")).send().await;
         assert_eq!(answer.expect_error(status)["message"], "your fault");
     }
     assert_eq!((one.requests().len(), two.requests().len()), (3, 0));
+}
+
+/// A model that one upstream does not have, a prompt that does not fit there, a key that is refused there: another may well answer.
+#[tokio::test]
+async fn a_refusal_that_is_the_targets_own_is_taken_over() {
+    let (one, _two, gateway) = two().await;
+    let too_long = Answer::error(400, "exceed_context_size_error", "the request exceeds the available context size");
+    let refusals = [
+        Answer::error(404, "NotFoundError", "The model `x` does not exist."),
+        Answer::error(401, "authentication_error", "Invalid API Key"),
+        too_long,
+    ];
+    for refusal in refusals {
+        one.next([refusal]);
+        let answer = gateway.chat(&chat("auto", "hi")).send().await;
+        assert_eq!(attempts(&answer), "first:upstream-refused,second:ok", "{}", answer.text());
+    }
 }
 
 #[tokio::test]

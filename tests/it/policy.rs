@@ -250,8 +250,8 @@ async fn preferences_reorder_and_still_fall_back() {
 }
 
 #[tokio::test]
-async fn hints_in_the_body_are_cut_out_and_the_header_wins() {
-    let (edge, cloud, gateway) = hybrid().await;
+async fn hints_in_the_body_are_cut_out() {
+    let (_edge, cloud, gateway) = hybrid().await;
     let bodies = [
         r#"{"tidegate":{"placement":"only-cloud"},"model":"auto","messages":[]}"#,
         r#"{"model":"auto" , "tidegate" : {"placement":"only-cloud", "tags":{"a":"}"}} ,"messages":[]}"#,
@@ -267,9 +267,26 @@ async fn hints_in_the_body_are_cut_out_and_the_header_wins() {
         let sent = cloud.requests().pop().unwrap();
         assert_eq!(serde_json::from_slice::<Value>(&sent.body).expect("still JSON"), expected);
     }
-    let call = gateway.post("/v1/chat/completions").body("application/json", bodies[0]);
-    assert_eq!(call.header("x-tidegate-placement", "only-edge").send().await.header("x-tidegate-placement"), "edge");
-    assert_eq!(edge.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn the_header_wins_over_the_body_but_loosens_nothing() {
+    let (edge, cloud, gateway) = hybrid().await;
+    let ask = async |header: &str, body: &str| {
+        let body = with(chat("auto", "hi"), &json!({"tidegate": {"placement": body}}));
+        gateway.chat(&body).header("x-tidegate-placement", header).send().await
+    };
+    for (header, body, placement) in [
+        ("prefer-edge", "prefer-cloud", "edge"),
+        ("prefer-cloud", "prefer-edge", "cloud"),
+        ("only-edge", "prefer-cloud", "edge"),
+        ("prefer-cloud", "only-edge", "edge"),
+    ] {
+        assert_eq!(ask(header, body).await.header("x-tidegate-placement"), placement, "{header} over {body}");
+    }
+    let before = (edge.requests().len(), cloud.requests().len());
+    ask("only-edge", "only-cloud").await.expect_error(400);
+    assert_eq!((edge.requests().len(), cloud.requests().len()), before, "nothing can serve both");
 }
 
 #[tokio::test]

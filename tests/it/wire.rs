@@ -191,7 +191,7 @@ async fn the_wrong_method_and_the_wrong_path_are_told() {
     let cloud = Upstream::named("cloud").await;
     let gateway = Gateway::with(&Config::cloud_only(&cloud)).await;
     for (method, path) in
-        [(Method::GET, "/v1/chat/completions"), (Method::PUT, "/v1/embeddings"), (Method::POST, "/v1/models")]
+        [(Method::PUT, "/v1/chat/completions"), (Method::GET, "/v1/embeddings"), (Method::POST, "/v1/models")]
     {
         let answer = gateway.call(method, path).send().await;
         answer.expect_error(405);

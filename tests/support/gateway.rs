@@ -31,6 +31,17 @@ pub struct Gateway {
     dir: Arc<TempDir>,
 }
 
+impl Drop for Gateway {
+    /// A failed test shows the end of what its gateway had to say.
+    fn drop(&mut self) {
+        const LINES: usize = 30;
+        if std::thread::panicking() {
+            let lines = self.log.0.lock();
+            eprintln!("gateway's log, last lines:\n{}", lines[lines.len().saturating_sub(LINES)..].join("\n"));
+        }
+    }
+}
+
 /// What the child wrote to stderr so far, line by line.
 #[derive(Clone, Default)]
 pub struct Log(Arc<Mutex<Vec<String>>>);
