@@ -1,0 +1,11 @@
+//! One file per behaviour.
+
+mod config;
+mod failover;
+mod observability;
+mod passthrough;
+mod policy;
+mod sdk;
+mod server;
+mod stream;
+mod wire;
