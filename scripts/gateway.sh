@@ -15,8 +15,9 @@ stop_all() {
 # The test binary: TIDEGATE_BIN if set, else a debug build (the one `cargo test` has already made).
 gateway_binary() {
   if [ -n "${TIDEGATE_BIN:-}" ]; then printf '%s\n' "$TIDEGATE_BIN"; return; fi
-  have cmake || "$ROOT/scripts/setup.sh" build >&2
-  nice cargo build --locked --quiet --manifest-path "$ROOT/Cargo.toml" --bin tidegate >&2
+  "$ROOT/scripts/setup.sh" build >&2
+  # Not `cargo build`: with the features of the dev-dependencies, as `cargo test` has built it, it need not be built a second time.
+  nice cargo test --no-run --locked --quiet --manifest-path "$ROOT/Cargo.toml" --test main >&2 </dev/null
   printf '%s\n' "${CARGO_TARGET_DIR:-$ROOT/target}/debug/tidegate"
 }
 
