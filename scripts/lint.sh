@@ -50,14 +50,29 @@ sys.exit(bool(dead))
 PY
 }
 
+# A dashboard over a metric that nobody exports shows an empty panel for ever.
+dashboards() { python3 - <<'PY'
+import json, pathlib, re, sys
+known = " ".join(p.read_text() for p in pathlib.Path("src/telemetry").rglob("*.rs"))
+bad = []
+for path in sorted(pathlib.Path("dashboards").glob("*.json")):
+    for name in sorted(set(re.findall(r"\btidegate_\w+", json.dumps([p.get("targets") for p in json.loads(path.read_text())["panels"]])))):
+        if f'"{re.sub("_(bucket|sum|count)$", "", name)}"' not in known:
+            bad.append(f"{path}: {name} is not in src/telemetry")
+print("\n".join(bad), end="\n" if bad else "")
+sys.exit(bool(bad))
+PY
+}
+
 "$ROOT/scripts/setup.sh" build || exit 1
 check format cargo fmt --all -- --check
 check shell shell_files
 if have python3; then
   check python python_files
   check "document links" doc_links
+  check dashboards dashboards
 else
-  skip "python, document links" "python3 is missing"
+  skip "python, document links, dashboards" "python3 is missing"
 fi
 check clippy nice cargo clippy --locked --all-targets --quiet -- -D warnings
 if "$ROOT/scripts/setup.sh" deny; then check licences licences; else skip licences "cargo-deny could not be installed"; fi
