@@ -17,7 +17,7 @@ check() {
 
 skip() { skipped+=("$1: $2"); printf '\nSKIPPED: lint: %s: %s\n\n' "$1" "$2"; }
 
-licences() { cargo deny --log-level warn --all-features check --hide-inclusion-graph licenses bans sources; }
+licences() { cargo deny --log-level error --all-features check --hide-inclusion-graph licenses bans sources; }
 
 # The file is for editors; the program itself is where it comes from.
 schema() {

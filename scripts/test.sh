@@ -17,16 +17,22 @@ rust() {
   nice cargo test --locked --no-fail-fast </dev/null 2>&1 | tee "$WORK/rust.log" || status=1
   # shellcheck disable=SC2046
   record rust $(awk '/^test result:/ {p += $4; f += $6; s += $8} END {print p+0, f+0, s+0}' "$WORK/rust.log")
-  if [ "$status" = 1 ] && ! grep -q '^test result: FAILED' "$WORK/rust.log"; then record "rust (build)" 0 1 0 "see above"; fi
   return "$status"
 }
 
-# step SUITE COMMAND...: runs it, times it, and goes on.
+recorded_failures() { awk -F'\t' '{f += $3} END {print f+0}' "$RESULTS"; }
+
+# step SUITE COMMAND...: runs it, times it, and goes on. A suite that fails without a count (it did not build, or did not start)
+# counts as one failure.
 step() {
-  local name=$1 started=$SECONDS
+  local name=$1 started=$SECONDS before
   shift
+  before=$(recorded_failures)
   say "$name"
-  if "$@"; then say "$name: done in $((SECONDS - started)) s"; else failed=1; warn "$name: FAILED after $((SECONDS - started)) s"; fi
+  if "$@"; then say "$name: done in $((SECONDS - started)) s"; return; fi
+  failed=1
+  warn "$name: FAILED after $((SECONDS - started)) s"
+  if [ "$(recorded_failures)" = "$before" ]; then record "$name" 0 1 0 "did not run to its end, see above"; fi
 }
 
 "$ROOT/scripts/setup.sh" build || exit 1
