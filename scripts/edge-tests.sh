@@ -17,7 +17,7 @@ TINY_MODEL="$CACHE/tiny-$(sha256sum "$ROOT/tests/edge/make_tiny_model.py" | cut 
 if [ ! -s "$TINY_MODEL" ]; then
   "$venv/bin/python" "$ROOT/tests/edge/make_tiny_model.py" "$TINY_MODEL.$$" >/dev/null && mv "$TINY_MODEL.$$" "$TINY_MODEL"
 fi
-if [ "${TIDEGATE_DIRECT:-}" != 1 ]; then TIDEGATE_BIN=$(gateway_binary); fi
+if [ "${TIDEGATE_DIRECT:-}" != 1 ]; then TIDEGATE_BIN=$(gateway_binary) || die "the gateway does not build"; fi
 export LLAMA_SERVER TINY_MODEL TIDEGATE_BIN
 
 say "$NAME: $("$LLAMA_SERVER" --version 2>&1 | head -1)"

@@ -15,13 +15,13 @@ stop_all() {
 # The test binary: TIDEGATE_BIN if set, else a debug build (the one `cargo test` has already made).
 gateway_binary() {
   if [ -n "${TIDEGATE_BIN:-}" ]; then printf '%s\n' "$TIDEGATE_BIN"; return; fi
-  "$ROOT/scripts/setup.sh" build >&2
+  "$ROOT/scripts/setup.sh" build >&2 || return 1
   # Not `cargo build`: with the features of the dev-dependencies, as `cargo test` has built it, it need not be built a second time.
-  nice cargo test --no-run --locked --quiet --manifest-path "$ROOT/Cargo.toml" --test main >&2 </dev/null
+  nice cargo test --no-run --locked --quiet --manifest-path "$ROOT/Cargo.toml" --test main >&2 </dev/null || return 1
   printf '%s\n' "${CARGO_TARGET_DIR:-$ROOT/target}/debug/tidegate"
 }
 
-# start_gateway CONFIG LOG [PIDVAR]: exports TIDEGATE_URL and TIDEGATE_ADMIN_URL, leaves the process in GATEWAY_PID.
+# start_gateway CONFIG LOG: exports TIDEGATE_URL, TIDEGATE_ADMIN_URL and GATEWAY_PID.
 start_gateway() {
   local config=$1 log=$2 bin
   bin=$(gateway_binary) || die "the gateway does not build"
