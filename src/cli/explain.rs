@@ -4,18 +4,79 @@
 //! the output is no terminal or `NO_COLOR` is set.
 
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
+use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
 
+use crate::gateway::explain::{self as gateway, Asked};
+use crate::openai::Endpoint;
 use crate::policy::Explanation;
 use crate::policy::explain::{ExplainedRule, ExplainedTarget};
+use crate::state::reload;
 
 const HEAD: Style = Style::new().bold();
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default();
 const WARN: Style = AnsiColor::Yellow.on_default();
 const FAINT: Style = Style::new().dimmed();
+
+/// The endpoint that a request is for.
+#[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
+pub enum EndpointArg {
+    #[default]
+    Chat,
+    Completions,
+    Embeddings,
+    Responses,
+}
+
+impl From<EndpointArg> for Endpoint {
+    fn from(arg: EndpointArg) -> Endpoint {
+        match arg {
+            EndpointArg::Chat => Endpoint::Chat,
+            EndpointArg::Completions => Endpoint::Completions,
+            EndpointArg::Embeddings => Endpoint::Embeddings,
+            EndpointArg::Responses => Endpoint::Responses,
+        }
+    }
+}
+
+/// Explains one request; gives the exit status.
+pub fn run(config: &Path, request: &Path, endpoint: Endpoint, headers: &[String], json: bool) -> u8 {
+    match explanation(config, request, endpoint, headers) {
+        Ok(explanation) => show(&explanation, json).map_or(super::ENVIRONMENT, |()| 0),
+        Err(problem) => {
+            eprintln!("{}", problem.trim_end());
+            super::WRONG_INPUT
+        }
+    }
+}
+
+fn explanation(config: &Path, request: &Path, endpoint: Endpoint, headers: &[String]) -> Result<Explanation, String> {
+    let loaded = reload::load(config).map_err(|problems| problems.to_string())?;
+    let mut body = Vec::new();
+    let read = if request == Path::new("-") {
+        io::stdin().lock().read_to_end(&mut body).map(drop)
+    } else {
+        std::fs::read(request).map(|bytes| body = bytes)
+    };
+    read.map_err(|e| format!("{}: {e}", request.display()))?;
+    let asked = Asked { endpoint, headers: parse(headers)?, body: body.into() };
+    let snapshot = crate::app::snapshot(&loaded)?;
+    gateway::explain(&snapshot, &asked).map_err(|e| format!("{}: {e}", request.display()))
+}
+
+fn parse(headers: &[String]) -> Result<http::HeaderMap, String> {
+    let mut map = http::HeaderMap::new();
+    for header in headers {
+        let wrong = || format!("--header `{header}`: write it as NAME: VALUE");
+        let (name, value) = header.split_once(':').ok_or_else(wrong)?;
+        let name: http::HeaderName = name.trim().parse().map_err(|_| wrong())?;
+        map.append(name, value.trim().parse().map_err(|_| wrong())?);
+    }
+    Ok(map)
+}
 
 /// Prints an explanation: for people, or as one JSON object.
 pub fn show(explanation: &Explanation, json: bool) -> io::Result<()> {

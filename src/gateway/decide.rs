@@ -30,9 +30,7 @@ pub struct Plan {
 pub fn decide(read: &Read, record: &mut Record) -> Result<Plan> {
     let started = std::time::Instant::now();
     let snapshot = Arc::clone(&record.snapshot);
-    let Some(entry) = snapshot.routes.get(&read.model) else {
-        return Err(unknown_model(&read.model));
-    };
+    let entry = route(&snapshot, &read.model)?;
     record.route = Some(Arc::clone(entry));
     let signals = signals(read, &snapshot);
     let decision = policy::decide(&entry.route, &signals);
@@ -53,6 +51,11 @@ pub fn decide(read: &Read, record: &mut Record) -> Result<Plan> {
     Ok(Plan { targets, locality, deadline })
 }
 
+/// The route of a model's name.
+pub fn route<'s>(snapshot: &'s Snapshot, model: &str) -> Result<&'s Arc<RouteEntry>> {
+    snapshot.routes.get(model).ok_or_else(|| unknown_model(model))
+}
+
 /// What rules and constraints may read.
 pub fn signals<'r>(read: &'r Read, snapshot: &Snapshot) -> Signals<'r> {
     let view = &read.view;
@@ -60,7 +63,7 @@ pub fn signals<'r>(read: &'r Read, snapshot: &Snapshot) -> Signals<'r> {
     let messages = view.pieces.iter().map(|p| p.message + 1).max().unwrap_or(0);
     Signals {
         model: &read.model,
-        input_tokens: tokens::estimate(view.text_bytes, messages),
+        input_tokens: tokens::estimate_pieces(view.pieces.iter().filter_map(|p| read.body.get(p.range.clone())), messages),
         max_output_tokens: view.max_output_tokens,
         modalities: view.modalities,
         has_tools: view.has_tools,

@@ -7,6 +7,7 @@ pub mod answer;
 pub mod attempt;
 pub mod body;
 pub mod decide;
+pub mod explain;
 pub mod handle;
 pub mod headers;
 pub mod models;

@@ -34,26 +34,32 @@ pub struct Read {
 /// Reads a request that names a model.
 pub async fn read(endpoint: Endpoint, request: Request<Incoming>, record: &mut Record) -> Result<Read> {
     let (parts, incoming) = request.into_parts();
-    let headers = parts.headers;
-    // Hints first: a bad one is refused before a large body is taken in.
-    let from_headers = Hints::from_headers(&headers)?;
-    refuse_encoded(&headers)?;
-    let server = &record.snapshot.server;
+    // A bad hint is refused before a large body is taken in.
+    Hints::from_headers(&parts.headers)?;
+    refuse_encoded(&parts.headers)?;
+    let server = record.snapshot.server.clone();
     let reading = collect(incoming, server.max_body.0, server.body_timeout.0);
     let body = record.waiting(reading).await?;
+    let read = understand(endpoint, parts.headers, body)?;
+    record.stream = read.view.stream;
+    Ok(read)
+}
+
+/// Scans a body and gathers the hints of body and headers.
+pub fn understand(endpoint: Endpoint, headers: HeaderMap, body: Bytes) -> Result<Read> {
     let view = view::scan(endpoint, &body).map_err(|m| malformed(&m))?;
     let model = view.model_name(&body).ok_or_else(|| {
         Error::client(Kind::InvalidRequest, "you must provide a model parameter").with_param("model")
     })?;
     let model = model.map(Cow::into_owned).map_err(|m| malformed(&m))?;
+    let from_headers = Hints::from_headers(&headers)?;
     let hints = match &view.hints {
         None => from_headers,
         Some(member) => {
             let object = body.get(member.value.clone()).unwrap_or_default();
-            from_headers.merge(Hints::from_body(object)?)
+            from_headers.merge(Hints::from_body(object)?)?
         }
     };
-    record.stream = view.stream;
     Ok(Read { endpoint, headers, body, view, model, hints })
 }
 
@@ -91,7 +97,8 @@ pub async fn collect(mut incoming: Incoming, limit: u64, time: Duration) -> Resu
         let mut first = Bytes::new();
         let mut all = BytesMut::new();
         while let Some(frame) = incoming.frame().await {
-            let Ok(data) = frame.map_err(gone)?.into_data() else { continue };
+            let frame = frame.map_err(gone)?;
+            let Ok(data) = frame.into_data() else { continue };
             if (first.len() + all.len() + data.len()) as u64 > limit {
                 return Err(too_large());
             }

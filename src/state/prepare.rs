@@ -50,16 +50,16 @@ pub async fn prepare(loaded: &Loaded, durable: &Durable, before: Option<&Snapsho
     }
     Ok(Snapshot {
         generation: before.map_or(1, |b| b.generation + 1),
-        hash: loaded.hash.clone(),
+        hash: loaded.hash_hex(),
         server: file.server.clone(),
         max_attempts: file.retries.max_attempts,
-        passthrough: passthrough(file, &upstreams),
+        passthrough: upstreams.iter().find(|u| Some(u.name.as_str()) == loaded.passthrough()).cloned(),
         upstreams,
         targets,
         routes,
         models_answer: models::list(&models),
         models,
-        shown: loaded.shown.clone(),
+        shown: loaded.masked.clone(),
     })
 }
 
@@ -67,15 +67,6 @@ pub async fn prepare(loaded: &Loaded, durable: &Durable, before: Option<&Snapsho
 fn listed(file: &File) -> impl Iterator<Item = &String> {
     let routes = file.routes.iter().flat_map(|(name, route)| std::iter::once(name).chain(&route.aliases));
     routes.chain(file.models.keys().filter(|name| !file.routes.contains_key(*name)))
-}
-
-fn passthrough(file: &File, upstreams: &[Arc<Upstream>]) -> Option<Arc<Upstream>> {
-    let found = match file.passthrough.as_deref() {
-        Some("off") => None,
-        Some(name) => upstreams.iter().find(|u| u.name == name),
-        None => upstreams.iter().find(|u| u.placement() == Placement::Cloud).or(upstreams.first()),
-    };
-    found.cloned()
 }
 
 async fn upstream(name: &str, section: &file::Upstream, durable: &Durable) -> Result<Arc<Upstream>, String> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{Shared, prepare};
 use crate::config::load::{self, Loaded};
+use crate::config::problem::Problems;
 use crate::policy::Condition;
 
 /// Reloads one file, one reload at a time.
@@ -16,7 +17,7 @@ pub struct Reloader {
 }
 
 /// Loads a file with the checks of this version: rules compile against the signals that there are.
-pub fn load(path: &Path) -> Result<Loaded, load::Problems> {
+pub fn load(path: &Path) -> Result<Loaded, Problems> {
     load::load(path, &conditions)
 }
 
@@ -32,14 +33,23 @@ impl Reloader {
 
     /// The generation now in force, or everything that is wrong with the file.
     pub async fn reload(&self) -> Result<u64, String> {
+        self.apply().await.map(|(generation, _)| generation)
+    }
+
+    /// As `reload`; gives the files that secrets were read from.
+    pub async fn reload_told(&self) -> Result<Vec<PathBuf>, String> {
+        self.apply().await.map(|(_, secret_files)| secret_files)
+    }
+
+    async fn apply(&self) -> Result<(u64, Vec<PathBuf>), String> {
         // An async lock: held across the preparation, which resolves names, and never on a worker.
         let _one = self.one_at_a_time.lock().await;
         let reloads = &self.shared.durable.metrics.reloads;
         match self.next().await {
-            Ok(generation) => {
+            Ok((generation, secret_files)) => {
                 reloads.with_label_values(&["applied"]).inc();
                 tracing::info!(generation, "configuration reloaded");
-                Ok(generation)
+                Ok((generation, secret_files))
             }
             Err(problems) => {
                 reloads.with_label_values(&["rejected"]).inc();
@@ -49,7 +59,7 @@ impl Reloader {
         }
     }
 
-    async fn next(&self) -> Result<u64, String> {
+    async fn next(&self) -> Result<(u64, Vec<PathBuf>), String> {
         let loaded = load(&self.path).map_err(|problems| problems.to_string())?;
         for warning in &loaded.warnings {
             tracing::warn!("{warning}");
@@ -58,6 +68,6 @@ impl Reloader {
         let next = prepare::prepare(&loaded, &self.shared.durable, Some(&before)).await?;
         let generation = next.generation;
         self.shared.swap(next);
-        Ok(generation)
+        Ok((generation, loaded.secret_files))
     }
 }

@@ -16,7 +16,6 @@ const TABLE: &[(&[&str], Option<&str>, &str)] = &[
     (&["billing"], None, "work out fees and invoices"),
     (&["telemetry", "otlp"], None, "send traces to a collector"),
     (&["upstreams", "*", "discover"], None, "find the nodes by name; list them under `nodes`"),
-    (&["upstreams", "*", "balance"], Some("prefix"), "choose the node that has the prompt's beginning in its cache"),
     (&["upstreams", "*", "kind"], Some("anthropic"), "speak Anthropic's protocol to the provider"),
     (&["upstreams", "*", "kind"], Some("gemini"), "speak Gemini's protocol to the provider"),
     (&["upstreams", "*", "kind"], Some("bedrock"), "speak Bedrock's protocol to the provider"),

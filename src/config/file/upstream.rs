@@ -56,7 +56,7 @@ pub enum Balance {
 }
 
 /// A place where a model can run: an edge pool (`nodes`) or a provider (`base_url`).
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 pub struct Upstream {
     /// `edge` (your own machines) or `cloud`.
     pub placement: Placement,
