@@ -22,7 +22,8 @@ fn view(c: &mut Criterion) {
         group.bench_function(format!("scan_and_splice/{size}"), |b| {
             b.iter(|| {
                 let view = scan(Endpoint::Chat, &body).unwrap();
-                let mut list: SmallVec<[_; 3]> = edits::ask_usage(&view).into_iter().chain(edits::model(&view, "qwen3-8b")).collect();
+                let mut list: SmallVec<[_; 3]> =
+                    edits::ask_usage(&view).into_iter().chain(edits::model(&view, "qwen3-8b")).collect();
                 splice::apply(&body, &mut list)
             });
         });
@@ -31,7 +32,11 @@ fn view(c: &mut Criterion) {
 }
 
 fn sse(c: &mut Criterion) {
-    let chunk = format!("data: {}\n\n", r#"{"id":"chatcmpl-1","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"tide"}}]}"#.repeat(2));
+    let chunk = format!(
+        "data: {}\n\n",
+        r#"{"id":"chatcmpl-1","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"tide"}}]}"#
+            .repeat(2)
+    );
     let chunk = Bytes::from(chunk);
     c.bench_function("sse/100 chunks", |b| {
         b.iter(|| {

@@ -76,7 +76,8 @@ pub fn run(loaded: Loaded, options: Options) -> Result<(), Failure> {
 pub fn embedded(loaded: &Loaded) -> Result<(Running, Arc<Shared>), Failure> {
     let options = Options { path: PathBuf::new(), upgrade: false, access: None };
     let state = State::prepare(loaded, &options)?;
-    let sockets = Sockets::bind(address(&loaded.file.listen)?, address(&loaded.file.admin)?, state.workers).map_err(environment)?;
+    let sockets = Sockets::bind(address(&loaded.file.listen)?, address(&loaded.file.admin)?, state.workers)
+        .map_err(environment)?;
     let running = state.serve(loaded, sockets, None)?;
     Ok((running, state.shared))
 }
@@ -137,7 +138,7 @@ impl State {
             tracing::info!("{note}");
         }
         for warning in &loaded.warnings {
-            tracing::warn!("{warning}");
+            tracing::warn!(line = warning.line, "{}", warning.message);
         }
         tracing::info!(listener = "public", addr = %running.public_address(), "listening");
         tracing::info!(listener = "admin", addr = %running.admin_address(), "listening");

@@ -1,5 +1,6 @@
 //! Tidegate: a hybrid LLM gateway.
 
+pub mod app;
 pub mod cli;
 pub mod config;
 pub mod error;
@@ -7,7 +8,6 @@ pub mod gateway;
 pub mod openai;
 pub mod policy;
 pub mod provider;
-pub mod app;
 pub mod server;
 pub mod signals;
 pub mod state;

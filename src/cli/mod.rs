@@ -55,7 +55,9 @@ struct ConfigArgs {
 #[derive(Subcommand)]
 enum Command {
     /// Run the gateway.
-    #[command(after_help = "Signals: SIGHUP reloads, SIGTERM and SIGINT drain (a second one ends at once), SIGQUIT hands the listening sockets to `serve --upgrade`.\n\nExamples:\n  tidegate serve -c /etc/tidegate.yaml --log-format json\n  tidegate serve -c /etc/tidegate.yaml --upgrade     # take over from the running process without a refused connection")]
+    #[command(
+        after_help = "Signals: SIGHUP reloads, SIGTERM and SIGINT drain (a second one ends at once), SIGQUIT hands the listening sockets to `serve --upgrade`.\n\nExamples:\n  tidegate serve -c /etc/tidegate.yaml --log-format json\n  tidegate serve -c /etc/tidegate.yaml --upgrade     # take over from the running process without a refused connection"
+    )]
     Serve {
         #[command(flatten)]
         config: ConfigArgs,
@@ -64,7 +66,9 @@ enum Command {
         upgrade: bool,
     },
     /// See it work: a simulated edge pool and a simulated provider, a dozen telling prompts.
-    #[command(after_help = "Examples:\n  tidegate demo                          shows the prompts, then keeps serving for you to try\n  tidegate demo --once                   exits after the table\n  tidegate demo --listen 127.0.0.1:9000")]
+    #[command(
+        after_help = "Examples:\n  tidegate demo                          shows the prompts, then keeps serving for you to try\n  tidegate demo --once                   exits after the table\n  tidegate demo --listen 127.0.0.1:9000"
+    )]
     Demo {
         /// Where the gateway listens.
         #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4141")]
@@ -80,7 +84,9 @@ enum Command {
         config: ConfigArgs,
     },
     /// Explain where one request would run, and why, without sending it.
-    #[command(after_help = "Examples:\n  tidegate explain -c tidegate.yaml request.json\n  tidegate explain --header 'x-tidegate-placement: only-edge' - < request.json\n  tidegate explain --json request.json | jq .plan")]
+    #[command(
+        after_help = "Examples:\n  tidegate explain -c tidegate.yaml request.json\n  tidegate explain --header 'x-tidegate-placement: only-edge' - < request.json\n  tidegate explain --json request.json | jq .plan"
+    )]
     Explain {
         #[command(flatten)]
         config: ConfigArgs,

@@ -16,11 +16,7 @@ pub fn run(path: &Path, upgrade: bool, format: Format, level: Level) -> u8 {
             return WRONG_INPUT;
         }
     };
-    let options = Options {
-        path: path.to_owned(),
-        upgrade,
-        access: level.has_requests().then_some(format),
-    };
+    let options = Options { path: path.to_owned(), upgrade, access: level.has_requests().then_some(format) };
     match app::run(loaded, options) {
         Ok(()) => 0,
         Err(Failure::Configuration(message)) => {

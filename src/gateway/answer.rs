@@ -29,7 +29,12 @@ pub struct Answered {
 #[derive(Debug)]
 pub enum Flow {
     Whole(Bytes),
-    Plain { begun: Bytes, rest: Incoming, watchdog: Watchdog, lease: Lease },
+    Plain {
+        begun: Bytes,
+        rest: Incoming,
+        watchdog: Watchdog,
+        lease: Lease,
+    },
     Events(Box<Events>),
     /// Protocols are switched; nothing of HTTP follows.
     Tunnel(tunnel::Ends),

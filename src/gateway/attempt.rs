@@ -208,7 +208,8 @@ fn nowhere(target: &Target) -> Error {
 
 /// Trouble of one node; another of the same pool may be well. A rate limit or a refusal belongs to the whole upstream.
 fn may_other_node_answer(error: &Error) -> bool {
-    let node_trouble = matches!(error.kind, Kind::Connect | Kind::Broken | Kind::Timeout | Kind::UpstreamFailed | Kind::RateLimited);
+    let node_trouble =
+        matches!(error.kind, Kind::Connect | Kind::Broken | Kind::Timeout | Kind::UpstreamFailed | Kind::RateLimited);
     node_trouble && error.retry != Retry::Never
 }
 

@@ -63,7 +63,10 @@ pub fn signals<'r>(read: &'r Read, snapshot: &Snapshot) -> Signals<'r> {
     let messages = view.pieces.iter().map(|p| p.message + 1).max().unwrap_or(0);
     Signals {
         model: &read.model,
-        input_tokens: tokens::estimate_pieces(view.pieces.iter().filter_map(|p| read.body.get(p.range.clone())), messages),
+        input_tokens: tokens::estimate_pieces(
+            view.pieces.iter().filter_map(|p| read.body.get(p.range.clone())),
+            messages,
+        ),
         max_output_tokens: view.max_output_tokens,
         modalities: view.modalities,
         has_tools: view.has_tools,
@@ -87,8 +90,11 @@ pub fn locality(hints: &Hints) -> Locality {
 fn unknown_model(asked: &str) -> Error {
     // The client's own word, bounded: an error must not carry a whole prompt that was put into the wrong field.
     let shown: String = asked.chars().take(100).collect();
-    Error::client(Kind::ModelNotFound, format!("the model `{shown}` does not exist; GET /v1/models lists what there is"))
-        .with_param("model")
+    Error::client(
+        Kind::ModelNotFound,
+        format!("the model `{shown}` does not exist; GET /v1/models lists what there is"),
+    )
+    .with_param("model")
 }
 
 fn count_failures(record: &Record, entry: &RouteEntry, decision: &policy::Decision) {

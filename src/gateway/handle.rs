@@ -5,8 +5,8 @@
 use http::{Method, Request, Response};
 use hyper::body::Incoming;
 
-use super::{Body, Gateway, answer, attempt, decide, models, passthrough, read};
 use super::record::Record;
+use super::{Body, Gateway, answer, attempt, decide, models, passthrough, read};
 use crate::error::{Error, Kind};
 use crate::openai::Endpoint;
 

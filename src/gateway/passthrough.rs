@@ -25,7 +25,10 @@ use crate::upstream::send::{self, Outbound};
 /// Passes one request through.
 pub async fn run(gateway: &Gateway, mut request: Request<Incoming>, record: &mut Record) -> Result<Answered> {
     let upstream = record.snapshot.passthrough.clone().ok_or_else(|| {
-        Error::client(Kind::NotFound, "this path is not routed by model, and no upstream is configured for it (`passthrough`)")
+        Error::client(
+            Kind::NotFound,
+            "this path is not routed by model, and no upstream is configured for it (`passthrough`)",
+        )
     })?;
     record.elsewhere = Some(Arc::clone(&upstream));
     let hints = Hints::from_headers(request.headers())?;
@@ -53,7 +56,9 @@ pub async fn run(gateway: &Gateway, mut request: Request<Incoming>, record: &mut
         placement: upstream.placement(),
         locality,
         timeouts: upstream.timeouts,
-        deadline: hints.deadline_ms.map_or(ours, |ms| ours.min(record.arrived() + std::time::Duration::from_millis(ms))),
+        deadline: hints
+            .deadline_ms
+            .map_or(ours, |ms| ours.min(record.arrived() + std::time::Duration::from_millis(ms))),
         worker: gateway.worker,
         upgrade: client.is_some(),
     };
@@ -69,12 +74,7 @@ pub async fn run(gateway: &Gateway, mut request: Request<Incoming>, record: &mut
     relay(answer, client, deadline, &upstream)
 }
 
-fn relay(
-    answer: send::Answer,
-    client: Option<OnUpgrade>,
-    deadline: Instant,
-    upstream: &Upstream,
-) -> Result<Answered> {
+fn relay(answer: send::Answer, client: Option<OnUpgrade>, deadline: Instant, upstream: &Upstream) -> Result<Answered> {
     let send::Answer { mut head, body, lease } = answer;
     let status = head.status;
     let switched = head.extensions.remove::<OnUpgrade>();
@@ -83,7 +83,11 @@ fn relay(
         let mut headers = headers::downwards(head.headers);
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         headers.extend(protocol.map(|p| (UPGRADE, p)));
-        return Ok(Answered { status, headers, flow: Flow::Tunnel(tunnel::Ends { client, upstream: switched, lease }) });
+        return Ok(Answered {
+            status,
+            headers,
+            flow: Flow::Tunnel(tunnel::Ends { client, upstream: switched, lease }),
+        });
     }
     let watchdog = Watchdog::new(upstream.timeouts.between_tokens, deadline);
     let is_stream = head.headers.get(CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"text/event-stream"));
@@ -98,7 +102,10 @@ fn relay(
 
 fn is_upgrade(headers: &HeaderMap) -> bool {
     headers.contains_key(UPGRADE)
-        && headers.get(CONNECTION).and_then(|c| c.to_str().ok()).is_some_and(|c| c.to_ascii_lowercase().contains("upgrade"))
+        && headers
+            .get(CONNECTION)
+            .and_then(|c| c.to_str().ok())
+            .is_some_and(|c| c.to_ascii_lowercase().contains("upgrade"))
 }
 
 fn upwards(client: &HeaderMap, upstream: &Upstream, upgrade: bool) -> HeaderMap {

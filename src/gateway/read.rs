@@ -48,9 +48,9 @@ pub async fn read(endpoint: Endpoint, request: Request<Incoming>, record: &mut R
 /// Scans a body and gathers the hints of body and headers.
 pub fn understand(endpoint: Endpoint, headers: HeaderMap, body: Bytes) -> Result<Read> {
     let view = view::scan(endpoint, &body).map_err(|m| malformed(&m))?;
-    let model = view.model_name(&body).ok_or_else(|| {
-        Error::client(Kind::InvalidRequest, "you must provide a model parameter").with_param("model")
-    })?;
+    let model = view
+        .model_name(&body)
+        .ok_or_else(|| Error::client(Kind::InvalidRequest, "you must provide a model parameter").with_param("model"))?;
     let model = model.map(Cow::into_owned).map_err(|m| malformed(&m))?;
     let from_headers = Hints::from_headers(&headers)?;
     let hints = match &view.hints {
@@ -66,18 +66,17 @@ pub fn understand(endpoint: Endpoint, headers: HeaderMap, body: Bytes) -> Result
 /// No SDK compresses requests; guessing at one would mean forwarding what was never looked at.
 fn refuse_encoded(headers: &HeaderMap) -> Result<()> {
     match headers.get(http::header::CONTENT_ENCODING) {
-        Some(value) if value != "identity" => {
-            Err(Error::client(Kind::InvalidRequest, "compressed request bodies are not taken; send it without content-encoding"))
-        }
+        Some(value) if value != "identity" => Err(Error::client(
+            Kind::InvalidRequest,
+            "compressed request bodies are not taken; send it without content-encoding",
+        )),
         _ => Ok(()),
     }
 }
 
 fn malformed(m: &Malformed) -> Error {
-    let error = Error::client(
-        Kind::InvalidRequest,
-        format!("the request body cannot be read: {} (at byte {})", m.what, m.at),
-    );
+    let error =
+        Error::client(Kind::InvalidRequest, format!("the request body cannot be read: {} (at byte {})", m.what, m.at));
     match m.param {
         Some(param) => error.with_param(param),
         None => error,

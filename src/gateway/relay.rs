@@ -103,7 +103,8 @@ impl Events {
                     }
                 }
                 Some(Err(error)) => {
-                    return Err(Error::upstream(Kind::Broken, "the upstream broke off before its stream began").with_source(error));
+                    return Err(Error::upstream(Kind::Broken, "the upstream broke off before its stream began")
+                        .with_source(error));
                 }
                 None => return Err(Error::upstream(Kind::Broken, "the upstream's stream ended before it began")),
             }
@@ -131,9 +132,9 @@ impl Events {
             }
             Keep::Yes
         };
-        self.frames.push(data, visit, &mut self.ready).map_err(|_| {
-            Error::upstream(Kind::Broken, "the upstream sent an event larger than 8 MiB")
-        })
+        self.frames
+            .push(data, visit, &mut self.ready)
+            .map_err(|_| Error::upstream(Kind::Broken, "the upstream sent an event larger than 8 MiB"))
     }
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {

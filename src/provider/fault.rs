@@ -16,7 +16,8 @@ use crate::openai::error::object;
 /// Longest message that is passed on, in characters: an error page is no message.
 const LONGEST_MESSAGE: usize = 1000;
 
-const CREDENTIALS: &str = "the upstream refused the gateway's own credentials; the operator must check this upstream's api_key";
+const CREDENTIALS: &str =
+    "the upstream refused the gateway's own credentials; the operator must check this upstream's api_key";
 
 /// Reads an error answer. `body` may be cut off or no JSON at all.
 pub(super) fn classify(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
@@ -44,7 +45,9 @@ fn fate(status: StatusCode, said: &Said, retry_after: Option<Duration>) -> (Kind
         429 => (Kind::RateLimited, retry_after.map_or(Retry::NextTarget, Retry::SameAfter)),
         408 => (Kind::UpstreamFailed, Retry::NextTarget),
         // An older llama-server answers 500 to a body that it cannot parse: the body's fault, not the node's.
-        500 if said.message.as_deref().is_some_and(|m| m.contains("parse error")) => (Kind::UpstreamRefused, Retry::Never),
+        500 if said.message.as_deref().is_some_and(|m| m.contains("parse error")) => {
+            (Kind::UpstreamRefused, Retry::Never)
+        }
         503 => (Kind::UpstreamFailed, retry_after.map_or(Retry::NextTarget, Retry::SameAfter)),
         500.. => (Kind::UpstreamFailed, Retry::NextTarget),
         // A model that this upstream does not have may be another's; so may a prompt that does not fit here.
@@ -103,10 +106,10 @@ impl Said {
 
     /// The error object as an SDK expects it; further members of the upstream's own object are kept.
     fn normalised(&self, status: StatusCode, kind: Kind) -> Bytes {
-        let message = self.message.as_deref().map_or_else(
-            || format!("the upstream answered {} without saying why", status.as_u16()),
-            scrub,
-        );
+        let message = self
+            .message
+            .as_deref()
+            .map_or_else(|| format!("the upstream answered {} without saying why", status.as_u16()), scrub);
         let fallback = if kind == Kind::UpstreamRefused { "invalid_request_error" } else { "server_error" };
         let r#type = self.r#type.as_deref().unwrap_or(fallback);
         // An integer code (llama-server, vLLM) only repeats the status.

@@ -45,9 +45,12 @@ impl Admin {
     pub fn upstreams(&self) -> Value {
         let snapshot = self.shared.snapshot();
         let upstreams = snapshot.upstreams.iter().map(|upstream| {
-            let nodes: Vec<Value> = upstream.pool.nodes().iter().map(|node| {
-                json!({"node": node.label, "up": node.is_up(), "in_flight": node.in_flight()})
-            }).collect();
+            let nodes: Vec<Value> = upstream
+                .pool
+                .nodes()
+                .iter()
+                .map(|node| json!({"node": node.label, "up": node.is_up(), "in_flight": node.in_flight()}))
+                .collect();
             json!({
                 "name": upstream.name,
                 "placement": upstream.placement_name(),

@@ -10,12 +10,12 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 
-use super::snapshot::{RouteEntry, RuleEntry, Snapshot};
 use super::Durable;
-use crate::config::file::{self, File, Placement};
+use super::snapshot::{RouteEntry, RuleEntry, Snapshot};
+use crate::config::file::{self, File};
 use crate::config::load::Loaded;
-use crate::openai::models::{self, Entry};
 use crate::openai::Modalities;
+use crate::openai::models::{self, Entry};
 use crate::policy::{Candidate, Condition, Route, Rule, TargetId};
 use crate::provider;
 use crate::upstream::health::Probe;
@@ -211,5 +211,6 @@ fn entry(route: Route) -> Result<RouteEntry, String> {
 }
 
 fn header(name: &str) -> Result<HeaderValue, String> {
-    HeaderValue::from_str(name).map_err(|_| format!("`{name}` cannot stand in a header; use letters, digits, `-`, `_` and `.`"))
+    HeaderValue::from_str(name)
+        .map_err(|_| format!("`{name}` cannot stand in a header; use letters, digits, `-`, `_` and `.`"))
 }

@@ -62,7 +62,7 @@ impl Reloader {
     async fn next(&self) -> Result<(u64, Vec<PathBuf>), String> {
         let loaded = load(&self.path).map_err(|problems| problems.to_string())?;
         for warning in &loaded.warnings {
-            tracing::warn!("{warning}");
+            tracing::warn!(line = warning.line, "{}", warning.message);
         }
         let before = self.shared.snapshot();
         let next = prepare::prepare(&loaded, &self.shared.durable, Some(&before)).await?;

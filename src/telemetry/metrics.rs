@@ -4,8 +4,8 @@
 //! (`TargetMetrics`, `state::Lane`); gauges of nodes are read when somebody scrapes.
 
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
-    Opts, Registry, TextEncoder,
+    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
 };
 
 /// Seconds of a whole request: an edge model answers in tens of milliseconds, a reasoning model in minutes.
@@ -113,7 +113,11 @@ impl Metrics {
                 "attempts that another target took over",
                 &["from", "to", "reason"],
             )?,
-            upstream_up: build.gauges("tidegate_upstream_up", "1 while the node is in the pool", &["upstream", "node"])?,
+            upstream_up: build.gauges(
+                "tidegate_upstream_up",
+                "1 while the node is in the pool",
+                &["upstream", "node"],
+            )?,
             upstream_in_flight: build.gauges(
                 "tidegate_upstream_in_flight",
                 "requests that the node is working on for this gateway",
@@ -204,7 +208,10 @@ mod tests {
         let metrics = Metrics::new().unwrap();
         metrics.target("edge", "small").tokens_prompt.inc_by(3);
         let text = metrics.render();
-        assert!(text.contains(r#"tidegate_tokens_total{kind="prompt",model="small",placement="edge",tenant=""} 3"#), "{text}");
+        assert!(
+            text.contains(r#"tidegate_tokens_total{kind="prompt",model="small",placement="edge",tenant=""} 3"#),
+            "{text}"
+        );
         assert!(text.contains(r#"tidegate_config_reloads_total{result="rejected"} 0"#), "{text}");
         assert!(text.contains("tidegate_locality_violations_total 0"), "{text}");
         assert!(text.contains("process_cpu_seconds_total"), "{text}");

@@ -92,10 +92,10 @@ pub(super) async fn open(node: &Node, protocols: Protocols) -> Result<Sender, Er
         Protocols::Any => &tls.config,
         Protocols::Http1 => &tls.config_http1,
     };
-    let stream = TlsConnector::from(config.clone())
-        .connect(tls.server_name.clone(), stream)
-        .await
-        .map_err(|error| Error::upstream(Kind::Connect, "the TLS handshake with the upstream failed").with_source(error))?;
+    let stream =
+        TlsConnector::from(config.clone()).connect(tls.server_name.clone(), stream).await.map_err(|error| {
+            Error::upstream(Kind::Connect, "the TLS handshake with the upstream failed").with_source(error)
+        })?;
     match stream.get_ref().1.alpn_protocol() {
         Some(b"h2") => handshake_h2(stream).await,
         _ => handshake_h1(stream).await,

@@ -80,7 +80,9 @@ impl HealthCheck for Probe {
         let good = self.ask(node).await;
         match node.checked(good, self.unhealthy_after, self.healthy_after) {
             Some(true) => tracing::info!(upstream = %self.upstream, node = %node.label, "the node is back in the pool"),
-            Some(false) => tracing::warn!(upstream = %self.upstream, node = %node.label, "the node left the pool: its health checks fail"),
+            Some(false) => {
+                tracing::warn!(upstream = %self.upstream, node = %node.label, "the node left the pool: its health checks fail")
+            }
             None => {}
         }
         if good { Ok(()) } else { Err(Error::new(ErrorType::HTTPStatus(503))) }

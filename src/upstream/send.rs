@@ -77,13 +77,19 @@ pub async fn send(
 ) -> Result<Answer> {
     if outbound.locality == Locality::EdgeOnly && outbound.placement != Placement::Edge {
         on_violation();
-        return Err(Error::gateway(Kind::Internal, "a request bound to the edge was stopped in front of a cloud upstream"));
+        return Err(Error::gateway(
+            Kind::Internal,
+            "a request bound to the edge was stopped in front of a cloud upstream",
+        ));
     }
     let node = place.node();
     loop {
         let (sender, reused) = connect(node, outbound).await?;
         let Some(body) = body() else {
-            return Err(Error::upstream(Kind::Broken, "the upstream closed the connection while the upload was under way"));
+            return Err(Error::upstream(
+                Kind::Broken,
+                "the upstream closed the connection while the upload was under way",
+            ));
         };
         let request = request(node, outbound, &sender, body)?;
         match exchange(sender, request, outbound).await {
@@ -146,7 +152,10 @@ async fn exchange(
 fn is_reset(error: &hyper::Error) -> bool {
     let io = std::error::Error::source(error).and_then(|source| source.downcast_ref::<std::io::Error>());
     io.is_some_and(|io| {
-        matches!(io.kind(), std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::BrokenPipe | std::io::ErrorKind::NotConnected)
+        matches!(
+            io.kind(),
+            std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::BrokenPipe | std::io::ErrorKind::NotConnected
+        )
     })
 }
 

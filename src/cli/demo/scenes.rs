@@ -91,7 +91,10 @@ fn ask(text: &str) -> Value {
 
 fn talk(turns: usize) -> Value {
     let turn = |i: usize| {
-        [json!({"role": "user", "content": format!("Step {i}: what next?")}), json!({"role": "assistant", "content": "Go on."})]
+        [
+            json!({"role": "user", "content": format!("Step {i}: what next?")}),
+            json!({"role": "assistant", "content": "Go on."}),
+        ]
     };
     let mut messages: Vec<Value> = (1..turns).flat_map(turn).collect();
     messages.push(json!({"role": "user", "content": "And now sum it all up."}));
@@ -116,21 +119,54 @@ pub fn all() -> Vec<Scene> {
     let edge: &[_] = &[("x-tidegate-placement", "only-edge")];
     let cloud: &[_] = &[("x-tidegate-placement", "prefer-cloud")];
     let mut scenes = vec![
-        quiet("capital of Norway", "an everyday question stays at the edge", &[], ask("What is the capital of Norway?")),
-        quiet("translate a line", "so does the next, on the other node", &[], ask("Translate 'good morning' to French.")),
+        quiet(
+            "capital of Norway",
+            "an everyday question stays at the edge",
+            &[],
+            ask("What is the capital of Norway?"),
+        ),
+        quiet(
+            "translate a line",
+            "so does the next, on the other node",
+            &[],
+            ask("Translate 'good morning' to French."),
+        ),
         quiet("a 450-clause contract", "too long for the small model: a rule sends it up", &[], long),
         quiet("weather with a tool", "tools go to the model that calls them best", &[], with_tools),
         quiet("what is in the picture", "the edge model takes no images: a constraint", &[], image),
         quiet("the fifth turn", "a long conversation goes up", &[], talk(5)),
-        quiet("a medical note", "local-only: the cloud is out of the question", home, ask("Summarise: patient reports headaches.")),
+        quiet(
+            "a medical note",
+            "local-only: the cloud is out of the question",
+            home,
+            ask("Summarise: patient reports headaches."),
+        ),
         quiet("a poem, please", "the client prefers the cloud", cloud, ask("Write two lines about the tide.")),
         quiet("a model by name", "asked for directly, no rule in between", &[], direct),
     ];
     let staged = |title, shows, stage, headers, body| Scene { title, shows, stage, headers, body };
-    scenes.push(staged("one node dies", "the other answers, nobody notices", Stage::OneNodeDown, &[], ask("Still there?")));
+    scenes.push(staged(
+        "one node dies",
+        "the other answers, nobody notices",
+        Stage::OneNodeDown,
+        &[],
+        ask("Still there?"),
+    ));
     scenes.push(staged("the whole edge dies", "the cloud covers for it", Stage::EdgeDown, &[], ask("And now?")));
-    scenes.push(staged("…but it must stay home", "refused: private stays private", Stage::EdgeDown, edge, ask("A secret.")));
+    scenes.push(staged(
+        "…but it must stay home",
+        "refused: private stays private",
+        Stage::EdgeDown,
+        edge,
+        ask("A secret."),
+    ));
     let up = cloud;
-    scenes.push(staged("the provider says 429", "the edge covers for the cloud", Stage::CloudLimited, up, ask("Busy?")));
+    scenes.push(staged(
+        "the provider says 429",
+        "the edge covers for the cloud",
+        Stage::CloudLimited,
+        up,
+        ask("Busy?"),
+    ));
     scenes
 }

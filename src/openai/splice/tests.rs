@@ -34,9 +34,18 @@ fn usage_is_asked_for_wherever_the_options_stand() {
         (r#"{"stream":true}"#, r#"{"stream_options":{"include_usage":true},"stream":true}"#),
         (r#"{"stream":true,"stream_options":null}"#, r#"{"stream":true,"stream_options":{"include_usage":true}}"#),
         (r#"{"stream":true,"stream_options":{ }}"#, r#"{"stream":true,"stream_options":{"include_usage":true}}"#),
-        (r#"{"stream":true,"stream_options":{"a":1}}"#, r#"{"stream":true,"stream_options":{"include_usage":true,"a":1}}"#),
-        (r#"{"stream":true,"stream_options":{"include_usage":false}}"#, r#"{"stream":true,"stream_options":{"include_usage":true}}"#),
-        (r#"{"stream":true,"stream_options":{"include_usage":true}}"#, r#"{"stream":true,"stream_options":{"include_usage":true}}"#),
+        (
+            r#"{"stream":true,"stream_options":{"a":1}}"#,
+            r#"{"stream":true,"stream_options":{"include_usage":true,"a":1}}"#,
+        ),
+        (
+            r#"{"stream":true,"stream_options":{"include_usage":false}}"#,
+            r#"{"stream":true,"stream_options":{"include_usage":true}}"#,
+        ),
+        (
+            r#"{"stream":true,"stream_options":{"include_usage":true}}"#,
+            r#"{"stream":true,"stream_options":{"include_usage":true}}"#,
+        ),
         (r#"{"stream":false}"#, r#"{"stream":false}"#),
     ] {
         assert_eq!(apply_all(before, None), after);
@@ -87,8 +96,13 @@ fn members() -> impl Strategy<Value = Vec<(String, Value)>> {
         ".{0,8}".prop_map(|m| ("model".to_string(), json!(m))),
         any::<bool>().prop_map(|b| ("stream".to_string(), json!(b))),
         any_json().prop_map(|v| ("tidegate".to_string(), json!({"v": v}))),
-        prop_oneof![Just(json!(null)), Just(json!({})), Just(json!({"include_usage": false, "k": 1})), Just(json!({"include_usage": true}))]
-            .prop_map(|v| ("stream_options".to_string(), v)),
+        prop_oneof![
+            Just(json!(null)),
+            Just(json!({})),
+            Just(json!({"include_usage": false, "k": 1})),
+            Just(json!({"include_usage": true}))
+        ]
+        .prop_map(|v| ("stream_options".to_string(), v)),
         any_json().prop_map(|v| ("messages".to_string(), json!([{"role": "user", "content": v}]))),
     ];
     prop::collection::vec(prop_oneof![unknown, known], 0..8).prop_map(|list| {

@@ -35,7 +35,8 @@ const ONCE: [&str; 15] = [
 
 pub(super) fn read(endpoint: Endpoint, body: &[u8]) -> Result<View> {
     let mut scanner = Scanner::new(body);
-    let mut fields = Fields { endpoint, view: View { choices: 1, body_empty: true, ..View::default() }, seen: 0, last_end: 0 };
+    let mut fields =
+        Fields { endpoint, view: View { choices: 1, body_empty: true, ..View::default() }, seen: 0, last_end: 0 };
     if scanner.peek() != Some(b'{') {
         return scanner.wrong("it is not a JSON object");
     }
@@ -82,7 +83,11 @@ impl Fields {
         if let Some(index) = known {
             let bit = 1 << index;
             if self.seen & bit != 0 {
-                return Err(Malformed { at: key_at, what: "the field is given twice", param: ONCE.get(index).copied() });
+                return Err(Malformed {
+                    at: key_at,
+                    what: "the field is given twice",
+                    param: ONCE.get(index).copied(),
+                });
             }
             self.seen |= bit;
         }
@@ -112,7 +117,9 @@ impl Fields {
             b"messages" if self.endpoint == Endpoint::Chat => self.messages(s)?,
             b"input" if self.endpoint == Endpoint::Responses => self.items(s)?,
             b"instructions" if self.endpoint == Endpoint::Responses => self.text(s, Source::System, 0)?,
-            b"input" | b"prompt" | b"suffix" if matches!(self.endpoint, Endpoint::Embeddings | Endpoint::Completions) => {
+            b"input" | b"prompt" | b"suffix"
+                if matches!(self.endpoint, Endpoint::Embeddings | Endpoint::Completions) =>
+            {
                 self.plain_input(s)?;
             }
             _ => {

@@ -56,7 +56,10 @@ impl<'b> Scanner<'b> {
 
     /// Walks an object: `member` is called with each key, the position of its opening quote, and the scanner in front of the value, which it
     /// must consume.
-    pub(super) fn object(&mut self, mut member: impl FnMut(&mut Self, Cow<'b, [u8]>, usize) -> Result<()>) -> Result<()> {
+    pub(super) fn object(
+        &mut self,
+        mut member: impl FnMut(&mut Self, Cow<'b, [u8]>, usize) -> Result<()>,
+    ) -> Result<()> {
         if !self.eat(b'{') {
             return self.wrong("expected an object");
         }

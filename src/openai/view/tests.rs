@@ -12,7 +12,10 @@ fn wrong(text: &str) -> Malformed {
 
 fn texts(endpoint: Endpoint, body: &str) -> Vec<(Source, String)> {
     let view = scan(endpoint, body.as_bytes()).unwrap();
-    view.pieces.iter().map(|p| (p.source, decode_string(body[p.range.clone()].as_bytes()).unwrap().into_owned())).collect()
+    view.pieces
+        .iter()
+        .map(|p| (p.source, decode_string(body[p.range.clone()].as_bytes()).unwrap().into_owned()))
+        .collect()
 }
 
 #[test]
@@ -127,8 +130,30 @@ fn the_model_may_be_escaped_but_must_be_text() {
 
 fn fragments() -> impl Strategy<Value = String> {
     let words = [
-        "{", "}", "[", "]", ",", ":", "\"", "\\", "\"model\"", "\"stream\"", "true", "null", "1", "-2.5e3", "\"a\"", "\"messages\"", " ", "\\u00e9",
-        "\"content\"", "\"role\"", "\"tidegate\"", "\u{1}", "é", "0",
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        ":",
+        "\"",
+        "\\",
+        "\"model\"",
+        "\"stream\"",
+        "true",
+        "null",
+        "1",
+        "-2.5e3",
+        "\"a\"",
+        "\"messages\"",
+        " ",
+        "\\u00e9",
+        "\"content\"",
+        "\"role\"",
+        "\"tidegate\"",
+        "\u{1}",
+        "é",
+        "0",
     ];
     prop::collection::vec(prop::sample::select(words.to_vec()), 0..24).prop_map(|list| list.concat())
 }

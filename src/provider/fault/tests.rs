@@ -10,7 +10,10 @@ fn error_object(error: &Error) -> Value {
 
 #[test]
 fn a_bad_request_is_passed_through_and_tried_nowhere_else() {
-    let error = fault(400, r#"{"error":{"message":"bad top_p","type":"invalid_request_error","param":"top_p","code":null,"innererror":{"x":1}}}"#);
+    let error = fault(
+        400,
+        r#"{"error":{"message":"bad top_p","type":"invalid_request_error","param":"top_p","code":null,"innererror":{"x":1}}}"#,
+    );
     assert_eq!((error.kind, error.retry), (Kind::UpstreamRefused, Retry::Never));
     let object = error_object(&error);
     assert_eq!(object["param"], "top_p");
@@ -26,7 +29,8 @@ fn integer_codes_become_null_and_missing_members_appear() {
 
 #[test]
 fn a_context_that_is_too_long_may_fit_elsewhere() {
-    let error = fault(400, r#"{"error":{"code":400,"message":"too long","type":"exceed_context_size_error","n_ctx":8192}}"#);
+    let error =
+        fault(400, r#"{"error":{"code":400,"message":"too long","type":"exceed_context_size_error","n_ctx":8192}}"#);
     assert_eq!(error.retry, Retry::NextTarget);
     assert_eq!(error_object(&error)["code"], "context_length_exceeded");
 }
@@ -34,7 +38,10 @@ fn a_context_that_is_too_long_may_fit_elsewhere() {
 #[test]
 fn shapes_other_than_openais_are_normalised() {
     assert_eq!(error_object(&fault(422, r#"{"error":"Unprocessable"}"#))["message"], "Unprocessable");
-    assert_eq!(error_object(&fault(422, r#"{"object":"error","message":"flat","type":"x","code":422}"#))["message"], "flat");
+    assert_eq!(
+        error_object(&fault(422, r#"{"object":"error","message":"flat","type":"x","code":422}"#))["message"],
+        "flat"
+    );
     assert_eq!(
         error_object(&fault(502, "<html>Bad Gateway</html>"))["message"],
         "the upstream answered 502 without saying why"
@@ -67,6 +74,9 @@ fn keys_and_addresses_do_not_come_down() {
     for private in ["sk-proj", "10.0.0.7", "gpu-3", "::1"] {
         assert!(!scrubbed.contains(private), "{scrubbed}");
     }
-    assert_eq!(scrub("This model's maximum context length is 4096 tokens."), "This model's maximum context length is 4096 tokens.");
+    assert_eq!(
+        scrub("This model's maximum context length is 4096 tokens."),
+        "This model's maximum context length is 4096 tokens."
+    );
     assert!(scrub(&"long ".repeat(1000)).chars().count() <= LONGEST_MESSAGE + 1);
 }
