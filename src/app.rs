@@ -11,6 +11,7 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 
 use crate::config::load::Loaded;
+use crate::config::scalar::Secret;
 use crate::config::watch::Watch;
 use crate::gateway::{Body, Gateway};
 use crate::server::pid_file::PidFile;
@@ -119,7 +120,7 @@ impl State {
         let mut config = server::Config::from(&loaded.file.server);
         config.data_dir = data_dir;
         if let Some(tls) = &loaded.file.tls {
-            let client_ca = tls.client_ca.as_ref().map(|ca| ca.expose());
+            let client_ca = tls.client_ca.as_ref().map(Secret::expose);
             let made = server::tls::server_config(tls.cert.expose(), tls.key.expose(), client_ca);
             config.tls = Some(made.map_err(|e| Failure::Configuration(format!("tls: {e}")))?);
         }

@@ -75,6 +75,8 @@ pub struct Error {
     pub message: Cow<'static, str>,
     /// The request field at fault, for `error.param`.
     pub param: Option<Cow<'static, str>>,
+    /// The methods that the path takes, for `Allow` (RFC 9110 15.5.6).
+    pub allow: Option<&'static str>,
     /// An upstream's own answer, already in the OpenAI shape, to be passed through.
     pub upstream: Option<Box<UpstreamAnswer>>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -94,7 +96,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     fn new(kind: Kind, side: Side, retry: Retry, message: impl Into<Cow<'static, str>>) -> Self {
-        Error { kind, side, retry, message: message.into(), param: None, upstream: None, source: None }
+        Error { kind, side, retry, message: message.into(), param: None, allow: None, upstream: None, source: None }
     }
 
     /// The client's fault: no target would answer it.
@@ -115,6 +117,12 @@ impl Error {
     pub fn with_param(mut self, param: impl Into<Cow<'static, str>>) -> Self {
         self.param = Some(param.into());
         self
+    }
+
+    /// A method that the path does not take; `allow` lists those that it takes.
+    pub fn method_not_allowed(allow: &'static str) -> Self {
+        let error = Self::client(Kind::MethodNotAllowed, format!("this path takes {allow}"));
+        Error { allow: Some(allow), ..error }
     }
 
     pub fn with_retry(mut self, retry: Retry) -> Self {

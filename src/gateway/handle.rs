@@ -53,28 +53,40 @@ enum Destination {
 
 fn destination<B>(request: &Request<B>) -> Result<Destination, Error> {
     let path = request.uri().path();
+    if climbs(path) {
+        return Err(Error::client(Kind::InvalidRequest, "the path must not contain `..`"));
+    }
+    let method = request.method();
     if let Some(endpoint) = Endpoint::of_path(path) {
-        return match *request.method() {
+        return match *method {
             Method::POST => Ok(Destination::Model(endpoint)),
-            // `GET /v1/chat/completions` and `/v1/responses` list what the provider has stored.
-            _ if matches!(endpoint, Endpoint::Chat | Endpoint::Responses) && *request.method() == Method::GET => {
-                Ok(Destination::Elsewhere)
-            }
-            _ => Err(Error::client(Kind::MethodNotAllowed, format!("{path} takes POST"))),
+            // Lists what the provider has stored; the Realtime API is a WebSocket elsewhere.
+            Method::GET if matches!(endpoint, Endpoint::Chat | Endpoint::Responses) => Ok(Destination::Elsewhere),
+            _ if matches!(endpoint, Endpoint::Chat | Endpoint::Responses) => Err(Error::method_not_allowed("POST, GET")),
+            _ => Err(Error::method_not_allowed("POST")),
         };
     }
     if path == "/v1/models" || path.starts_with("/v1/models/") {
-        return match *request.method() {
+        return match *method {
             Method::GET | Method::HEAD => Ok(Destination::Models),
             // Deletes a fine-tuned model at the provider.
-            Method::DELETE => Ok(Destination::Elsewhere),
-            _ => Err(Error::client(Kind::MethodNotAllowed, "/v1/models takes GET")),
+            Method::DELETE if path.len() > "/v1/models/".len() => Ok(Destination::Elsewhere),
+            _ => Err(Error::method_not_allowed("GET, HEAD")),
         };
     }
     if path.starts_with("/v1/") {
         return Ok(Destination::Elsewhere);
     }
     Err(Error::client(Kind::NotFound, "no such path; the OpenAI protocol is served below /v1"))
+}
+
+/// A segment `..`, however it is written, would leave `/v1` at the upstream, with the gateway's key.
+fn climbs(path: &str) -> bool {
+    if !path.contains("..") && !path.contains('%') {
+        return false;
+    }
+    let plain = path.to_ascii_lowercase().replace("%2e", ".").replace("%2f", "/").replace("%5c", "/").replace('\\', "/");
+    plain.split('/').any(|segment| segment == "..")
 }
 
 #[cfg(test)]
@@ -93,6 +105,10 @@ mod tests {
         assert!(matches!(of(Method::GET, "/v1/responses"), Ok(Destination::Elsewhere)));
         assert!(matches!(of(Method::GET, "/v1/responses/resp_1"), Ok(Destination::Elsewhere)));
         assert_eq!(of(Method::GET, "/v1/embeddings").err().map(|e| e.kind), Some(Kind::MethodNotAllowed));
+        for path in ["/v1/../admin", "/v1/%2E%2e/x", "/v1/..%2fx", "/v1/a/.%2e"] {
+            assert_eq!(of(Method::GET, path).err().map(|e| e.kind), Some(Kind::InvalidRequest), "{path}");
+        }
+        assert!(of(Method::GET, "/v1/files/a..b").is_ok());
         assert_eq!(of(Method::GET, "/metrics").err().map(|e| e.kind), Some(Kind::NotFound));
     }
 }

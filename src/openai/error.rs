@@ -4,7 +4,7 @@
 //! own retries says `false`, or every client multiplies the attempts by three; a passing one carries a short pause.
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use http::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 
@@ -56,6 +56,9 @@ pub fn answer(error: &Error) -> (StatusCode, HeaderMap, Bytes) {
     let (mut status, _, _) = row(error.kind);
     let mut headers = HeaderMap::with_capacity(12);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Some(allow) = error.allow {
+        headers.insert(ALLOW, HeaderValue::from_static(allow));
+    }
     if let Some(upstream) = &error.upstream {
         status = upstream.status;
         if let Some(pause) = upstream.retry_after {

@@ -122,7 +122,8 @@ async fn connect(node: &Node, outbound: &Outbound<'_>) -> Result<(Sender, bool)>
     let protocols = if outbound.upgrade { Protocols::Http1 } else { Protocols::Any };
     let by = outbound.deadline.min(Instant::now() + outbound.timeouts.connect);
     let timed_out = "the upstream did not accept the connection in time";
-    let mut sender = within(by, connection::open(node, protocols), Kind::Timeout, timed_out).await??;
+    // Boxed: opening is rare and its future large (TLS, HTTP/2); every request would carry its size.
+    let mut sender = within(by, Box::pin(connection::open(node, protocols)), Kind::Timeout, timed_out).await??;
     let broken = |error| Error::upstream(Kind::Broken, "the upstream closed the connection").with_source(error);
     sender.ready().await.map_err(broken)?;
     if let Some(shared) = sender.share() {

@@ -148,7 +148,7 @@ impl Builder {
         for source in sources {
             match source.value {
                 Value::Map(source) => {
-                    entries.extend(source.into_iter().filter(|entry| known.insert(entry.key.clone())))
+                    entries.extend(source.into_iter().filter(|entry| known.insert(entry.key.clone())));
                 }
                 _ => self.problem(place, "`<<` takes keys and values, or a list of such", "write `<<: *ANCHOR`"),
             }
