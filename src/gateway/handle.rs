@@ -62,7 +62,9 @@ fn destination<B>(request: &Request<B>) -> Result<Destination, Error> {
             Method::POST => Ok(Destination::Model(endpoint)),
             // Lists what the provider has stored; the Realtime API is a WebSocket elsewhere.
             Method::GET if matches!(endpoint, Endpoint::Chat | Endpoint::Responses) => Ok(Destination::Elsewhere),
-            _ if matches!(endpoint, Endpoint::Chat | Endpoint::Responses) => Err(Error::method_not_allowed("POST, GET")),
+            _ if matches!(endpoint, Endpoint::Chat | Endpoint::Responses) => {
+                Err(Error::method_not_allowed("POST, GET"))
+            }
             _ => Err(Error::method_not_allowed("POST")),
         };
     }
@@ -85,7 +87,8 @@ fn climbs(path: &str) -> bool {
     if !path.contains("..") && !path.contains('%') {
         return false;
     }
-    let plain = path.to_ascii_lowercase().replace("%2e", ".").replace("%2f", "/").replace("%5c", "/").replace('\\', "/");
+    let plain =
+        path.to_ascii_lowercase().replace("%2e", ".").replace("%2f", "/").replace("%5c", "/").replace('\\', "/");
     plain.split('/').any(|segment| segment == "..")
 }
 

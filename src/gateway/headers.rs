@@ -13,7 +13,7 @@ use http::header::{
 pub fn upwards(client: &HeaderMap, decoded: bool) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(client.len() + 2);
     for (name, value) in client {
-        if !is_dropped_upwards(name) && !(decoded && name == ACCEPT_ENCODING) {
+        if !(is_dropped_upwards(name) || decoded && name == ACCEPT_ENCODING) {
             headers.append(name, value.clone());
         }
     }

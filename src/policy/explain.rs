@@ -87,7 +87,7 @@ impl Explanation {
                     Placement::Cloud => "cloud",
                 },
                 kept: dropped.is_none(),
-                constraint: dropped.map(|constraint| constraint.label()),
+                constraint: dropped.map(super::constraint::Constraint::label),
                 reason: dropped.map(|constraint| constraint.explain(candidate, signals).to_string()),
             })
             .collect();
@@ -124,7 +124,7 @@ fn explain_rules(route: &Route, decision: &Decision, signals: &Signals<'_>) -> V
 
 fn explain_signals(route: &Route, signals: &Signals<'_>) -> Vec<ExplainedSignal> {
     let conditions = route.rules.iter().filter_map(|rule| rule.when.as_ref());
-    let read = conditions.map(|condition| condition.reads()).fold(SignalSet::EMPTY, SignalSet::union);
+    let read = conditions.map(super::condition::Condition::reads).fold(SignalSet::EMPTY, SignalSet::union);
     let available = table::available().filter_map(|signal| Some((signal.name, signal.id?)));
     available
         .map(|(name, id)| ExplainedSignal { name, value: value_of(id, signals), read: read.contains(id) })

@@ -173,6 +173,9 @@ fn is_private(word: &str) -> bool {
     if word.contains("://") && !word.contains("://platform.openai.com") && !word.contains("://help.openai.com") {
         return true;
     }
+    if word.contains("]:") {
+        return true;
+    }
     let host = core.split(['/', '=']).next_back().unwrap_or(core);
     let host = host.rsplit_once(':').map_or(host, |(host, port)| if port.parse::<u16>().is_ok() { host } else { core });
     host.parse::<std::net::IpAddr>().is_ok()

@@ -40,7 +40,7 @@ pub trait Provider: std::fmt::Debug + Send + Sync {
 ///
 /// Errors say what is wrong with the configuration (a key that is no header value, a kind that is not available yet).
 pub fn of(upstream: &Upstream, base_path: &str) -> Result<Box<dyn Provider>, String> {
-    let key = upstream.api_key.as_ref().map(|key| key.expose()).filter(|key| !key.is_empty());
+    let key = upstream.api_key.as_ref().map(super::config::scalar::Secret::expose).filter(|key| !key.is_empty());
     match upstream.kind {
         UpstreamKind::LlamaServer | UpstreamKind::Vllm | UpstreamKind::Openai => {
             Ok(Box::new(Compatible::new(base_path, key, "/health")?))

@@ -135,7 +135,7 @@ fn fingerprint(section: &file::Upstream) -> u64 {
     let mut hasher = DefaultHasher::new();
     let tls = &section.tls;
     for secret in [&tls.ca, &tls.cert, &tls.key] {
-        secret.as_ref().map(|s| s.expose()).hash(&mut hasher);
+        secret.as_ref().map(super::super::config::scalar::Secret::expose).hash(&mut hasher);
     }
     tls.server_name.hash(&mut hasher);
     hasher.finish()

@@ -144,13 +144,19 @@ impl Metrics {
             )?,
             registry: registry.clone(),
         };
+        metrics.begin()?;
+        Ok(metrics)
+    }
+
+    /// What must be there before the first event: a rate over a series that is absent is no rate.
+    fn begin(&self) -> prometheus::Result<()> {
         for result in ["applied", "rejected"] {
-            metrics.reloads.with_label_values(&[result]);
+            self.reloads.with_label_values(&[result]);
         }
         // Linux only: elsewhere the process figures are missing, the rest works.
         #[cfg(target_os = "linux")]
-        registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
-        Ok(metrics)
+        self.registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+        Ok(())
     }
 
     /// The handles of a target.

@@ -81,7 +81,7 @@ impl HealthCheck for Probe {
         match node.checked(good, self.unhealthy_after, self.healthy_after) {
             Some(true) => tracing::info!(upstream = %self.upstream, node = %node.label, "the node is back in the pool"),
             Some(false) => {
-                tracing::warn!(upstream = %self.upstream, node = %node.label, "the node left the pool: its health checks fail")
+                tracing::warn!(upstream = %self.upstream, node = %node.label, "the node left the pool: its health checks fail");
             }
             None => {}
         }

@@ -43,7 +43,7 @@ pub struct Pool {
 
 enum Kind {
     One(Arc<Node>),
-    Balanced(Balanced),
+    Balanced(Box<Balanced>),
 }
 
 struct Balanced {
@@ -80,7 +80,7 @@ impl Pool {
             backends.set_health_check(Box::new(probe.clone()));
         }
         let balancer = LoadBalancer::from_backends_with_config(backends, Some(balance));
-        let pool = Pool { kind: Kind::Balanced(Balanced { balancer, probe, size }), max_in_flight };
+        let pool = Pool { kind: Kind::Balanced(Box::new(Balanced { balancer, probe, size })), max_in_flight };
         pool.refresh().await;
         pool
     }
@@ -157,7 +157,7 @@ impl Pool {
         loop {
             let Some(current) = upstream.upgrade() else { return };
             let Kind::Balanced(balanced) = &current.pool.kind else { return };
-            let interval = balanced.probe.as_ref().map_or(RESOLVE_EVERY, |probe| probe.interval());
+            let interval = balanced.probe.as_ref().map_or(RESOLVE_EVERY, Probe::interval);
             if balanced.probe.is_some() {
                 balanced.balancer.backends().run_health_check(true).await;
             }
@@ -188,12 +188,9 @@ impl ServiceDiscovery for Discovery {
     async fn discover(&self) -> pingora_core::Result<(BTreeSet<Backend>, HashMap<u64, bool>)> {
         let mut backends = BTreeSet::new();
         for (place, address) in self.plan.addresses.iter().enumerate() {
-            let resolved = match tokio::net::lookup_host((address.host.as_str(), address.port)).await {
-                Ok(resolved) => resolved,
-                Err(_) => {
-                    tracing::warn!(upstream = %self.plan.upstream, node = place, "the node's name does not resolve");
-                    continue;
-                }
+            let Ok(resolved) = tokio::net::lookup_host((address.host.as_str(), address.port)).await else {
+                tracing::warn!(upstream = %self.plan.upstream, node = place, "the node's name does not resolve");
+                continue;
             };
             for (n, socket) in resolved.enumerate() {
                 let label = if n == 0 { place.to_string() } else { format!("{place}.{n}") };

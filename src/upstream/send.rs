@@ -163,10 +163,10 @@ fn is_reset(error: &hyper::Error) -> bool {
 /// A failed exchange: the client's upload or the upstream's answer.
 fn broken(error: hyper::Error) -> Error {
     let source = std::error::Error::source(&error);
-    if source.is_some_and(|s| s.is::<super::body::TooLarge>()) {
+    if source.is_some_and(<dyn pingora_core::ErrorTrait + 'static>::is::<super::body::TooLarge>) {
         return Error::client(Kind::RequestTooLarge, "the upload is larger than server.max_upload");
     }
-    if source.is_some_and(|s| s.is::<super::body::TooSlow>()) {
+    if source.is_some_and(<dyn pingora_core::ErrorTrait + 'static>::is::<super::body::TooSlow>) {
         return Error::client(Kind::RequestTimeout, "the upload paused for longer than server.body_timeout");
     }
     let what = if error.is_parse() {

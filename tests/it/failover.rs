@@ -289,5 +289,5 @@ async fn the_least_loaded_node_is_chosen_and_full_nodes_are_passed_over() {
     let waiting: Vec<_> = (0..4).map(|_| tokio::spawn(gateway.chat(&chat("auto", "hi")).try_send())).collect();
     eventually("each node has two", async || ((one.in_flight(), two.in_flight()) == (2, 2)).then_some(())).await;
     assert_eq!(gateway.chat(&chat("auto", "hi")).send().await.content(), "hello from cloud");
-    waiting.iter().for_each(|request| request.abort());
+    waiting.iter().for_each(tokio::task::JoinHandle::abort);
 }

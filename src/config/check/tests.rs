@@ -1,3 +1,5 @@
+//! Everything that is wrong with a configuration, as the operator reads it. A snapshot shows the whole text: place, message, hint.
+
 use std::path::Path;
 
 use crate::config::load::parse_on;
@@ -438,7 +440,7 @@ fn what_this_version_does_not_do_is_refused() {
          telemetry: {otlp: http://h}\n\
          retries: {budget: 0.2, hedge_after: p95}\n\
          upstreams:\n\
-        \x20 a: {placement: edge, kind: vllm, discover: dns://h:1, balance: prefix}\n\
+        \x20 a: {placement: edge, kind: vllm, discover: dns://h:1}\n\
         \x20 b: {placement: cloud, kind: anthropic, base_url: https://h}\n\
         \x20 c: {placement: cloud, kind: gemini, base_url: https://h}\n\
         \x20 d: {placement: cloud, kind: bedrock, base_url: https://h}\n\
@@ -472,8 +474,6 @@ fn what_this_version_does_not_do_is_refused() {
         hint: remove it
     f:10:36: `discover` is not available yet: it would find the nodes by name; list them under `nodes`
         hint: remove it
-    f:10:57: `balance: prefix` is not available yet: it would choose the node that has the prompt's beginning in its cache
-        hint: choose another
     f:11:25: `kind: anthropic` is not available yet: it would speak Anthropic's protocol to the provider
         hint: choose another
     f:12:25: `kind: gemini` is not available yet: it would speak Gemini's protocol to the provider

@@ -1,3 +1,5 @@
+//! Types, unknown keys and missing ones, all told at once. Positions count from 1.
+
 use std::path::Path;
 
 use indexmap::IndexMap;

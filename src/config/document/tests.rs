@@ -1,3 +1,5 @@
+//! YAML with positions, and the bounds that keep a hostile file small.
+
 use super::*;
 use crate::config::problem::Problems;
 

@@ -1,3 +1,5 @@
+//! The environment in scalars. No test reads the real one.
+
 use super::*;
 use crate::config::problem::Problems;
 

@@ -1,3 +1,5 @@
+//! From text to a configuration, and that no secret shows on the way.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -13,7 +15,7 @@ fn parsed(text: &str) -> Result<Loaded, Problems> {
     parse(text, Path::new("/nonexistent"), &env, &good)
 }
 
-fn root() -> std::path::PathBuf {
+fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("config")
 }
 

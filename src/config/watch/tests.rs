@@ -1,3 +1,5 @@
+//! Changed files, as editors and Kubernetes change them. Time is paused.
+
 use std::future::Future;
 use std::os::unix::fs::symlink;
 use std::task::{Context, Poll, Waker};

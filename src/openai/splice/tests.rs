@@ -1,3 +1,5 @@
+//! That splicing changes what was asked and nothing else, for single edits and all of them together.
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

@@ -1,3 +1,5 @@
+//! Streams of every shape, split at every byte: what comes out never depends on where the network cut.
+
 use super::*;
 
 /// What comes out, and the data of each frame, when `text` comes in pieces of `sizes`.

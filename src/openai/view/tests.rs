@@ -1,3 +1,5 @@
+//! What a view finds, what it refuses, and that it agrees with serde_json on what is JSON.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -39,7 +39,7 @@ pub(super) fn parse(text: &str) -> Result<(IdedExpr, SourceInfo), ConditionError
                 if depth(&tree) > MAX_DEPTH { Err(too_deep()) } else { Ok((tree, places)) }
             },
         );
-        match parser.map(|thread| thread.join()) {
+        match parser.map(std::thread::ScopedJoinHandle::join) {
             Ok(Ok(parsed)) => parsed,
             // A bug of the parser; it stays an error of this one rule.
             Ok(Err(_panic)) => Err(ConditionError::new(0, "the expression cannot be parsed: write it more simply")),

@@ -1,3 +1,5 @@
+//! Error answers as upstreams really write them, and what must not come down with them.
+
 use super::*;
 
 fn fault(status: u16, body: &str) -> Error {

@@ -113,10 +113,9 @@ async fn sockets_go_to_a_new_process_under_load() {
             // Each request on a connection of its own: the ones that a clumsy handover resets.
             while !stop.load(Ordering::SeqCst) {
                 let mut stream = std::net::TcpStream::connect(listen).expect("refused");
-                std::io::Write::write_all(&mut stream, b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
-                    .unwrap();
+                io::Write::write_all(&mut stream, b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
                 let mut answer = String::new();
-                std::io::Read::read_to_string(&mut stream, &mut answer).expect("reset");
+                io::Read::read_to_string(&mut stream, &mut answer).expect("reset");
                 assert!(answer.ends_with(&chunked("ok")), "{answer}");
                 served += 1;
             }

@@ -1,3 +1,5 @@
+//! Sockets handed from one process to the next, and what happens when either goes wrong.
+
 use super::*;
 
 const SOON: Duration = Duration::from_millis(50);
