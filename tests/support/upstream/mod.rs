@@ -186,6 +186,7 @@ impl Upstream {
     }
 
     /// Listens on the port that it had before.
+    #[allow(clippy::unused_async, reason = "needs the runtime: it spawns")]
     pub async fn restart_on_same_port(&self) {
         let socket = reusable(self.addr);
         socket.listen(1024).expect("the port is ours");
