@@ -206,7 +206,7 @@ fn nowhere(target: &Target) -> Error {
     Error::upstream(Kind::Connect, format!("upstream `{}` has no healthy node", target.upstream.name))
 }
 
-/// Trouble of one node; another of the same pool may be well. A rate limit or a refusal belongs to the whole upstream.
+/// Trouble of one node: another of the same pool may be well. A refusal is the same at all of them.
 fn may_other_node_answer(error: &Error) -> bool {
     let node_trouble =
         matches!(error.kind, Kind::Connect | Kind::Broken | Kind::Timeout | Kind::UpstreamFailed | Kind::RateLimited);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::civil::Date;
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
@@ -12,7 +13,7 @@ use crate::error::{Error, Kind, Result};
 use crate::policy;
 use crate::signals::hints::PlacementHint;
 use crate::signals::hints::PrivacyHint;
-use crate::signals::{Hints, Signals, tokens};
+use crate::signals::{Hints, SignalId, Signals, tokens};
 use crate::state::{RouteEntry, Snapshot};
 use crate::upstream::Target;
 use crate::upstream::send::Locality;
@@ -32,7 +33,7 @@ pub fn decide(read: &Read, record: &mut Record) -> Result<Plan> {
     let snapshot = Arc::clone(&record.snapshot);
     let entry = route(&snapshot, &read.model)?;
     record.route = Some(Arc::clone(entry));
-    let signals = signals(read, &snapshot);
+    let signals = signals(read, entry, &snapshot);
     let decision = policy::decide(&entry.route, &signals);
     count_failures(record, entry, &decision);
     record.rule = decision.rule;
@@ -56,27 +57,26 @@ pub fn route<'s>(snapshot: &'s Snapshot, model: &str) -> Result<&'s Arc<RouteEnt
     snapshot.routes.get(model).ok_or_else(|| unknown_model(model))
 }
 
-/// What rules and constraints may read.
-pub fn signals<'r>(read: &'r Read, snapshot: &Snapshot) -> Signals<'r> {
+/// What the rules and constraints of a route may read. What they do not read is not looked up.
+pub fn signals<'r>(read: &'r Read, entry: &RouteEntry, snapshot: &Snapshot) -> Signals<'r> {
     let view = &read.view;
-    let now = jiff::Zoned::now();
-    let messages = view.pieces.iter().map(|p| p.message + 1).max().unwrap_or(0);
+    let reads = |signal| entry.reads.contains(signal);
+    let now = (entry.has_retiring || reads(SignalId::Hour)).then(jiff::Zoned::now);
+    let messages = view.pieces.iter().map(|piece| piece.message + 1).max().unwrap_or(0);
+    let texts = view.pieces.iter().filter_map(|piece| read.body.get(piece.range.clone()));
     Signals {
         model: &read.model,
-        input_tokens: tokens::estimate_pieces(
-            view.pieces.iter().filter_map(|p| read.body.get(p.range.clone())),
-            messages,
-        ),
+        input_tokens: tokens::estimate_pieces(texts, messages),
         max_output_tokens: view.max_output_tokens,
         modalities: view.modalities,
         has_tools: view.has_tools,
         stream: view.stream,
         turns: view.turns,
         hints: &read.hints,
-        edge_available: snapshot.available(Placement::Edge),
-        cloud_available: snapshot.available(Placement::Cloud),
-        hour: u8::try_from(now.hour()).unwrap_or(0),
-        today: now.date(),
+        edge_available: reads(SignalId::EdgeAvailable) && snapshot.available(Placement::Edge),
+        cloud_available: reads(SignalId::CloudAvailable) && snapshot.available(Placement::Cloud),
+        hour: now.as_ref().and_then(|now| u8::try_from(now.hour()).ok()).unwrap_or(0),
+        today: now.map_or(Date::MIN, |now| now.date()),
     }
 }
 

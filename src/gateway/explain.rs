@@ -7,6 +7,7 @@ use http::HeaderMap;
 
 use super::decide;
 use super::read;
+use crate::config::file::Placement;
 use crate::error::Result;
 use crate::openai::Endpoint;
 use crate::policy::{self, Explanation};
@@ -31,7 +32,13 @@ impl Asked {
 pub fn explain(snapshot: &Snapshot, asked: &Asked) -> Result<Explanation> {
     let read = read::understand(asked.endpoint, asked.headers.clone(), asked.body.clone())?;
     let entry = decide::route(snapshot, &read.model)?;
-    let signals = decide::signals(&read, snapshot);
+    // For a person, everything is looked up, whether a rule reads it or not.
+    let mut signals = decide::signals(&read, entry, snapshot);
+    let now = jiff::Zoned::now();
+    signals.edge_available = snapshot.available(Placement::Edge);
+    signals.cloud_available = snapshot.available(Placement::Cloud);
+    signals.hour = u8::try_from(now.hour()).unwrap_or(0);
+    signals.today = now.date();
     let decision = policy::decide(&entry.route, &signals);
     Ok(Explanation::new(&entry.route, &decision, &signals))
 }

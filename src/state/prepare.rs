@@ -207,7 +207,10 @@ fn entry(route: Route) -> Result<RouteEntry, String> {
         let ok = rule.candidates.iter().map(|c| (c.id, Default::default())).collect();
         Ok(RuleEntry { name_header: header(&rule.name)?, ok })
     });
-    Ok(RouteEntry { rules: rules.collect::<Result<_, String>>()?, name_header: header(&route.name)?, route })
+    let rules = rules.collect::<Result<_, String>>()?;
+    let reads = route.reads();
+    let has_retiring = route.rules.iter().flat_map(|rule| &rule.candidates).any(|c| c.retires_on.is_some());
+    Ok(RouteEntry { rules, reads, has_retiring, name_header: header(&route.name)?, route })
 }
 
 fn header(name: &str) -> Result<HeaderValue, String> {

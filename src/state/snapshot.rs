@@ -10,6 +10,7 @@ use prometheus::IntCounter;
 use crate::config::file;
 use crate::openai::models::Entry;
 use crate::policy::{self, TargetId};
+use crate::signals::SignalSet;
 use crate::upstream::{Target, Upstream};
 
 /// A configuration in force.
@@ -41,6 +42,10 @@ pub struct RouteEntry {
     pub route: policy::Route,
     pub name_header: HeaderValue,
     pub rules: Vec<RuleEntry>,
+    /// The signals that its rules and constraints read; others are not computed.
+    pub reads: SignalSet,
+    /// A target of it retires one day, so the date counts.
+    pub has_retiring: bool,
 }
 
 /// A rule's header and the counters of its targets.

@@ -145,6 +145,11 @@ impl Node {
         !self.down.load(Relaxed) && !self.is_resting()
     }
 
+    /// Its health checks say that it is not there.
+    pub fn is_down(&self) -> bool {
+        self.down.load(Relaxed)
+    }
+
     fn is_resting(&self) -> bool {
         let until = self.rest_until_ms.load(Relaxed);
         until > 0 && self.elapsed_ms() < until

@@ -85,34 +85,40 @@ impl Pool {
         pool
     }
 
-    /// Takes a place at the best node that is up, has room and is not among `tried`.
+    /// Takes a place at the best node that is up, has room and is not among `tried`. A node that only rests after a failure is asked
+    /// when there is no other.
     pub fn pick(&self, key: &[u8], tried: &[Arc<Node>]) -> Option<InFlight> {
-        let free = |node: &Arc<Node>| {
-            let usable = node.is_up() && !tried.iter().any(|t| Arc::ptr_eq(t, node));
-            usable.then(|| node.acquire(self.max_in_flight)).flatten()
-        };
         match &self.kind {
-            // With nowhere else to go a resting node is better than none.
             Kind::One(node) if tried.is_empty() => node.acquire(self.max_in_flight),
             Kind::One(_) => None,
             Kind::Balanced(balanced) => {
-                let taken = std::cell::Cell::new(None);
-                balanced.balancer.select_with(key, usize::MAX, |backend, _| {
-                    let place = backend.ext.get::<Arc<Node>>().and_then(&free);
-                    let found = place.is_some();
-                    taken.set(place);
-                    found
-                });
-                taken.take()
+                let pick = |fit: fn(&Node) -> bool| self.pick_among(balanced, key, tried, fit);
+                pick(Node::is_up).or_else(|| pick(|node| !node.is_down() && !node.is_up()))
             }
         }
+    }
+
+    fn pick_among(&self, of: &Balanced, key: &[u8], tried: &[Arc<Node>], fit: fn(&Node) -> bool) -> Option<InFlight> {
+        let taken = std::cell::Cell::new(None);
+        of.balancer.select_with(key, usize::MAX, |backend, _| {
+            let node = backend.ext.get::<Arc<Node>>();
+            let fits = |node: &&Arc<Node>| fit(node) && !tried.iter().any(|t| Arc::ptr_eq(t, node));
+            let place = node.filter(fits).and_then(|node| node.acquire(self.max_in_flight));
+            let found = place.is_some();
+            taken.set(place);
+            found
+        });
+        taken.take()
     }
 
     /// A node is up. (Whether it has room is another matter.)
     pub fn is_available(&self) -> bool {
         match &self.kind {
             Kind::One(node) => node.is_up(),
-            Kind::Balanced(_) => self.nodes().iter().any(|node| node.is_up()),
+            Kind::Balanced(balanced) => {
+                let backends = balanced.balancer.backends().get_backend();
+                backends.iter().filter_map(|b| b.ext.get::<Arc<Node>>()).any(|node| node.is_up())
+            }
         }
     }
 
