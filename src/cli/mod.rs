@@ -70,9 +70,12 @@ enum Command {
         after_help = "Examples:\n  tidegate demo                          shows the prompts, then keeps serving for you to try\n  tidegate demo --once                   exits after the table\n  tidegate demo --listen 127.0.0.1:9000"
     )]
     Demo {
-        /// Where the gateway listens.
-        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4141")]
-        listen: SocketAddr,
+        #[arg(
+            long,
+            value_name = "ADDR",
+            help = "Where the gateway listens [default: 127.0.0.1:4141; with --once any free port]"
+        )]
+        listen: Option<SocketAddr>,
         /// Exit after the table.
         #[arg(long)]
         once: bool,
@@ -116,7 +119,9 @@ enum Command {
 /// Parses the arguments and runs the command; gives the exit status.
 pub fn run() -> u8 {
     let Cli { command, log } = Cli::parse();
-    log::start(log.log_format, log.log_level);
+    // The demo kills nodes on purpose; warnings about it would tear its table apart.
+    let quiet = matches!(command, Command::Demo { .. }) && log.log_level == Level::default();
+    log::start(log.log_format, if quiet { Level::Error } else { log.log_level });
     match command {
         Command::Serve { config, upgrade } => serve::run(&config.config, upgrade, log.log_format, log.log_level),
         Command::Demo { listen, once } => demo::run(listen, once),

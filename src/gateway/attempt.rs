@@ -203,7 +203,8 @@ fn nowhere(target: &Target) -> Error {
         let message = format!("every node of upstream `{}` is at its max_in_flight_per_node", target.upstream.name);
         return Error::gateway(Kind::Overloaded, message).with_retry(Retry::NextTarget);
     }
-    Error::upstream(Kind::Connect, format!("upstream `{}` has no healthy node", target.upstream.name))
+    let message = format!("no eligible target: upstream `{}` has no healthy node", target.upstream.name);
+    Error::gateway(Kind::NoEligibleTarget, message).with_retry(Retry::NextTarget)
 }
 
 /// Trouble of one node: another of the same pool may be well. A refusal is the same at all of them.

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+type Headers = &'static [(&'static str, &'static str)];
+
 /// What happens before a scene: the pool loses its nodes, the provider hits its limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
@@ -22,7 +24,9 @@ pub struct Scene {
     /// What it shows, in one line.
     pub shows: &'static str,
     pub stage: Stage,
-    pub headers: &'static [(&'static str, &'static str)],
+    /// `edge`, `cloud` or `refused`.
+    pub expected: &'static str,
+    pub headers: Headers,
     pub body: Value,
 }
 
@@ -33,12 +37,11 @@ pub const SMALL_INPUT: f64 = 0.02;
 pub const SMALL_OUTPUT: f64 = 0.02;
 
 /// The configuration of the demo: what an operator would write, with the simulated servers' addresses.
-pub fn configuration(listen: &str, nodes: &[String; 2], provider: &str, data_dir: &str) -> String {
+pub fn configuration(listen: &str, nodes: &[String; 2], provider: &str) -> String {
     let [first, second] = nodes;
     format!(
         r#"listen: {listen}
 admin: 127.0.0.1:0
-data_dir: {data_dir}
 upstreams:
   lab:
     placement: edge
@@ -103,7 +106,6 @@ fn talk(turns: usize) -> Value {
 
 /// The scenes, in order.
 pub fn all() -> Vec<Scene> {
-    let quiet = |title, shows, headers, body| Scene { title, shows, stage: Stage::Quiet, headers, body };
     let tool = json!([{"type": "function", "function": {"name": "get_weather", "parameters": {"type": "object"}}}]);
     let mut with_tools = ask("What is the weather in Oslo?");
     with_tools["tools"] = tool;
@@ -115,58 +117,31 @@ pub fn all() -> Vec<Scene> {
     let long = ask(&format!("Summarise this contract: {}", "the parties agree that ".repeat(450)));
     let mut direct = ask("Ask the frontier model by its own name.");
     direct["model"] = "frontier".into();
-    let home: &[_] = &[("x-tidegate-privacy", "local-only")];
-    let edge: &[_] = &[("x-tidegate-placement", "only-edge")];
-    let cloud: &[_] = &[("x-tidegate-placement", "prefer-cloud")];
-    let mut scenes = vec![
+    let home: Headers = &[("x-tidegate-privacy", "local-only")];
+    let edge: Headers = &[("x-tidegate-placement", "only-edge")];
+    let cloud: Headers = &[("x-tidegate-placement", "prefer-cloud")];
+    let quiet =
+        |title, shows, expected, headers, body| Scene { title, shows, stage: Stage::Quiet, expected, headers, body };
+    let at = |stage, title, shows, expected, headers, body| Scene { title, shows, stage, expected, headers, body };
+    vec![
         quiet(
             "capital of Norway",
-            "an everyday question stays at the edge",
+            "everyday questions stay at the edge",
+            "edge",
             &[],
             ask("What is the capital of Norway?"),
         ),
-        quiet(
-            "translate a line",
-            "so does the next, on the other node",
-            &[],
-            ask("Translate 'good morning' to French."),
-        ),
-        quiet("a 450-clause contract", "too long for the small model: a rule sends it up", &[], long),
-        quiet("weather with a tool", "tools go to the model that calls them best", &[], with_tools),
-        quiet("what is in the picture", "the edge model takes no images: a constraint", &[], image),
-        quiet("the fifth turn", "a long conversation goes up", &[], talk(5)),
-        quiet(
-            "a medical note",
-            "local-only: the cloud is out of the question",
-            home,
-            ask("Summarise: patient reports headaches."),
-        ),
-        quiet("a poem, please", "the client prefers the cloud", cloud, ask("Write two lines about the tide.")),
-        quiet("a model by name", "asked for directly, no rule in between", &[], direct),
-    ];
-    let staged = |title, shows, stage, headers, body| Scene { title, shows, stage, headers, body };
-    scenes.push(staged(
-        "one node dies",
-        "the other answers, nobody notices",
-        Stage::OneNodeDown,
-        &[],
-        ask("Still there?"),
-    ));
-    scenes.push(staged("the whole edge dies", "the cloud covers for it", Stage::EdgeDown, &[], ask("And now?")));
-    scenes.push(staged(
-        "…but it must stay home",
-        "refused: private stays private",
-        Stage::EdgeDown,
-        edge,
-        ask("A secret."),
-    ));
-    let up = cloud;
-    scenes.push(staged(
-        "the provider says 429",
-        "the edge covers for the cloud",
-        Stage::CloudLimited,
-        up,
-        ask("Busy?"),
-    ));
-    scenes
+        quiet("translate a line", "so does the next, on the other node", "edge", &[], ask("Translate 'good morning'.")),
+        quiet("a long contract", "a rule sends long prompts up", "cloud", &[], long),
+        quiet("weather, with a tool", "tools go where they are called best", "cloud", &[], with_tools),
+        quiet("what is in the picture", "constraint: the edge model sees no images", "cloud", &[], image),
+        quiet("the fifth turn", "long conversations go up", "cloud", &[], talk(5)),
+        quiet("a medical note", "local-only: no cloud, whatever happens", "edge", home, ask("Summarise: headaches.")),
+        quiet("a poem, please", "the client prefers the cloud", "cloud", cloud, ask("Write two lines about the tide.")),
+        quiet("a model by its name", "asked for directly, no rule between", "cloud", &[], direct),
+        at(Stage::CloudLimited, "the provider says 429", "the edge covers for the cloud", "edge", cloud, ask("Busy?")),
+        at(Stage::OneNodeDown, "an edge node dies", "the other one answers", "edge", &[], ask("Still there?")),
+        at(Stage::EdgeDown, "the whole edge dies", "the cloud covers for it", "cloud", &[], ask("And now?")),
+        at(Stage::EdgeDown, "… but it must stay", "private stays private", "refused", edge, ask("A secret.")),
+    ]
 }
