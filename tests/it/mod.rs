@@ -8,4 +8,5 @@ mod policy;
 mod sdk;
 mod server;
 mod stream;
+mod tls;
 mod wire;

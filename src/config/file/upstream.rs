@@ -133,8 +133,8 @@ pub struct Timeouts {
 impl Default for Timeouts {
     fn default() -> Self {
         Timeouts {
-            // A node that does not accept within this is down or swamped; SYN retransmission starts at one second.
-            connect: HumanDuration(Duration::from_secs(1)),
+            // A lost SYN is sent again after a second: a shorter deadline would take a burst of connections for a dead node.
+            connect: HumanDuration(Duration::from_secs(3)),
             // A long prompt on a small machine takes long to read; reasoning models think before they speak.
             first_token: HumanDuration(Duration::from_secs(60)),
             between_tokens: HumanDuration(Duration::from_secs(30)),
