@@ -1,10 +1,12 @@
 //! Tidegate: a hybrid LLM gateway.
 
 pub mod app;
+pub mod audit;
 pub mod cli;
 pub mod config;
 pub mod error;
 pub mod gateway;
+pub mod ledger;
 pub mod openai;
 pub mod policy;
 pub mod provider;
@@ -13,4 +15,5 @@ pub mod signals;
 pub mod state;
 pub mod task;
 pub mod telemetry;
+pub mod tenant;
 pub mod upstream;

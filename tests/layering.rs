@@ -34,7 +34,11 @@ const LAYERS: &[&[&str]] = &[
 ];
 
 /// Within a row, one way, because a request's path needs it.
-const SIDEWAYS: &[(&str, &str, &str)] = &[("policy", "signals", "rules and constraints read signals")];
+const SIDEWAYS: &[(&str, &str, &str)] = &[
+    ("policy", "signals", "rules and constraints read signals"),
+    ("audit", "ledger", "the chain is made from the journal's entries"),
+    ("tenant", "ledger", "money is counted in the ledger's unit"),
+];
 
 /// Words that may stand in one folder only.
 const ONLY_IN: &[(&str, &str, &str)] = &[

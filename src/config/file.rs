@@ -4,6 +4,7 @@
 //! What a reader could get wrong: a default lives here, once, as a named function or constant with its reason; nothing downstream
 //! invents another. Unknown keys are refused by `config/decode.rs`, not by serde, so that all of them are told at once.
 
+mod account;
 mod route;
 mod upstream;
 
@@ -14,6 +15,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::scalar::{ByteSize, HumanDuration, Secret};
+pub use account::{
+    App, Audit, Billing, Budget, Fees, Key, KeyWith, Ledger, LedgerWith, Limits, Period, Priority, Privacy, Tenant,
+    Then,
+};
 pub use route::{Modality, Model, Price, Route, Rule, Try, TryWith};
 pub use upstream::{Balance, Health, Placement, Timeouts, Upstream, UpstreamKind, UpstreamTls};
 
@@ -51,24 +56,24 @@ pub struct File {
     /// How often and where a failed attempt is tried again.
     #[serde(default)]
     pub retries: Retries,
-    /// Who may ask, and how much. Not available yet.
+    /// Who may ask, and how much. None: nobody is asked for a key, and only loopback listeners are accepted.
     #[serde(default)]
-    pub tenants: Option<serde_json::Value>,
+    pub tenants: IndexMap<String, Tenant>,
     /// Personal data and secrets: find, redact, restore. Not available yet.
     #[serde(default)]
     pub pii: Option<serde_json::Value>,
     /// Exact and semantic cache. Not available yet.
     #[serde(default)]
     pub cache: Option<serde_json::Value>,
-    /// The audit chain. Not available yet.
+    /// The audit chain; absent: off.
     #[serde(default)]
-    pub audit: Option<serde_json::Value>,
-    /// The usage ledger. Not available yet.
+    pub audit: Option<Audit>,
+    /// Where usage is recorded. Default: SQLite in `data_dir`.
     #[serde(default)]
-    pub ledger: Option<serde_json::Value>,
-    /// Fees and invoices. Not available yet.
+    pub ledger: Ledger,
+    /// Fees on invoices.
     #[serde(default)]
-    pub billing: Option<serde_json::Value>,
+    pub billing: Option<Billing>,
     /// Traces.
     #[serde(default)]
     pub telemetry: Telemetry,

@@ -42,6 +42,9 @@ impl fmt::Debug for Secret {
 /// The name by which `decode` knows that a secret is read: it looks into `file:` and never shows the value.
 pub const SECRET: &str = "$tidegate::Secret";
 
+/// The same for a value that is text, perhaps with a password in it, or a section of keys.
+pub const SECRET_OR_KEYS: &str = "$tidegate::SecretOrKeys";
+
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct SecretVisitor;

@@ -8,6 +8,7 @@ pub mod connection;
 pub mod health;
 pub mod node;
 pub mod pool;
+pub mod price;
 pub mod select;
 pub mod send;
 pub mod target;

@@ -8,12 +8,8 @@ use crate::config::document::{Node, Value};
 
 /// A path (`*` is any key or item), the value concerned (none: any), and what it would do.
 const TABLE: &[(&[&str], Option<&str>, &str)] = &[
-    (&["tenants"], None, "ask for keys, and hold each tenant to its limits, regions and budget"),
     (&["pii"], None, "find personal data and redact it before it goes to the cloud"),
     (&["cache"], None, "answer repeated and similar prompts from memory"),
-    (&["audit"], None, "keep a tamper-evident record of where each request ran"),
-    (&["ledger"], None, "record usage and cost of each attempt"),
-    (&["billing"], None, "work out fees and invoices"),
     (&["telemetry", "otlp"], None, "send traces to a collector"),
     (&["upstreams", "*", "discover"], None, "find the nodes by name; list them under `nodes`"),
     (&["upstreams", "*", "kind"], Some("anthropic"), "speak Anthropic's protocol to the provider"),

@@ -189,7 +189,13 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Error> {
-        if name != scalar::SECRET {
+        let is_secret = match (name, &self.node.value) {
+            (scalar::SECRET, _) => true,
+            // A URL may hold a password, a word does not.
+            (scalar::SECRET_OR_KEYS, Value::Scalar(scalar)) => !self.node.is_null() && scalar.text.contains(':'),
+            _ => false,
+        };
+        if !is_secret {
             return visitor.visit_newtype_struct(self);
         }
         self.state.secrets.borrow_mut().insert(self.node.id);
