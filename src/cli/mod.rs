@@ -5,6 +5,7 @@ pub mod check;
 pub mod demo;
 pub mod explain;
 pub mod healthcheck;
+pub mod keys;
 pub mod schema;
 pub mod serve;
 
@@ -106,6 +107,11 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Make keys for clients.
+    Keys {
+        #[command(subcommand)]
+        command: KeysCommand,
+    },
     /// Print the JSON schema of the configuration.
     Schema,
     /// Ask a running gateway whether it lives (for containers).
@@ -113,6 +119,19 @@ enum Command {
     Healthcheck {
         #[command(flatten)]
         config: ConfigArgs,
+    },
+}
+
+#[derive(Subcommand)]
+enum KeysCommand {
+    /// Print a new key once, and the hash to put into the configuration.
+    #[command(
+        after_help = "Example:\n  tidegate keys new --tenant acme     # first line: the key; second line: its hash"
+    )]
+    New {
+        /// Whose key it is.
+        #[arg(long, value_name = "NAME")]
+        tenant: String,
     },
 }
 
@@ -129,6 +148,7 @@ pub fn run() -> u8 {
         Command::Explain { config, request, endpoint, headers, json } => {
             explain::run(&config.config, &request, endpoint.into(), &headers, json)
         }
+        Command::Keys { command: KeysCommand::New { tenant } } => keys::new(&tenant),
         Command::Schema => schema::run(),
         Command::Healthcheck { config } => healthcheck::run(&config.config),
     }

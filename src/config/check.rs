@@ -3,12 +3,14 @@
 //! What a reader could get wrong: the file may hold stand-ins for values that have been complained about (see `decode`). So each
 //! check goes by the document's nodes and reports through [`Checker`], which keeps silent about those.
 
+mod books;
 mod listeners;
 mod models;
 mod not_yet;
 mod notes;
 mod pem;
 mod routes;
+mod tenants;
 mod upstreams;
 mod url;
 
@@ -56,6 +58,8 @@ pub fn check(input: &Input<'_>) -> Findings {
     upstreams::check(&mut checker);
     models::check(&mut checker);
     routes::check(&mut checker);
+    tenants::check(&mut checker);
+    books::check(&mut checker);
     retries(&mut checker);
     checker.findings.notes = notes::of(input.file);
     checker.findings

@@ -1,7 +1,7 @@
 //! The listeners: their addresses, certificates, limits and deadlines.
 //!
-//! What a reader could get wrong: nobody is asked for a key in this version, so an address that other machines reach is refused
-//! unless the operator says that he means it.
+//! What a reader could get wrong: where there are no tenants nobody is asked for a key, so an address that other machines reach is
+//! refused unless the operator says that he means it. The admin listener never asks.
 
 use std::net::SocketAddr;
 
@@ -50,7 +50,8 @@ fn address(checker: &mut Checker<'_>, key: &str, node: Option<&Node>, text: &str
     {
         let what = match key {
             "admin" => "the admin API has no keys of its own, and",
-            _ => "nobody is asked for a key (`tenants` is not available yet), and",
+            _ if !checker.input.file.tenants.is_empty() => return Some(address),
+            _ => "nobody is asked for a key (there are no `tenants`), and",
         };
         let message = format!("{what} {} can be reached from other machines", shown(node));
         if checker.input.file.server.allow_public_without_keys {
@@ -60,7 +61,14 @@ fn address(checker: &mut Checker<'_>, key: &str, node: Option<&Node>, text: &str
                 "accepted because of `server.allow_public_without_keys`: guard the port yourself",
             );
         } else {
-            let hint = "use 127.0.0.1, or set `server: {allow_public_without_keys: true}` where something else guards the port";
+            let hint = match key {
+                "admin" => {
+                    "use 127.0.0.1, or set `server: {allow_public_without_keys: true}` where something else guards the port"
+                }
+                _ => {
+                    "use 127.0.0.1, add `tenants`, or set `server: {allow_public_without_keys: true}` where something else guards the port"
+                }
+            };
             checker.error(node, message, hint);
         }
     }

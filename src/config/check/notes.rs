@@ -17,17 +17,22 @@ pub fn passthrough(file: &File) -> Option<&str> {
 }
 
 pub fn of(file: &File) -> Vec<String> {
-    let mut notes = vec![
-        match file.server.allow_public_without_keys {
+    let mut notes = Vec::new();
+    if file.tenants.is_empty() {
+        notes.push(match file.server.allow_public_without_keys {
             false => "tenants is off: nobody is asked for a key; only loopback listeners".into(),
             true => "tenants is off: nobody is asked for a key, and listeners may be public".into(),
-        },
-        "pii is off: nothing is redacted".into(),
-        "cache is off: no answer is kept".into(),
-        "audit is off: no record of where requests ran is kept".into(),
-        "ledger is off: usage and cost are not recorded".into(),
-        "telemetry.otlp is off: no traces are sent".into(),
-    ];
+        });
+    }
+    notes.push("pii is off: nothing is redacted".into());
+    notes.push("cache is off: no answer is kept".into());
+    if file.audit.is_none() {
+        notes.push("audit is off: no record of where requests ran is kept".into());
+    }
+    if file.ledger.is_off() {
+        notes.push("ledger is off: usage and cost are not recorded, and a restart resets budgets".into());
+    }
+    notes.push("telemetry.otlp is off: no traces are sent".into());
     if file.tls.is_none() {
         notes.push("tls is off: the listener speaks plain HTTP".into());
     }

@@ -76,15 +76,15 @@ fn listeners_have_addresses_of_their_own() {
 #[test]
 fn a_public_listener_without_keys_is_refused_or_warned_about() {
     insta::assert_snapshot!(with_upstream("listen: 0.0.0.0:4141\nadmin: 10.0.0.1:4142"), @r"
-    f:1:9: nobody is asked for a key (`tenants` is not available yet), and `0.0.0.0:4141` can be reached from other machines
-        hint: use 127.0.0.1, or set `server: {allow_public_without_keys: true}` where something else guards the port
+    f:1:9: nobody is asked for a key (there are no `tenants`), and `0.0.0.0:4141` can be reached from other machines
+        hint: use 127.0.0.1, add `tenants`, or set `server: {allow_public_without_keys: true}` where something else guards the port
     f:2:8: the admin API has no keys of its own, and `10.0.0.1:4142` can be reached from other machines
         hint: use 127.0.0.1, or set `server: {allow_public_without_keys: true}` where something else guards the port
     ");
     let allowed =
         with_upstream("server: {allow_public_without_keys: true}\nlisten: 0.0.0.0:4141\nadmin: 10.0.0.1:4142");
     insta::assert_snapshot!(allowed, @r"
-    f:2:9: warning: nobody is asked for a key (`tenants` is not available yet), and `0.0.0.0:4141` can be reached from other machines
+    f:2:9: warning: nobody is asked for a key (there are no `tenants`), and `0.0.0.0:4141` can be reached from other machines
         hint: accepted because of `server.allow_public_without_keys`: guard the port yourself
     f:3:8: warning: the admin API has no keys of its own, and `10.0.0.1:4142` can be reached from other machines
         hint: accepted because of `server.allow_public_without_keys`: guard the port yourself
@@ -431,12 +431,8 @@ fn conditions_are_told_where_they_are_wrong() {
 #[test]
 fn what_this_version_does_not_do_is_refused() {
     insta::assert_snapshot!(found(
-        "tenants: {acme: {keys: []}}\n\
-         pii: {}\n\
+        "pii: {}\n\
          cache: {exact: {}}\n\
-         audit: {checkpoint_every: 1}\n\
-         ledger: true\n\
-         billing: x\n\
          telemetry: {otlp: http://h}\n\
          retries: {budget: 0.2, hedge_after: p95}\n\
          upstreams:\n\
@@ -454,39 +450,31 @@ fn what_this_version_does_not_do_is_refused() {
         \x20     split: {m: 1}\n\
         \x20     shadow: {model: m, sample: 0.1}\n"
     ), @r"
-    f:1:1: `tenants` is not available yet: it would ask for keys, and hold each tenant to its limits, regions and budget
+    f:1:1: `pii` is not available yet: it would find personal data and redact it before it goes to the cloud
         hint: remove it
-    f:2:1: `pii` is not available yet: it would find personal data and redact it before it goes to the cloud
+    f:2:1: `cache` is not available yet: it would answer repeated and similar prompts from memory
         hint: remove it
-    f:3:1: `cache` is not available yet: it would answer repeated and similar prompts from memory
+    f:3:13: `otlp` is not available yet: it would send traces to a collector
         hint: remove it
-    f:4:1: `audit` is not available yet: it would keep a tamper-evident record of where each request ran
+    f:4:11: `budget` is not available yet: it would cap the share of requests that are retries
         hint: remove it
-    f:5:1: `ledger` is not available yet: it would record usage and cost of each attempt
+    f:4:24: `hedge_after` is not available yet: it would ask a second node when the first is slow
         hint: remove it
-    f:6:1: `billing` is not available yet: it would work out fees and invoices
+    f:6:36: `discover` is not available yet: it would find the nodes by name; list them under `nodes`
         hint: remove it
-    f:7:13: `otlp` is not available yet: it would send traces to a collector
-        hint: remove it
-    f:8:11: `budget` is not available yet: it would cap the share of requests that are retries
-        hint: remove it
-    f:8:24: `hedge_after` is not available yet: it would ask a second node when the first is slow
-        hint: remove it
-    f:10:36: `discover` is not available yet: it would find the nodes by name; list them under `nodes`
-        hint: remove it
-    f:11:25: `kind: anthropic` is not available yet: it would speak Anthropic's protocol to the provider
+    f:7:25: `kind: anthropic` is not available yet: it would speak Anthropic's protocol to the provider
         hint: choose another
-    f:12:25: `kind: gemini` is not available yet: it would speak Gemini's protocol to the provider
+    f:8:25: `kind: gemini` is not available yet: it would speak Gemini's protocol to the provider
         hint: choose another
-    f:13:25: `kind: bedrock` is not available yet: it would speak Bedrock's protocol to the provider
+    f:9:25: `kind: bedrock` is not available yet: it would speak Bedrock's protocol to the provider
         hint: choose another
-    f:17:5: `threshold` is not available yet: it would set where easy prompts end and hard ones begin
+    f:13:5: `threshold` is not available yet: it would set where easy prompts end and hard ones begin
         hint: remove it
-    f:20:24: `min_confidence` is not available yet: it would escalate answers of low confidence to the next target
+    f:16:24: `min_confidence` is not available yet: it would escalate answers of low confidence to the next target
         hint: remove it
-    f:21:7: `split` is not available yet: it would share traffic out between models
+    f:17:7: `split` is not available yet: it would share traffic out between models
         hint: remove it
-    f:22:7: `shadow` is not available yet: it would send a sample of requests to a further model
+    f:18:7: `shadow` is not available yet: it would send a sample of requests to a further model
         hint: remove it
     ");
 }
@@ -494,7 +482,9 @@ fn what_this_version_does_not_do_is_refused() {
 #[test]
 fn what_this_version_does_not_do_may_stand_there_empty() {
     assert_eq!(
-        with_upstream("tenants:\npii: ~\ncache: null\ntelemetry: {otlp: ${NONE:-}}\nretries: {budget: }\naudit: "),
+        with_upstream(
+            "tenants:\npii: ~\ncache: null\ntelemetry: {otlp: ${NONE:-}}\nretries: {budget: }\naudit:\nledger: "
+        ),
         ""
     );
 }

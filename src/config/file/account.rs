@@ -222,6 +222,28 @@ pub struct Fees {
     pub privacy_premium: Option<f64>,
 }
 
+impl Ledger {
+    /// `off`, `sqlite` or a URL.
+    fn store(&self) -> &str {
+        let store = match self {
+            Ledger::Default => None,
+            Ledger::Text(text) => Some(text),
+            Ledger::With(with) => with.store.as_ref(),
+        };
+        store.map(Secret::expose).filter(|text| !text.is_empty()).unwrap_or("sqlite")
+    }
+
+    /// Nothing is recorded.
+    pub fn is_off(&self) -> bool {
+        self.store() == "off"
+    }
+
+    /// The URL of a Postgres database; none: SQLite.
+    pub fn url(&self) -> Option<&str> {
+        Some(self.store()).filter(|store| store.contains("://"))
+    }
+}
+
 impl Privacy {
     /// The word in the configuration, in hints and in records.
     pub fn name(self) -> &'static str {
