@@ -18,11 +18,12 @@ use crate::server::pid_file::PidFile;
 use crate::server::{self, Handle, Peer, Running, Signals, Sockets, upgrade};
 use crate::state::admin::Admin;
 use crate::state::reload::Reloader;
-use crate::state::{Durable, Shared, Snapshot, prepare};
+use crate::state::{Books, Durable, Shared, Snapshot, prepare};
 use crate::task;
 use crate::telemetry::access::{AccessLog, FLUSH_EVERY};
 use crate::telemetry::log::Format;
 use crate::telemetry::metrics::Metrics;
+use crate::tenant::Accounts;
 
 /// How the process was started.
 #[derive(Debug)]
@@ -50,7 +51,7 @@ pub fn run(loaded: Loaded, options: Options) -> Result<(), Failure> {
     let data_dir = PathBuf::from(&loaded.file.data_dir);
     std::fs::create_dir_all(&data_dir)
         .map_err(|e| Failure::Environment(format!("data_dir {} cannot be made: {e}", data_dir.display())))?;
-    let state = State::prepare(&loaded, &options)?;
+    let state = State::prepare(&loaded, &options, Some(&data_dir))?;
     let (sockets, handover) = sockets(&loaded, &data_dir, options.upgrade, state.workers)?;
     // Kept until the end: it removes the file.
     let _pid_file = match &handover {
@@ -63,6 +64,9 @@ pub fn run(loaded: Loaded, options: Options) -> Result<(), Failure> {
     let flusher = state.tend(&options.path, &loaded);
     let drained = signals.wait(running);
     state.shared.durable.access.flush();
+    if let Some(books) = &state.shared.durable.books {
+        books.close();
+    }
     drop(flusher);
     if drained.cut > 0 {
         tracing::warn!(cut = drained.cut, "the drain's deadline passed: requests were cut off");
@@ -76,7 +80,7 @@ pub fn run(loaded: Loaded, options: Options) -> Result<(), Failure> {
 /// A gateway that runs inside another program (the demo): no signals, no pid file, no watch on the file.
 pub fn embedded(loaded: &Loaded) -> Result<(Running, Arc<Shared>), Failure> {
     let options = Options { path: PathBuf::new(), upgrade: false, access: None };
-    let state = State::prepare(loaded, &options)?;
+    let state = State::prepare(loaded, &options, None)?;
     let sockets = Sockets::bind(address(&loaded.file.listen)?, address(&loaded.file.admin)?, state.workers)
         .map_err(environment)?;
     let running = state.serve(loaded, sockets, None)?;
@@ -86,7 +90,7 @@ pub fn embedded(loaded: &Loaded) -> Result<(Running, Arc<Shared>), Failure> {
 /// The snapshot of a configuration that nothing runs on: for `explain`.
 pub fn snapshot(loaded: &Loaded) -> Result<Arc<Snapshot>, String> {
     let options = Options { path: PathBuf::new(), upgrade: false, access: None };
-    State::prepare(loaded, &options).map(|state| state.shared.snapshot()).map_err(|failure| match failure {
+    State::prepare(loaded, &options, None).map(|state| state.shared.snapshot()).map_err(|failure| match failure {
         Failure::Configuration(message) | Failure::Environment(message) => message,
     })
 }
@@ -100,8 +104,11 @@ struct State {
 }
 
 impl State {
-    fn prepare(loaded: &Loaded, options: &Options) -> Result<State, Failure> {
+    /// `data_dir`: where the books are; none: nothing is recorded (the demo, `explain`).
+    fn prepare(loaded: &Loaded, options: &Options, data_dir: Option<&Path>) -> Result<State, Failure> {
         let workers = server::Config::from(&loaded.file.server).workers;
+        let books = data_dir.map(|dir| Books::open(&loaded.file, dir, workers)).transpose();
+        let books = books.map_err(Failure::Environment)?.flatten().map(Arc::new);
         let control = control_thread()?;
         let durable = Durable {
             metrics: Metrics::new().map_err(environment)?,
@@ -109,6 +116,8 @@ impl State {
             nodes: Arc::default(),
             control: control.clone(),
             workers,
+            accounts: Accounts::default(),
+            books,
         };
         let first = control.block_on(prepare::prepare(loaded, &durable, None)).map_err(Failure::Configuration)?;
         let shared = Arc::new(Shared::new(durable, first));
@@ -215,6 +224,10 @@ impl server::AdminState for AdminHandle {
 
     fn reload(&self) -> Result<u64, String> {
         self.control.block_on(self.admin.reload())
+    }
+
+    fn usage(&self, parameters: &str) -> Result<(&'static str, String), String> {
+        self.admin.usage(parameters)
     }
 
     fn explain(&self, body: &[u8]) -> Result<serde_json::Value, String> {

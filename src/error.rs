@@ -16,6 +16,12 @@ pub enum Kind {
     NotFound,
     /// The path exists, the method does not (405).
     MethodNotAllowed,
+    /// No key, an unknown or an expired one (401).
+    InvalidKey,
+    /// The key may not ask for this model (403).
+    ModelNotAllowed,
+    /// The key may not speak for this app (403).
+    AppNotAllowed,
     /// No route, alias or model of that name (404).
     ModelNotFound,
     /// The client was too slow to send its request (408).
@@ -34,6 +40,10 @@ pub enum Kind {
     Connect,
     /// The upstream closed, reset or garbled its answer (502).
     Broken,
+    /// A limit of the tenant, app or user is reached (429).
+    LimitReached,
+    /// A budget is used up (429).
+    QuotaExceeded,
     /// The upstream answered 429.
     RateLimited,
     /// The upstream answered 5xx.
@@ -143,10 +153,13 @@ impl Error {
 
 impl Kind {
     /// Every kind, for metric handles resolved beforehand.
-    pub const ALL: [Kind; 17] = [
+    pub const ALL: [Kind; 22] = [
         Kind::InvalidRequest,
         Kind::NotFound,
         Kind::MethodNotAllowed,
+        Kind::InvalidKey,
+        Kind::ModelNotAllowed,
+        Kind::AppNotAllowed,
         Kind::ModelNotFound,
         Kind::RequestTimeout,
         Kind::RequestTooLarge,
@@ -156,6 +169,8 @@ impl Kind {
         Kind::Timeout,
         Kind::Connect,
         Kind::Broken,
+        Kind::LimitReached,
+        Kind::QuotaExceeded,
         Kind::RateLimited,
         Kind::UpstreamFailed,
         Kind::UpstreamRefused,
@@ -169,6 +184,9 @@ impl Kind {
             Kind::InvalidRequest => "invalid-request",
             Kind::NotFound => "not-found",
             Kind::MethodNotAllowed => "method-not-allowed",
+            Kind::InvalidKey => "invalid-key",
+            Kind::ModelNotAllowed => "model-not-allowed",
+            Kind::AppNotAllowed => "app-not-allowed",
             Kind::ModelNotFound => "model-not-found",
             Kind::RequestTimeout => "request-timeout",
             Kind::RequestTooLarge => "request-too-large",
@@ -178,6 +196,8 @@ impl Kind {
             Kind::Timeout => "timeout",
             Kind::Connect => "connect",
             Kind::Broken => "broken",
+            Kind::LimitReached => "limit-reached",
+            Kind::QuotaExceeded => "quota-exceeded",
             Kind::RateLimited => "rate-limited",
             Kind::UpstreamFailed => "upstream-failed",
             Kind::UpstreamRefused => "upstream-refused",

@@ -63,13 +63,12 @@ mod tests {
              models: {small: {upstream: lab, retires_on: 2020-01-01}}\n\
              routes: {auto: {rules: [{name: all, try: [small]}]}}",
         );
-        insta::assert_snapshot!(out, @r"
+        insta::assert_snapshot!(out, @"
         t.yaml: ok: 1 upstream, 1 model, 1 route, 1 rule
           tenants is off: nobody is asked for a key; only loopback listeners
           pii is off: nothing is redacted
           cache is off: no answer is kept
           audit is off: no record of where requests ran is kept
-          ledger is off: usage and cost are not recorded
           telemetry.otlp is off: no traces are sent
           tls is off: the listener speaks plain HTTP
           passthrough: every `/v1` path that is not routed by model goes to `lab`

@@ -252,6 +252,8 @@ mod tests {
           edge.available     true
           cloud.available    true
           hour               9
+          tenant             "acme"
+          budget.left        1.0
           privacy asked      retained
           today              2026-03-01
         "#);
@@ -265,14 +267,14 @@ mod tests {
           route  auto
           rule   all
           plan   refused with 503 no_eligible_target
-                 no eligible target: small (context: needs about 9500 tokens, has 8192), frontier (privacy: no-retention was asked for, and redaction before the cloud is not available yet: edge only)
+                 no eligible target: small (context: needs about 9500 tokens, has 8192), frontier (privacy: no-retention is in force, and redaction before the cloud is not available yet: edge only)
 
         rules, first match wins
           ✓ all  true         (always)
 
         targets of all, in the order they are tried
           ✗ small     edge   dropped  context: needs about 9500 tokens, has 8192
-          ✗ frontier  cloud  dropped  privacy: no-retention was asked for, and redaction before the cloud is not available yet: edge only
+          ✗ frontier  cloud  dropped  privacy: no-retention is in force, and redaction before the cloud is not available yet: edge only
 
         signals, those that no rule reads faint
           model              "auto"
@@ -290,6 +292,8 @@ mod tests {
           edge.available     true
           cloud.available    true
           hour               9
+          tenant             "acme"
+          budget.left        1.0
           privacy asked      no-retention
           today              2026-03-01
         "#);
@@ -319,6 +323,8 @@ mod tests {
           edge.available     true
           cloud.available    true
           hour               9
+          tenant             "acme"
+          budget.left        1.0
           privacy asked      no-retention
           today              2026-03-01
         "#);

@@ -12,7 +12,7 @@ use super::body::Body;
 use super::plain::Plain;
 use super::record::{Record, micros};
 use super::relay::{Events, Relay, Watchdog};
-use super::tunnel;
+use super::{limits, tunnel};
 use crate::error::{Error, Kind};
 use crate::openai;
 use crate::upstream::send::Lease;
@@ -56,6 +56,7 @@ pub fn succeeded(mut record: Record, answered: Answered) -> Response<Body> {
     describe(&mut record, status, &mut headers);
     let body = match flow {
         Flow::Whole(bytes) => {
+            record.saw_answer(&bytes);
             record.close(None);
             Body::whole(bytes)
         }
@@ -110,16 +111,22 @@ fn describe(record: &mut Record, status: StatusCode, headers: &mut HeaderMap) {
     if let Some(attempts) = record.attempts() {
         headers.insert(ATTEMPTS, attempts);
     }
+    limits::describe(record, headers);
     headers.insert(OVERHEAD, HeaderValue::from(micros(overhead)));
-    headers.insert(TIMING, timing(overhead, record.upstream_wait));
+    headers.insert(TIMING, timing(overhead, record.queued, record.upstream_wait));
 }
 
 /// Milliseconds by phase (W3C Server Timing): deciding and relaying, queueing, waiting for the upstream.
-fn timing(overhead: Duration, upstream: Duration) -> HeaderValue {
+fn timing(overhead: Duration, queued: Duration, upstream: Duration) -> HeaderValue {
     let mut text = [0u8; 96];
     let mut rest = &mut text[..];
     let ms = |duration: Duration| duration.as_secs_f64() * 1e3;
-    let written = write!(rest, "decide;dur={:.3}, wait;dur=0, upstream;dur={:.3}", ms(overhead), ms(upstream));
+    let written = match queued.is_zero() {
+        true => write!(rest, "decide;dur={:.3}, wait;dur=0, upstream;dur={:.3}", ms(overhead), ms(upstream)),
+        false => {
+            write!(rest, "decide;dur={:.3}, wait;dur={:.3}, upstream;dur={:.3}", ms(overhead), ms(queued), ms(upstream))
+        }
+    };
     let length = 96 - rest.len();
     let text = text.get(..length).filter(|_| written.is_ok()).unwrap_or_default();
     HeaderValue::from_bytes(text).unwrap_or(HeaderValue::from_static(""))

@@ -22,12 +22,13 @@ use super::relay::{Events, Watchdog};
 use super::{Gateway, headers};
 use crate::config::file::Placement;
 use crate::error::{Error, Kind, Result, Retry};
+use crate::openai::produced::Produced;
 use crate::openai::splice::{self, Edit, Segments};
 use crate::openai::{Endpoint, edits, usage};
 use crate::policy::TargetId;
 use crate::upstream::body::Outgoing;
 use crate::upstream::send::{self, Answer, Lease, Outbound};
-use crate::upstream::{Node, Target};
+use crate::upstream::{InFlight, Node, Target};
 
 /// A plain answer up to this size is read to its end before it is committed, so that a node that dies in the middle of it costs nothing.
 const HELD_ANSWER: usize = 256 << 10;
@@ -90,10 +91,10 @@ impl Walk<'_> {
         let mut tried: SmallVec<[Arc<Node>; 4]> = SmallVec::new();
         let mut last = None;
         while self.left > 0 {
-            let Some(place) = target.upstream.pool.pick(self.prefix(), &tried) else {
+            let Some(place) = self.place(target, &tried, record).await else {
                 let error = last.unwrap_or_else(|| nowhere(target));
                 if tried.is_empty() {
-                    record.failed_attempt(target, error.kind);
+                    record.nowhere(target, error.kind);
                 }
                 return Err(error);
             };
@@ -103,7 +104,7 @@ impl Walk<'_> {
                 Ok(answered) => return Ok(answered),
                 Err(error) => error,
             };
-            record.failed_attempt(target, error.kind);
+            record.failed_attempt(error.kind);
             if matches!(error.kind, Kind::Connect | Kind::Broken) {
                 target.upstream.pool.failed(&node);
             }
@@ -116,11 +117,31 @@ impl Walk<'_> {
         Err(last.unwrap_or_else(|| nowhere(target)))
     }
 
+    /// A place at a node. Where all are at their limit and no other target is left to be asked, the request waits in line.
+    async fn place(&self, target: &Arc<Target>, tried: &[Arc<Node>], record: &mut Record) -> Option<InFlight> {
+        let pool = &target.upstream.pool;
+        if let Some(place) = pool.pick(self.prefix(), tried) {
+            return Some(place);
+        }
+        let is_last = self.plan.targets.last().is_some_and(|(_, last)| Arc::ptr_eq(last, target));
+        if !is_last || !pool.is_full(tried) {
+            return None;
+        }
+        let by = Instant::now() + target.upstream.section.max_wait();
+        let by = self.plan.deadline.map_or(by, |deadline| deadline.min(by));
+        let waiting = tokio::time::timeout_at(by, pool.pick_waiting(self.prefix(), tried, record.admission.rank()));
+        let before = record.queued;
+        let place = record.waiting_in_queue(waiting).await;
+        let seconds = &self.gateway.shared.durable.metrics.wait_seconds;
+        seconds.with_label_values(&[&target.upstream.name]).observe((record.queued - before).as_secs_f64());
+        place.ok().flatten()
+    }
+
     async fn attempt(
         &self,
         id: TargetId,
         target: &Arc<Target>,
-        place: crate::upstream::InFlight,
+        place: InFlight,
         record: &mut Record,
     ) -> Result<Answered> {
         let upstream = &target.upstream;
@@ -142,17 +163,16 @@ impl Walk<'_> {
             upgrade: false,
         };
         let segments = self.body(target);
+        record.begin_attempt(target, &place);
         let violations = &self.gateway.shared.durable.metrics.locality_violations;
-        let make = || Some(Outgoing::segments(segments.clone()));
-        let sending = send::send(place, &outbound, make, || violations.inc());
-        let answer = record.waiting_upstream(sending).await?;
+        let bytes = segments.iter().map(|segment| segment.len() as u64).sum();
+        let make = || Some((Outgoing::segments(segments.clone()), bytes));
+        let answer = record.sending(place, &outbound, make, || violations.inc()).await?;
         if answer.head.status.is_success() {
             let hold = Hold { read: self.read, target, deadline, started: Instant::now() };
             let answered = record.waiting_upstream(hold.commit(answer)).await?;
-            record.committed(id, target);
-            if let Some(usage) = answered.1 {
-                record.usage = usage;
-            }
+            record.committed(id, target, answered.0.status);
+            (record.usage, record.produced) = answered.1;
             return Ok(answered.0);
         }
         let fault = record.waiting_upstream(fault(target, answer, deadline)).await;
@@ -256,6 +276,9 @@ async fn gather(mut body: Incoming, begun: BytesMut, limit: usize) -> hyper::Res
     Ok((if all.is_empty() { first } else { all.freeze() }, None))
 }
 
+/// The upstream's own figures, and the answer's tokens as counted here where it gives none.
+type Figures = (Option<usage::Usage>, u64);
+
 /// A good answer, held until it is certain enough.
 struct Hold<'a> {
     read: &'a Read,
@@ -265,14 +288,14 @@ struct Hold<'a> {
 }
 
 impl Hold<'_> {
-    async fn commit(self, answer: Answer) -> Result<(Answered, Option<usage::Usage>)> {
+    async fn commit(self, answer: Answer) -> Result<(Answered, Figures)> {
         let Answer { head, body, lease } = answer;
         let is_stream = head.headers.get(CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"text/event-stream"));
         let status = head.status;
         let headers = headers::downwards(head.headers);
         if is_stream {
             let flow = self.stream(body, lease).await?;
-            return Ok((Answered { status, headers, flow }, None));
+            return Ok((Answered { status, headers, flow }, (None, 0)));
         }
         self.plain(status, headers, body, lease).await
     }
@@ -287,12 +310,13 @@ impl Hold<'_> {
         headers: HeaderMap,
         body: Incoming,
         mut lease: Lease,
-    ) -> Result<(Answered, Option<usage::Usage>)> {
+    ) -> Result<(Answered, Figures)> {
         let by = self.deadline.min(self.started + self.target.upstream.timeouts.first_token);
         let late = |_| Error::upstream(Kind::Timeout, "the upstream did not finish its answer in time");
         let gathered = tokio::time::timeout_at(by, gather(body, BytesMut::new(), HELD_ANSWER)).await.map_err(late)?;
         let (begun, rest) = gathered.map_err(broken)?;
         let usage = usage::of_answer(&begun);
+        let produced = if usage.is_some() { 0 } else { Produced::of_answer(&begun) };
         let flow = match rest {
             Some(rest) => Flow::Plain { begun, rest, watchdog: self.watchdog(), lease },
             None => {
@@ -300,7 +324,7 @@ impl Hold<'_> {
                 Flow::Whole(begun)
             }
         };
-        Ok((Answered { status, headers, flow }, usage))
+        Ok((Answered { status, headers, flow }, (usage, produced)))
     }
 
     async fn stream(self, body: Incoming, lease: Lease) -> Result<Flow> {

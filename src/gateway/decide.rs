@@ -6,50 +6,114 @@ use jiff::civil::Date;
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
+use super::admit;
 use super::read::Read;
 use super::record::Record;
-use crate::config::file::Placement;
+use crate::config::file::{Placement, Privacy};
 use crate::error::{Error, Kind, Result};
-use crate::policy;
+use crate::policy::{self, Constraint};
 use crate::signals::hints::PlacementHint;
 use crate::signals::hints::PrivacyHint;
-use crate::signals::{Hints, SignalId, Signals, tokens};
+use crate::signals::{self, Hints, SignalId, Signals, tokens};
 use crate::state::{RouteEntry, Snapshot};
 use crate::upstream::Target;
 use crate::upstream::send::Locality;
 
+/// Targets of a plan.
+pub type Targets = SmallVec<[(policy::TargetId, Arc<Target>); 4]>;
+
 /// Where a request may run, best first. Never empty.
 #[derive(Debug)]
 pub struct Plan {
-    pub targets: SmallVec<[(policy::TargetId, Arc<Target>); 4]>,
+    pub targets: Targets,
     pub locality: Locality,
     /// The client's own deadline.
     pub deadline: Option<Instant>,
 }
 
-/// Decides.
+/// Who asks, as far as rules and constraints care.
+#[derive(Debug, Clone, Copy)]
+pub struct Asker<'a> {
+    pub tenant: &'a str,
+    pub privacy: Privacy,
+    pub regions: Option<&'a [String]>,
+    pub budget: signals::Budget,
+}
+
+impl Asker<'_> {
+    /// Nobody is asked for a key: what the request says of itself is all there is.
+    pub fn nobody(hints: &Hints) -> Asker<'static> {
+        let privacy = hints.privacy.map_or(Privacy::default(), PrivacyHint::tier);
+        Asker { tenant: "", privacy, regions: None, budget: signals::Budget::default() }
+    }
+}
+
+/// Decides, and takes what the request may cost from limits and budgets.
 pub fn decide(read: &Read, record: &mut Record) -> Result<Plan> {
     let started = std::time::Instant::now();
     let snapshot = Arc::clone(&record.snapshot);
     let entry = route(&snapshot, &read.model)?;
+    admit::may_ask(&read.model, record)?;
+    admit::hinted(&read.hints, record)?;
     record.route = Some(Arc::clone(entry));
-    let signals = signals(read, entry, &snapshot);
+    let tenant = record.admission.tenant().cloned();
+    record.privacy = record.admission.privacy(&read.hints);
+    let asker = Asker {
+        tenant: tenant.as_ref().map_or("", |tenant| tenant.name.as_str()),
+        privacy: record.privacy,
+        regions: tenant.as_ref().and_then(|tenant| tenant.regions.as_deref()),
+        budget: record.admission.budget(record.arrived_us()),
+    };
+    let signals = signals(read, entry, &snapshot, asker);
     let decision = policy::decide(&entry.route, &signals);
     count_failures(record, entry, &decision);
     record.rule = decision.rule;
-    let mut targets: SmallVec<[_; 4]> =
-        decision.plan().filter_map(|id| Some((id, Arc::clone(snapshot.target(id)?)))).collect();
+    record.note(read, &signals);
+    let mut targets: Targets = decision.plan().filter_map(|id| Some((id, Arc::clone(snapshot.target(id)?)))).collect();
+    record.decision = Some(decision.clone());
     if targets.is_empty() {
-        return Err(policy::decide::none_left(&entry.route, &decision, &signals));
+        let only_money = !decision.considered.is_empty()
+            && decision.considered.iter().all(|c| c.dropped == Some(Constraint::Budget))
+            && signals.budget.edge_only;
+        return Err(match only_money {
+            true => admit::used_up(record, record.admission.budgets().find(|b| b.is_used_up(record.arrived_us()))),
+            false => policy::decide::none_left(&entry.route, &decision, &signals),
+        });
     }
     // What is known to be down comes last: not dropped, for it may be back by then.
     if targets.len() > 1 {
         targets.sort_by_key(|(_, target)| !target.upstream.pool.is_available());
     }
-    let locality = locality(&read.hints);
+    reserve(&mut targets, &signals, record)?;
+    let locality = locality(&read.hints, record.privacy);
     let deadline = read.hints.deadline_ms.map(|ms| record.arrived() + std::time::Duration::from_millis(ms));
     record.shared().durable.metrics.overhead_decide.observe(started.elapsed().as_secs_f64());
     Ok(Plan { targets, locality, deadline })
+}
+
+/// Sets the worst case of the dearest target aside. Where that fails and the edge may go on, the cloud is dropped.
+fn reserve(targets: &mut Targets, signals: &Signals<'_>, record: &mut Record) -> Result<()> {
+    let is_edge = |target: &Target| target.upstream.placement() == Placement::Edge;
+    let tokens = signals.input_tokens.saturating_add(signals.max_output_tokens.unwrap_or(0));
+    let day = record.day();
+    let worst = |targets: &Targets| {
+        let each = targets.iter().filter_map(|(_, t)| t.worst(signals.input_tokens, signals.max_output_tokens, 0, day));
+        each.max().unwrap_or(0)
+    };
+    let edge_alone = targets.iter().all(|(_, target)| is_edge(target));
+    match admit::reserve(record, tokens, worst(targets), edge_alone) {
+        // Somebody else has used the last of it since the budget was read.
+        Err(error) if error.kind == Kind::QuotaExceeded && !edge_alone && signals.budget.exists => {
+            targets.retain(|(_, target)| is_edge(target));
+            if targets.is_empty() {
+                return Err(error);
+            }
+            admit::reserve(record, 0, worst(targets), true).map_err(|_| error)
+        }
+        other => other,
+    }?;
+    record.reserved = worst(targets);
+    Ok(())
 }
 
 /// The route of a model's name.
@@ -58,7 +122,7 @@ pub fn route<'s>(snapshot: &'s Snapshot, model: &str) -> Result<&'s Arc<RouteEnt
 }
 
 /// What the rules and constraints of a route may read. What they do not read is not looked up.
-pub fn signals<'r>(read: &'r Read, entry: &RouteEntry, snapshot: &Snapshot) -> Signals<'r> {
+pub fn signals<'r>(read: &'r Read, entry: &RouteEntry, snapshot: &Snapshot, asker: Asker<'r>) -> Signals<'r> {
     let view = &read.view;
     let reads = |signal| entry.reads.contains(signal);
     let now = (entry.has_retiring || reads(SignalId::Hour)).then(jiff::Zoned::now);
@@ -73,6 +137,10 @@ pub fn signals<'r>(read: &'r Read, entry: &RouteEntry, snapshot: &Snapshot) -> S
         stream: view.stream,
         turns: view.turns,
         hints: &read.hints,
+        tenant: asker.tenant,
+        privacy: asker.privacy,
+        regions: asker.regions,
+        budget: asker.budget,
         edge_available: reads(SignalId::EdgeAvailable) && snapshot.available(Placement::Edge),
         cloud_available: reads(SignalId::CloudAvailable) && snapshot.available(Placement::Cloud),
         hour: now.as_ref().and_then(|now| u8::try_from(now.hour()).ok()).unwrap_or(0),
@@ -81,9 +149,9 @@ pub fn signals<'r>(read: &'r Read, entry: &RouteEntry, snapshot: &Snapshot) -> S
 }
 
 /// What the last check before the socket holds a request to.
-pub fn locality(hints: &Hints) -> Locality {
-    let stays = hints.placement == Some(PlacementHint::OnlyEdge)
-        || matches!(hints.privacy, Some(PrivacyHint::LocalOnly | PrivacyHint::NoRetention));
+pub fn locality(hints: &Hints, privacy: Privacy) -> Locality {
+    // `no-retention` allows the cloud only with personal data redacted, which is not available yet: fail closed.
+    let stays = hints.placement == Some(PlacementHint::OnlyEdge) || privacy != Privacy::Retained;
     if stays { Locality::EdgeOnly } else { Locality::Anywhere }
 }
 

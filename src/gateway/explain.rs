@@ -33,7 +33,7 @@ pub fn explain(snapshot: &Snapshot, asked: &Asked) -> Result<Explanation> {
     let read = read::understand(asked.endpoint, asked.headers.clone(), asked.body.clone())?;
     let entry = decide::route(snapshot, &read.model)?;
     // For a person, everything is looked up, whether a rule reads it or not.
-    let mut signals = decide::signals(&read, entry, snapshot);
+    let mut signals = decide::signals(&read, entry, snapshot, decide::Asker::nobody(&read.hints));
     let now = jiff::Zoned::now();
     signals.edge_available = snapshot.available(Placement::Edge);
     signals.cloud_available = snapshot.available(Placement::Cloud);

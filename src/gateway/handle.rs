@@ -6,7 +6,7 @@ use http::{Method, Request, Response};
 use hyper::body::Incoming;
 
 use super::record::Record;
-use super::{Body, Gateway, answer, attempt, decide, models, passthrough, read};
+use super::{Body, Gateway, admit, answer, attempt, decide, models, passthrough, read};
 use crate::error::{Error, Kind};
 use crate::openai::Endpoint;
 
@@ -16,19 +16,25 @@ impl Gateway {
         // The one snapshot load of the request.
         let snapshot = self.shared.snapshot();
         let mut record = Record::open(self, snapshot, &request);
-        let answered = match destination(&request) {
-            Ok(Destination::Model(endpoint)) => self.ask_model(endpoint, request, &mut record).await,
-            Ok(Destination::Models) => models::answer(&request, &record),
-            Ok(Destination::Elsewhere) => passthrough::run(self, request, &mut record).await,
-            Err(error) => Err(error),
-        };
+        let answered = self.answer(request, &mut record).await;
         match answered {
             Ok(answered) => answer::succeeded(record, answered),
             Err(error) => answer::failed(record, &error),
         }
     }
 
-    /// admit → read → decide → look up → attempt → relay → record. (Admission and cache come with tenants and cache.)
+    /// Nobody gets further than this without a key, where keys are asked for.
+    async fn answer(&self, request: Request<Incoming>, record: &mut Record) -> Result<answer::Answered, Error> {
+        let destination = destination(&request)?;
+        admit::enter(request.headers(), record)?;
+        match destination {
+            Destination::Model(endpoint) => self.ask_model(endpoint, request, record).await,
+            Destination::Models => models::answer(&request, record),
+            Destination::Elsewhere => passthrough::run(self, request, record).await,
+        }
+    }
+
+    /// admit → read → decide → look up → attempt → relay → record. (The cache is still to come.)
     async fn ask_model(
         &self,
         endpoint: Endpoint,

@@ -1,21 +1,27 @@
-//! One request, in reading order: `handle` is the table of contents, then `read`, `decide`, `attempt`, `relay`, `record`.
+//! One request, in reading order: `handle` is the table of contents, then `admit`, `read`, `decide`, `attempt`, `relay`, `record`.
 //!
 //! What a reader could get wrong: stages hand typed values on; nothing is put into request extensions, and what must live until a stream
 //! ends (the record, the lease of the connection) is moved into the answer's body.
 
+pub mod admit;
 pub mod answer;
 pub mod attempt;
 pub mod body;
+pub mod books;
 pub mod decide;
 pub mod explain;
+pub mod fee;
 pub mod handle;
 pub mod headers;
+pub mod limits;
 pub mod models;
 pub mod passthrough;
 pub mod plain;
 pub mod read;
 pub mod record;
 pub mod relay;
+pub mod tell;
+pub mod tries;
 pub mod tunnel;
 
 use std::sync::Arc;

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Request, StatusCode};
 
+use super::admit;
 use super::answer::{Answered, Flow};
 use super::record::Record;
 use crate::error::{Error, Kind, Result};
@@ -15,11 +16,14 @@ use crate::openai::models;
 pub fn answer<B>(request: &Request<B>, record: &Record) -> Result<Answered> {
     let snapshot = &record.snapshot;
     let id = request.uri().path().trim_start_matches("/v1/models").trim_matches('/');
-    let body = if id.is_empty() {
+    let body = if id.is_empty() && record.admission.tenant().is_none() {
         snapshot.models_answer.clone()
+    } else if id.is_empty() {
+        let may_ask = |entry: &&models::Entry| admit::may_ask(&entry.id, record).is_ok();
+        models::list(snapshot.models.iter().filter(may_ask))
     } else {
         let id = percent_decoded(id);
-        let entry = snapshot.models.iter().find(|entry| entry.id == *id);
+        let entry = snapshot.models.iter().find(|entry| entry.id == *id && admit::may_ask(&entry.id, record).is_ok());
         models::one(entry.ok_or_else(|| {
             let shown: String = id.chars().take(100).collect();
             Error::client(Kind::ModelNotFound, format!("the model `{shown}` does not exist")).with_param("model")

@@ -15,7 +15,8 @@ use tokio::time::Instant;
 use super::answer::{Answered, Flow};
 use super::record::Record;
 use super::relay::{Events, Watchdog};
-use super::{Gateway, attempt, decide, headers, tunnel};
+use super::{Gateway, attempt, decide, fee, headers, tunnel};
+use crate::config::file::Placement;
 use crate::error::{Error, Kind, Result};
 use crate::signals::Hints;
 use crate::upstream::Upstream;
@@ -32,7 +33,8 @@ pub async fn run(gateway: &Gateway, mut request: Request<Incoming>, record: &mut
     })?;
     record.elsewhere = Some(Arc::clone(&upstream));
     let hints = Hints::from_headers(request.headers())?;
-    let locality = decide::locality(&hints);
+    record.privacy = record.admission.privacy(&hints);
+    let locality = decide::locality(&hints, record.privacy);
     if attempt::stays_home(locality, upstream.placement()) {
         let message = format!(
             "no eligible target: the request must stay at the edge, and this path goes to `{}`, which is a cloud",
@@ -40,6 +42,9 @@ pub async fn run(gateway: &Gateway, mut request: Request<Incoming>, record: &mut
         );
         return Err(Error::gateway(Kind::NoEligibleTarget, message));
     }
+    keep_to_regions(record, &upstream)?;
+    record.seen.endpoint = fee::endpoint(request.uri().path());
+    fee::reserve(record, &upstream, request.method(), request.uri().path(), is_upgrade(request.headers()))?;
     let server = record.snapshot.server.clone();
     if request.body().size_hint().lower() > server.max_upload.0 {
         return Err(Error::client(Kind::RequestTooLarge, "the upload is larger than server.max_upload"));
@@ -65,13 +70,34 @@ pub async fn run(gateway: &Gateway, mut request: Request<Incoming>, record: &mut
     let place = upstream.pool.pick(b"", &[]).ok_or_else(|| {
         Error::upstream(Kind::Connect, format!("upstream `{}` has no node to ask now", upstream.name))
     })?;
+    record.begin_passthrough(&upstream, &place);
     let replayable = incoming.is_end_stream();
+    // What the client announced; a body of unknown length counts as nothing.
+    let incoming_bytes = incoming.size_hint().lower();
     let mut upload = Some(Outgoing::upload(incoming, server.max_upload.0, server.body_timeout.0));
-    let body = || if replayable { Some(Outgoing::empty()) } else { upload.take() };
+    let bytes = incoming_bytes;
+    let body = || Some((if replayable { Outgoing::empty() } else { upload.take()? }, bytes));
     let violations = &gateway.shared.durable.metrics.locality_violations;
-    let answer = record.waiting_upstream(send::send(place, &outbound, body, || violations.inc())).await?;
+    let sent = record.sending(place, &outbound, body, || violations.inc()).await;
+    let answer = sent.inspect_err(|error| record.failed_attempt(error.kind))?;
+    record.answering(answer.head.status);
     let deadline = outbound.deadline;
     relay(answer, client, deadline, &upstream)
+}
+
+/// A path that is not routed has no plan, but the tenant's data stays where it may be all the same.
+fn keep_to_regions(record: &Record, upstream: &Upstream) -> Result<()> {
+    let Some(allowed) = record.admission.tenant().and_then(|tenant| tenant.regions.as_ref()) else { return Ok(()) };
+    let stays = match &upstream.section.region {
+        Some(region) => allowed.contains(region),
+        None => upstream.placement() == Placement::Edge,
+    };
+    if stays {
+        return Ok(());
+    }
+    let message =
+        format!("no eligible target: this path goes to `{}`, which is in none of the allowed regions", upstream.name);
+    Err(Error::gateway(Kind::NoEligibleTarget, message))
 }
 
 fn relay(answer: send::Answer, client: Option<OnUpgrade>, deadline: Instant, upstream: &Upstream) -> Result<Answered> {

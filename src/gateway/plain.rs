@@ -42,11 +42,16 @@ impl Plain {
 
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
         if let Some(begun) = self.begun.take() {
+            self.saw(&begun);
             return Poll::Ready(Some(Ok(Frame::data(begun))));
         }
         match Pin::new(&mut self.rest).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 self.watchdog.alive();
+                if let Some(data) = frame.data_ref() {
+                    let data = data.clone();
+                    self.saw(&data);
+                }
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(None) => {
@@ -65,6 +70,12 @@ impl Plain {
                     Poll::Ready(Some(Err(BrokenOff)))
                 }
             },
+        }
+    }
+
+    fn saw(&mut self, bytes: &[u8]) {
+        if let Some(record) = &mut self.record {
+            record.saw_answer(bytes);
         }
     }
 

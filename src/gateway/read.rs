@@ -40,6 +40,7 @@ pub async fn read(endpoint: Endpoint, request: Request<Incoming>, record: &mut R
     let server = record.snapshot.server.clone();
     let reading = collect(incoming, server.max_body.0, server.body_timeout.0);
     let body = record.waiting(reading).await?;
+    record.saw_prompt(&body);
     let read = understand(endpoint, parts.headers, body)?;
     record.stream = read.view.stream;
     Ok(read)

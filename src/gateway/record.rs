@@ -1,4 +1,4 @@
-//! What is known of a request, from its first byte to its last: filled in by the stages, told once at the end to metrics and log.
+//! What is known of a request, from its first byte to its last: filled in by the stages, told once at the end to metrics, log and books.
 //!
 //! What a reader could get wrong: a record that is dropped without `close` means that the client went away; it is told all the same.
 
@@ -7,47 +7,83 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::{HeaderValue, Method, Request, StatusCode, Uri};
-use smallvec::SmallVec;
 
 use super::Gateway;
-use crate::error::Kind;
+use super::admit::Admission;
+use super::books::Open;
+use super::read::Read;
+use super::tries::{INTERRUPTED, OK, Role, Tries, Try};
+use crate::config::file::Privacy;
+use crate::error::{Kind, Result};
+use crate::openai::Modalities;
 use crate::openai::usage::Usage;
-use crate::policy::TargetId;
+use crate::policy::{Decision, TargetId};
+use crate::signals::Signals;
+use crate::signals::hints::{PlacementHint, PrivacyHint};
 use crate::state::{RouteEntry, Shared, Snapshot};
-use crate::telemetry::access::Line;
-use crate::telemetry::metrics::NO_TENANT;
-use crate::upstream::Target;
-
-/// How an attempt ended, for `x-tidegate-attempts`: `ok` or an error's label.
-const OK: &str = "ok";
+use crate::upstream::body::Outgoing;
+use crate::upstream::price::{Day, NanoUsd};
+use crate::upstream::{InFlight, Node, Target, Upstream, send};
 
 /// One request's facts.
 #[derive(Debug)]
 pub struct Record {
     pub snapshot: Arc<Snapshot>,
-    gateway: Gateway,
+    pub(super) gateway: Gateway,
     started: Instant,
     arrived: tokio::time::Instant,
+    /// Microseconds (Unix).
+    arrived_us: i64,
     /// Time spent waiting for the client's body or the upstream.
     waited: Duration,
     /// Of that, for the upstream.
     pub upstream_wait: Duration,
-    method: Method,
-    uri: Uri,
-    request_id: Option<HeaderValue>,
+    /// Of that, in the queue for a place at a node.
+    pub queued: Duration,
+    pub(super) method: Method,
+    pub(super) uri: Uri,
+    pub(super) request_id: Option<HeaderValue>,
     pub stream: bool,
+    pub admission: Admission,
+    /// The tier in force.
+    pub privacy: Privacy,
     pub route: Option<Arc<RouteEntry>>,
     /// Index of the rule that matched.
     pub rule: Option<usize>,
+    pub decision: Option<Decision>,
+    pub seen: Seen,
     pub target: Option<(TargetId, Arc<Target>)>,
     /// Where a passed-through request went.
-    pub elsewhere: Option<Arc<crate::upstream::Upstream>>,
-    attempts: SmallVec<[(Arc<Target>, &'static str); 2]>,
-    pub usage: Usage,
-    first_token: Option<Duration>,
-    overhead: Duration,
-    status: u16,
+    pub elsewhere: Option<Arc<Upstream>>,
+    pub tries: Tries,
+    /// What the request may cost at most, and, for what is passed through, what it does cost.
+    pub reserved: NanoUsd,
+    pub flat_cost: Option<NanoUsd>,
+    /// The upstream's own figures.
+    pub usage: Option<Usage>,
+    /// Tokens of the answer as counted here, for when the upstream says nothing.
+    pub produced: u64,
+    pub(super) open: Open,
+    pub(super) first_token: Option<Duration>,
+    pub(super) overhead: Duration,
+    pub(super) status: u16,
     closed: bool,
+}
+
+/// The signals that stay known for the records.
+#[derive(Debug, Default)]
+pub struct Seen {
+    pub input_tokens: u64,
+    pub max_output_tokens: Option<u64>,
+    pub modalities: Modalities,
+    pub has_tools: bool,
+    pub turns: u32,
+    pub placement: Option<PlacementHint>,
+    pub privacy: Option<PrivacyHint>,
+    /// `k=v,k=v`
+    pub tags: String,
+    /// What the request is for, in the records' words.
+    pub endpoint: &'static str,
 }
 
 impl Record {
@@ -57,18 +93,28 @@ impl Record {
             gateway: gateway.clone(),
             started: Instant::now(),
             arrived: tokio::time::Instant::now(),
+            arrived_us: jiff::Timestamp::now().as_microsecond(),
             waited: Duration::ZERO,
             upstream_wait: Duration::ZERO,
+            queued: Duration::ZERO,
             method: request.method().clone(),
             uri: request.uri().clone(),
             request_id: request.headers().get("x-request-id").cloned(),
             stream: false,
+            admission: Admission::default(),
+            privacy: Privacy::default(),
             route: None,
             rule: None,
+            decision: None,
+            seen: Seen::default(),
             target: None,
             elsewhere: None,
-            attempts: SmallVec::new(),
-            usage: Usage::default(),
+            tries: Tries::default(),
+            reserved: 0,
+            flat_cost: None,
+            usage: None,
+            produced: 0,
+            open: Open::default(),
             first_token: None,
             overhead: Duration::ZERO,
             status: 0,
@@ -83,6 +129,16 @@ impl Record {
     /// When the request's head was here.
     pub fn arrived(&self) -> tokio::time::Instant {
         self.arrived
+    }
+
+    /// The same as microseconds (Unix).
+    pub fn arrived_us(&self) -> i64 {
+        self.arrived_us
+    }
+
+    /// The day whose prices hold.
+    pub fn day(&self) -> Day {
+        Day::of_micros(self.arrived_us)
     }
 
     /// Time since the request's head was here.
@@ -108,15 +164,140 @@ impl Record {
         output
     }
 
-    /// An attempt failed.
-    pub fn failed_attempt(&mut self, target: &Arc<Target>, kind: Kind) {
-        self.attempts.push((Arc::clone(target), kind.label()));
+    /// Awaits a place at a node.
+    pub async fn waiting_in_queue<F: Future>(&mut self, future: F) -> F::Output {
+        let before = Instant::now();
+        let output = future.await;
+        let took = before.elapsed();
+        self.waited += took;
+        self.queued += took;
+        output
     }
 
-    /// An attempt is answering the client.
-    pub fn committed(&mut self, id: TargetId, target: &Arc<Target>) {
+    /// Keeps what the records tell of the decision's grounds.
+    pub fn note(&mut self, read: &Read, signals: &Signals<'_>) {
+        let tags = &read.hints.tags;
+        self.seen = Seen {
+            input_tokens: signals.input_tokens,
+            max_output_tokens: signals.max_output_tokens,
+            modalities: signals.modalities,
+            has_tools: signals.has_tools,
+            turns: signals.turns,
+            placement: read.hints.placement,
+            privacy: read.hints.privacy,
+            tags: tags.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(","),
+            endpoint: read.endpoint.name(),
+        };
+    }
+
+    /// A limit has refused the request.
+    pub fn limited(&self, limit: &str) {
+        let tenant = self.tenant_name();
+        self.shared().durable.metrics.rate_limited.with_label_values(&[tenant, limit]).inc();
+    }
+
+    /// Empty where nobody is asked for a key.
+    pub fn tenant_name(&self) -> &str {
+        self.admission.tenant().map_or("", |tenant| tenant.name.as_str())
+    }
+
+    /// An attempt at a node begins.
+    pub fn begin_attempt(&mut self, target: &Arc<Target>, place: &InFlight) {
+        let role = self.tries.next_role(target);
+        let node = Arc::clone(place.node());
+        self.tries.begin(self.attempt(role, Some(Arc::clone(target)), &target.upstream, Some(node)));
+    }
+
+    /// Sends the attempt that has just begun, and waits for the head of the answer. Once there is a connection, and before anything goes
+    /// out on it, the request is written ahead: so the books know of what a provider may bill, and of nothing else. `body` makes
+    /// the body and tells its length.
+    pub async fn sending(
+        &mut self,
+        place: InFlight,
+        outbound: &send::Outbound<'_>,
+        mut body: impl FnMut() -> Option<(Outgoing, u64)>,
+        on_violation: impl FnOnce(),
+    ) -> Result<send::Answer> {
+        let before = Instant::now();
+        let (mut own, mut refused) = (Duration::ZERO, None);
+        let make = || {
+            let (made, bytes) = body()?;
+            let started = Instant::now();
+            if let Some(last) = self.tries.last_mut() {
+                last.bytes_out = bytes;
+            }
+            let written = self.write_ahead();
+            own += started.elapsed();
+            written.map_err(|error| refused = Some(error)).ok()?;
+            Some(made)
+        };
+        let answer = send::send(place, outbound, make, on_violation).await;
+        let took = before.elapsed().saturating_sub(own);
+        self.waited += took;
+        self.upstream_wait += took;
+        match refused {
+            Some(refused) => Err(refused),
+            None => answer,
+        }
+    }
+
+    /// The one attempt of a request that is passed through.
+    pub fn begin_passthrough(&mut self, upstream: &Arc<Upstream>, place: &InFlight) {
+        let node = Arc::clone(place.node());
+        self.tries.begin(self.attempt(Role::Passthrough, None, upstream, Some(node)));
+    }
+
+    /// There was no node to try.
+    pub fn nowhere(&mut self, target: &Arc<Target>, kind: Kind) {
+        let role = self.tries.next_role(target);
+        self.tries.begin(self.attempt(role, Some(Arc::clone(target)), &target.upstream, None));
+        self.failed_attempt(kind);
+    }
+
+    fn attempt(
+        &self,
+        role: Role,
+        target: Option<Arc<Target>>,
+        upstream: &Arc<Upstream>,
+        node: Option<Arc<Node>>,
+    ) -> Try {
+        let now = self.age();
+        Try {
+            role,
+            target,
+            upstream: Arc::clone(upstream),
+            shared_by: node.as_ref().map_or(1, |node| node.in_flight()),
+            node,
+            outcome: INTERRUPTED,
+            status: 0,
+            began: now,
+            head: now,
+            ended: now,
+            bytes_out: 0,
+            usage: Usage::default(),
+            estimated: false,
+        }
+    }
+
+    /// The last attempt failed.
+    pub fn failed_attempt(&mut self, kind: Kind) {
+        let now = self.age();
+        self.tries.failed(kind, self.seen.input_tokens, now);
+    }
+
+    /// The last attempt is answering the client.
+    pub fn committed(&mut self, id: TargetId, target: &Arc<Target>, status: StatusCode) {
         self.first_token = Some(self.age());
         self.target = Some((id, Arc::clone(target)));
+        self.answering(status);
+    }
+
+    /// The head of the last attempt's answer is here.
+    pub fn answering(&mut self, status: StatusCode) {
+        let now = self.age();
+        if let Some(last) = self.tries.last_mut() {
+            (last.outcome, last.status, last.head) = (OK, status.as_u16(), now);
+        }
     }
 
     /// The head of the answer is about to go: what the gateway itself has added is known now.
@@ -128,18 +309,11 @@ impl Record {
 
     /// Failed attempts and the one that answers: `small:connect,frontier:ok`. The usual case costs nothing.
     pub fn attempts(&self) -> Option<HeaderValue> {
-        match (&self.target, self.attempts.is_empty()) {
-            (Some((_, target)), true) => Some(target.ok_header.clone()),
-            (None, true) => None,
-            _ => HeaderValue::try_from(self.attempts_text()).ok(),
+        match &self.target {
+            Some((_, target)) if self.tries.len() == 1 => Some(target.ok_header.clone()),
+            None if self.tries.is_empty() || self.elsewhere.is_some() => None,
+            _ => HeaderValue::try_from(self.tries.text()).ok(),
         }
-    }
-
-    fn attempts_text(&self) -> String {
-        let failed = self.attempts.iter().map(|(target, how)| (target.name.as_str(), *how));
-        let answering = self.target.as_ref().map(|(_, target)| (target.name.as_str(), OK));
-        let all: Vec<String> = failed.chain(answering).map(|(target, how)| format!("{target}:{how}")).collect();
-        all.join(",")
     }
 
     /// The request ended. `None`: well.
@@ -151,78 +325,41 @@ impl Record {
         if std::mem::replace(&mut self.closed, true) {
             return;
         }
-        self.measure(outcome);
+        self.settle_usage(outcome);
+        let costs = self.costs();
+        self.measure(outcome, &costs);
         let durable = &self.gateway.shared.durable;
         if durable.access.is_on() {
-            let attempts = self.attempts_text();
+            let attempts = if self.elsewhere.is_some() { String::new() } else { self.tries.text() };
             durable.access.write(self.gateway.worker, &self.line(outcome, &attempts));
         }
+        self.into_books(outcome, &costs);
     }
 
-    fn measure(&self, outcome: Option<Kind>) {
-        let metrics = &self.gateway.shared.durable.metrics;
-        metrics.overhead_request.observe(self.overhead.as_secs_f64());
-        let rule = self.route.as_ref().zip(self.rule).and_then(|(route, rule)| route.rules.get(rule));
-        let (route_name, rule_name) = self.names();
-        let resolve = || {
-            let (placement, model) =
-                self.target.as_ref().map_or(("", ""), |(_, t)| (t.upstream.placement_name(), t.name.as_str()));
-            let outcome = outcome.map_or(OK, Kind::label);
-            metrics.requests.with_label_values(&[route_name, NO_TENANT, placement, model, rule_name, outcome])
-        };
-        let resolved = self.target.as_ref().zip(rule).filter(|_| outcome.is_none());
-        match resolved.and_then(|((id, _), rule)| rule.ok(*id, resolve)) {
-            Some(counter) => counter.inc(),
-            None => resolve().inc(),
+    /// The figures of the attempt that answered: the upstream's own, or what was counted here.
+    fn settle_usage(&mut self, outcome: Option<Kind>) {
+        let now = self.age();
+        let (said, produced, prompt) = (self.usage, self.produced, self.seen.input_tokens);
+        let Some(last) = self.tries.last_mut() else { return };
+        if last.outcome == OK {
+            if let Some(kind) = outcome {
+                last.outcome = kind.label();
+            }
+            last.ended = now;
+            match said {
+                Some(usage) => last.usage = usage,
+                None if last.target.is_some() => {
+                    last.usage = Usage { prompt, completion: produced, ..Usage::default() };
+                    last.estimated = true;
+                }
+                None => {}
+            }
+        } else if last.outcome == INTERRUPTED {
+            // The client left before the answer began.
+            self.tries.failed(outcome.unwrap_or(Kind::Internal), prompt, now);
         }
-        let Some((_, target)) = &self.target else { return };
-        let handles = &target.metrics;
-        let seconds = if self.stream { &handles.request_stream } else { &handles.request_plain };
-        seconds.observe(self.age().as_secs_f64());
-        if let Some(first) = self.first_token {
-            handles.first_token.observe(first.as_secs_f64());
-        }
-        if self.usage != Usage::default() {
-            handles.tokens_prompt.inc_by(self.usage.prompt);
-            handles.tokens_completion.inc_by(self.usage.completion);
-            handles.tokens_cached.inc_by(self.usage.cached);
-            handles.tokens_reasoning.inc_by(self.usage.reasoning);
-            handles.cost.inc_by(target.cost(&self.usage).unwrap_or(0.0).max(0.0));
-        }
-    }
-
-    /// Route and rule, as labels: empty where none was reached; `passthrough` for everything that is not routed by model.
-    fn names(&self) -> (&str, &str) {
-        let Some(entry) = &self.route else {
-            return (if self.elsewhere.is_some() { "passthrough" } else { "" }, "");
-        };
-        let rule = self.rule.and_then(|i| entry.route.rules.get(i)).map_or("", |rule| rule.name.as_str());
-        (&entry.route.name, rule)
-    }
-
-    fn line<'a>(&'a self, outcome: Option<Kind>, attempts: &'a str) -> Line<'a> {
-        let (route, rule) = self.names();
-        let target = self.target.as_ref().map(|(_, target)| target);
-        let upstream = target.map(|t| &t.upstream).or(self.elsewhere.as_ref());
-        Line {
-            request_id: self.request_id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or(""),
-            method: self.method.as_str(),
-            path: self.uri.path(),
-            status: if self.status == 0 { 499 } else { self.status },
-            outcome: outcome.map_or(OK, Kind::label),
-            route,
-            rule,
-            model: target.map_or("", |t| t.name.as_str()),
-            upstream: upstream.map_or("", |u| u.name.as_str()),
-            placement: upstream.map_or("", |u| u.placement_name()),
-            attempts,
-            stream: self.stream,
-            prompt_tokens: self.usage.prompt,
-            completion_tokens: self.usage.completion,
-            first_token_us: micros(self.first_token.unwrap_or_default()),
-            total_us: micros(self.age()),
-            overhead_us: micros(self.overhead),
-        }
+        let used: u64 = self.tries.iter().map(|t| t.usage.prompt.saturating_add(t.usage.completion)).sum();
+        self.admission.used(used);
     }
 }
 

@@ -18,6 +18,7 @@ use tokio::time::{Instant, Sleep};
 use super::record::Record;
 use crate::error::{Error, Kind, Result};
 use crate::openai;
+use crate::openai::produced::Produced;
 use crate::openai::sse::{Frames, Keep};
 use crate::openai::usage::{self, Usage};
 use crate::upstream::send::Lease;
@@ -71,6 +72,7 @@ pub struct Events {
     lease: Lease,
     strip_usage: bool,
     usage: Option<Usage>,
+    produced: Produced,
     saw_data: bool,
     saw_error: bool,
     ended: bool,
@@ -87,6 +89,7 @@ impl Events {
             lease,
             strip_usage,
             usage: None,
+            produced: Produced::default(),
             saw_data: false,
             saw_error: false,
             ended: false,
@@ -119,12 +122,15 @@ impl Events {
     fn take_in(&mut self, data: Bytes) -> Result<()> {
         let (strip, usage, saw_data, saw_error) =
             (self.strip_usage, &mut self.usage, &mut self.saw_data, &mut self.saw_error);
+        let produced = &mut self.produced;
         let visit = |data: &[u8]| {
             if let Some(seen) = usage::of_event(data) {
                 *usage = Some(seen.usage);
                 if strip && seen.alone {
                     return Keep::No;
                 }
+            } else {
+                produced.event(data);
             }
             if !*saw_data {
                 *saw_error = usage::is_error(data);
@@ -194,7 +200,12 @@ impl Relay {
         let Some(events) = &mut self.events else { return Poll::Ready(None) };
         match events.poll_next(cx) {
             Poll::Pending => Poll::Pending,
-            Poll::Ready(Some(Ok(bytes))) => Poll::Ready(Some(bytes)),
+            Poll::Ready(Some(Ok(bytes))) => {
+                if let Some(record) = &mut self.record {
+                    record.saw_answer(&bytes);
+                }
+                Poll::Ready(Some(bytes))
+            }
             Poll::Ready(Some(Err(error))) => {
                 self.close(Some(error.kind));
                 Poll::Ready(Some(openai::error::event(&error)))
@@ -207,9 +218,12 @@ impl Relay {
     }
 
     fn close(&mut self, outcome: Option<Kind>) {
-        let usage = self.events.take().and_then(|events| events.usage);
+        let events = self.events.take();
         if let Some(mut record) = self.record.take() {
-            record.usage = usage.unwrap_or_default();
+            if let Some(events) = &events {
+                record.usage = events.usage;
+                record.produced = events.produced.tokens();
+            }
             record.close(outcome);
         }
     }

@@ -4,5 +4,9 @@
 //! and may lag or be away without a request noticing.
 
 pub mod entry;
+pub mod invoice;
+pub mod journal;
+pub mod query;
+pub mod store;
 
 pub use entry::{Attempt, Entry, Position, Tokens};

@@ -3,12 +3,14 @@
 //! What a reader could get wrong: SDKs obey `x-should-retry` and `retry-after` to the letter. An error that stands after the gateway's
 //! own retries says `false`, or every client multiplies the attempts by three; a passing one carries a short pause.
 
+use std::time::Duration;
+
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use http::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, Retry};
 
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
@@ -33,6 +35,9 @@ fn row(kind: Kind) -> (StatusCode, &'static str, Option<&'static str>) {
         Kind::InvalidRequest => (StatusCode::BAD_REQUEST, CLIENT, Some("invalid_request_error")),
         Kind::NotFound => (StatusCode::NOT_FOUND, CLIENT, Some("not_found")),
         Kind::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, CLIENT, Some("method_not_allowed")),
+        Kind::InvalidKey => (StatusCode::UNAUTHORIZED, CLIENT, Some("invalid_api_key")),
+        Kind::ModelNotAllowed => (StatusCode::FORBIDDEN, CLIENT, Some("model_not_allowed")),
+        Kind::AppNotAllowed => (StatusCode::FORBIDDEN, CLIENT, Some("app_not_allowed")),
         Kind::ModelNotFound => (StatusCode::NOT_FOUND, CLIENT, Some("model_not_found")),
         Kind::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, CLIENT, Some("timeout")),
         Kind::RequestTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, CLIENT, Some("request_too_large")),
@@ -42,6 +47,8 @@ fn row(kind: Kind) -> (StatusCode, &'static str, Option<&'static str>) {
         Kind::Timeout => (StatusCode::GATEWAY_TIMEOUT, SERVER, Some("timeout")),
         Kind::Connect => (StatusCode::BAD_GATEWAY, SERVER, Some("upstream_unreachable")),
         Kind::Broken => (StatusCode::BAD_GATEWAY, SERVER, Some("upstream_broken")),
+        Kind::LimitReached => (StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", Some("rate_limit_exceeded")),
+        Kind::QuotaExceeded => (StatusCode::TOO_MANY_REQUESTS, "insufficient_quota", Some("insufficient_quota")),
         Kind::RateLimited => (StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", Some("rate_limit_exceeded")),
         Kind::UpstreamFailed => (StatusCode::BAD_GATEWAY, SERVER, Some("upstream_failed")),
         Kind::UpstreamRefused => (StatusCode::BAD_REQUEST, CLIENT, None),
@@ -74,12 +81,34 @@ pub fn answer(error: &Error) -> (StatusCode, HeaderMap, Bytes) {
         Kind::Overloaded => {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
+        Kind::LimitReached => match error.retry {
+            Retry::SameAfter(pause) => pause_of(&mut headers, pause),
+            // Larger than the limit itself: no pause would help.
+            _ => {
+                headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
+            }
+        },
+        // RFC 9110 11.6.1; SDKs do not repeat a 401.
+        Kind::InvalidKey => {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        // Without it the SDKs, which repeat every 429, would ask again.
+        Kind::QuotaExceeded => {
+            headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
+        }
         kind if retried(kind) || kind == Kind::NoEligibleTarget => {
             headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
         }
         _ => {}
     }
     (status, headers, body(error))
+}
+
+/// `retry-after` in whole seconds (RFC 9110 10.2.3), rounded up; SDKs prefer the one in milliseconds.
+fn pause_of(headers: &mut HeaderMap, pause: Duration) {
+    let millis = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX).max(1);
+    headers.insert(RETRY_AFTER, HeaderValue::from(millis.div_ceil(1000)));
+    headers.insert(HeaderName::from_static("retry-after-ms"), HeaderValue::from(millis));
 }
 
 /// Kinds that reach the client only after the gateway has tried what it could.

@@ -4,6 +4,7 @@
 pub mod edits;
 pub mod error;
 pub mod models;
+pub mod produced;
 pub mod splice;
 pub mod sse;
 pub mod usage;
@@ -27,6 +28,16 @@ impl Endpoint {
             "/v1/embeddings" => Some(Endpoint::Embeddings),
             "/v1/responses" => Some(Endpoint::Responses),
             _ => None,
+        }
+    }
+
+    /// The word in records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Endpoint::Chat => "chat",
+            Endpoint::Completions => "completions",
+            Endpoint::Embeddings => "embeddings",
+            Endpoint::Responses => "responses",
         }
     }
 
@@ -58,6 +69,29 @@ impl Modalities {
     /// Whether everything in `other` is in this set.
     pub fn contains(self, other: Modalities) -> bool {
         self.0 & other.0 == other.0
+    }
+
+    /// The names in the contract's order, joined by commas.
+    pub fn label(self) -> &'static str {
+        const LABELS: [&str; 16] = [
+            "",
+            "text",
+            "image",
+            "text,image",
+            "audio",
+            "text,audio",
+            "image,audio",
+            "text,image,audio",
+            "file",
+            "text,file",
+            "image,file",
+            "text,image,file",
+            "audio,file",
+            "text,audio,file",
+            "image,audio,file",
+            "text,image,audio,file",
+        ];
+        LABELS.get(usize::from(self.0)).copied().unwrap_or("")
     }
 
     /// The names in the contract's order.

@@ -21,12 +21,12 @@ impl Entry {
 #[derive(Serialize)]
 struct List<'a> {
     object: &'static str,
-    data: &'a [Entry],
+    data: Vec<&'a Entry>,
 }
 
 /// The list.
-pub fn list(entries: &[Entry]) -> Bytes {
-    json(&List { object: "list", data: entries })
+pub fn list<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Bytes {
+    json(&List { object: "list", data: entries.into_iter().collect() })
 }
 
 /// One entry.

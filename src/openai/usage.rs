@@ -17,6 +17,11 @@ pub struct Usage {
     pub cached: u64,
     /// Of the answer, what was reasoning.
     pub reasoning: u64,
+    pub audio_in: u64,
+    pub audio_out: u64,
+    pub compute_us: u64,
+    pub cache_write: u64,
+    pub images: u64,
 }
 
 #[derive(Deserialize)]
@@ -64,6 +69,7 @@ impl From<Raw> for Usage {
             completion: raw.completion_tokens.unwrap_or(0),
             cached: raw.prompt_tokens_details.and_then(|d| d.cached_tokens).unwrap_or(0),
             reasoning: raw.completion_tokens_details.and_then(|d| d.reasoning_tokens).unwrap_or(0),
+            ..Usage::default()
         }
     }
 }
@@ -114,9 +120,15 @@ mod tests {
     #[test]
     fn figures_of_every_dialect_are_read() {
         let chat = br#"{"id":"x","choices":[{"index":0}],"usage":{"prompt_tokens":9,"completion_tokens":12,"total_tokens":21,"prompt_tokens_details":{"cached_tokens":4},"completion_tokens_details":{"reasoning_tokens":3}}}"#;
-        assert_eq!(of_answer(chat), Some(Usage { prompt: 9, completion: 12, cached: 4, reasoning: 3 }));
+        assert_eq!(
+            of_answer(chat),
+            Some(Usage { prompt: 9, completion: 12, cached: 4, reasoning: 3, ..Usage::default() })
+        );
         let response = br#"{"type":"response.completed","response":{"usage":{"input_tokens":5,"output_tokens":2,"input_tokens_details":{"cached_tokens":1}}}}"#;
-        assert_eq!(of_event(response).unwrap().usage, Usage { prompt: 5, completion: 2, cached: 1, reasoning: 0 });
+        assert_eq!(
+            of_event(response).unwrap().usage,
+            Usage { prompt: 5, completion: 2, cached: 1, ..Usage::default() }
+        );
         let embedding = br#"{"data":[],"usage":{"prompt_tokens":5,"total_tokens":5}}"#;
         assert_eq!(of_answer(embedding).unwrap().prompt, 5);
     }

@@ -6,9 +6,9 @@
 use std::fmt;
 
 use super::Candidate;
-use crate::config::file::Placement;
+use crate::config::file::{Placement, Privacy};
 use crate::openai::Modalities;
-use crate::signals::hints::{PlacementHint, PrivacyHint};
+use crate::signals::hints::PlacementHint;
 use crate::signals::{SignalId, SignalSet, Signals};
 
 /// Why a target was dropped; the word in `explain`, in the error and in metrics.
@@ -18,6 +18,10 @@ pub enum Constraint {
     Placement,
     /// `local-only`: cloud is forbidden; `no-retention`: cloud is forbidden while redaction is not available.
     Privacy,
+    /// The tenant's data may not be processed where it runs.
+    Region,
+    /// The budget is used up, or could not be held because the price is unknown.
+    Budget,
     /// Prompt and answer do not fit.
     Context,
     /// The prompt holds an image, audio or a file that the model does not take.
@@ -36,9 +40,11 @@ pub const READS: SignalSet = SignalSet::EMPTY
     .with(SignalId::HasTools);
 
 impl Constraint {
-    pub const ALL: [Constraint; 6] = [
+    pub const ALL: [Constraint; 8] = [
         Constraint::Placement,
         Constraint::Privacy,
+        Constraint::Region,
+        Constraint::Budget,
         Constraint::Context,
         Constraint::Modality,
         Constraint::Tools,
@@ -50,6 +56,8 @@ impl Constraint {
         match self {
             Constraint::Placement => "placement",
             Constraint::Privacy => "privacy",
+            Constraint::Region => "region",
+            Constraint::Budget => "budget",
             Constraint::Context => "context",
             Constraint::Modality => "modality",
             Constraint::Tools => "tools",
@@ -66,10 +74,14 @@ impl Constraint {
                 _ => false,
             },
             // `no-retention` allows the cloud only with personal data redacted, which is not available yet: fail closed.
-            Constraint::Privacy => match signals.hints.privacy {
-                Some(PrivacyHint::LocalOnly | PrivacyHint::NoRetention) => cloud,
-                _ => false,
+            Constraint::Privacy => cloud && signals.privacy != Privacy::Retained,
+            // A cloud that does not say where it is may be anywhere; the edge is at home.
+            Constraint::Region => match (signals.regions, &candidate.region) {
+                (None, _) => false,
+                (Some(_), None) => cloud,
+                (Some(allowed), Some(region)) => !allowed.contains(region),
             },
+            Constraint::Budget => cloud && (signals.budget.edge_only || signals.budget.exists && !candidate.is_priced),
             Constraint::Context => candidate.context.is_some_and(|context| needed_tokens(signals) > context),
             Constraint::Modality => !candidate.modalities.with(Modalities::TEXT).contains(signals.modalities),
             Constraint::Tools => signals.has_tools && !candidate.tools,
@@ -107,12 +119,18 @@ impl fmt::Display for Explained<'_> {
             Constraint::Placement => {
                 write!(f, "{} was asked for", signals.hints.placement.map_or("another placement", PlacementHint::name))
             }
-            Constraint::Privacy => match signals.hints.privacy {
-                Some(PrivacyHint::NoRetention) => f.write_str(
-                    "no-retention was asked for, and redaction before the cloud is not available yet: edge only",
+            Constraint::Privacy => match signals.privacy {
+                Privacy::NoRetention => f.write_str(
+                    "no-retention is in force, and redaction before the cloud is not available yet: edge only",
                 ),
-                _ => f.write_str("local-only was asked for"),
+                _ => f.write_str("local-only is in force"),
             },
+            Constraint::Region => match &candidate.region {
+                Some(region) => write!(f, "runs in region {region}, which is not allowed"),
+                None => f.write_str("its upstream has no region, and only some are allowed"),
+            },
+            Constraint::Budget if signals.budget.edge_only => f.write_str("the budget is used up: edge only"),
+            Constraint::Budget => f.write_str("its price is unknown, so a budget could not be held"),
             Constraint::Context => {
                 let has = candidate.context.unwrap_or(u64::MAX);
                 write!(f, "needs about {} tokens, has {has}", needed_tokens(signals))

@@ -150,6 +150,8 @@ fn value_of(id: SignalId, signals: &Signals<'_>) -> Value {
         SignalId::EdgeAvailable => signals.edge_available.into(),
         SignalId::CloudAvailable => signals.cloud_available.into(),
         SignalId::Hour => signals.hour.into(),
+        SignalId::Tenant => signals.tenant.into(),
+        SignalId::BudgetLeft => signals.budget.left.into(),
     }
 }
 
@@ -179,7 +181,7 @@ mod tests {
         assert_eq!(told.rules[0].failure.as_deref(), Some("there is no `owner`: guard it with has()"));
         assert_eq!(told.plan, ["small"]);
         assert_eq!(told.error, None);
-        assert_eq!(told.targets[1].reason.as_deref(), Some("local-only was asked for"));
+        assert_eq!(told.targets[1].reason.as_deref(), Some("local-only is in force"));
         let read: Vec<_> = told.signals.iter().filter(|signal| signal.read).map(|signal| signal.name).collect();
         assert_eq!(read, ["input_tokens", "tags", "hour"]);
     }

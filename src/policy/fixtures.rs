@@ -5,7 +5,7 @@
 use jiff::civil::date;
 
 use super::{Candidate, Condition, Route, Rule, TargetId};
-use crate::config::file::Placement;
+use crate::config::file::{Placement, Privacy};
 use crate::openai::Modalities;
 use crate::signals::{Hints, Signals};
 
@@ -20,6 +20,10 @@ pub fn signals(hints: &Hints) -> Signals<'_> {
         stream: true,
         turns: 2,
         hints,
+        tenant: "acme",
+        privacy: hints.privacy.map_or(Privacy::default(), |hint| hint.tier()),
+        regions: None,
+        budget: crate::signals::Budget::default(),
         edge_available: true,
         cloud_available: true,
         hour: 9,
@@ -36,6 +40,8 @@ pub fn candidate(id: TargetId, model: &str, placement: Placement) -> Candidate {
         context: Some(8_192),
         modalities: Modalities::TEXT,
         tools: true,
+        region: None,
+        is_priced: true,
         retires_on: None,
     }
 }

@@ -33,6 +33,10 @@ pub struct Candidate {
     pub context: Option<u64>,
     pub modalities: Modalities,
     pub tools: bool,
+    /// The upstream's label of where it processes data.
+    pub region: Option<String>,
+    /// Its price is known.
+    pub is_priced: bool,
     /// Refused after this day.
     pub retires_on: Option<jiff::civil::Date>,
 }

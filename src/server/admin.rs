@@ -37,6 +37,11 @@ pub trait AdminState: Send + Sync + 'static {
     /// # Errors
     /// Everything that is wrong with the file, as `tidegate check` prints it; nothing has changed.
     fn reload(&self) -> Result<u64, String>;
+    /// The usage ledger's answer to `by=…&since=…`: content type and body. Blocks, and is called where that may be.
+    ///
+    /// # Errors
+    /// The question cannot be read, or the ledger cannot.
+    fn usage(&self, parameters: &str) -> Result<(&'static str, String), String>;
     /// The decision for the chat request in `body`, without sending it.
     ///
     /// # Errors
@@ -67,9 +72,12 @@ impl Handle for Admin {
             "/metrics" if get => self.metrics(),
             "/api/config" if get => json(StatusCode::OK, &self.state.config()),
             "/api/upstreams" if get => json(StatusCode::OK, &self.state.upstreams()),
+            "/api/usage" if get => self.usage(request.uri().query().unwrap_or("")).await,
             "/api/reload" if post => self.reload().await,
             "/api/explain" if post => self.explain(request.into_body()).await,
-            "/" | "/livez" | "/readyz" | "/metrics" | "/api/config" | "/api/upstreams" => not_allowed("GET, HEAD"),
+            "/" | "/livez" | "/readyz" | "/metrics" | "/api/config" | "/api/upstreams" | "/api/usage" => {
+                not_allowed("GET, HEAD")
+            }
             "/api/reload" | "/api/explain" => not_allowed("POST"),
             _ => error(StatusCode::NOT_FOUND, "no such page on the admin listener, GET / lists them all"),
         }
@@ -84,6 +92,7 @@ impl Admin {
              GET  /readyz         200 when requests can be served, 503 with the reason when not\n\
              GET  /metrics        Prometheus metrics\n\
              GET  /api/config     the configuration in use, secrets masked\n\
+             GET  /api/usage      the usage ledger: ?by=tenant,model&since=24h&format=json|csv\n\
              GET  /api/upstreams  upstreams, their nodes, health and load\n\
              POST /api/reload     load the configuration file again\n\
              POST /api/explain    the decision for the request in the body, without sending it\n",
@@ -116,6 +125,15 @@ impl Admin {
             Err(_) => {
                 error(StatusCode::INTERNAL_SERVER_ERROR, "the reload failed inside the gateway, nothing has changed")
             }
+        }
+    }
+
+    async fn usage(&self, parameters: &str) -> Answer {
+        let (state, parameters) = (self.state.clone(), parameters.to_owned());
+        match tokio::task::spawn_blocking(move || state.usage(&parameters)).await {
+            Ok(Ok((content_type, body))) => answer(StatusCode::OK, content_type, body.into()),
+            Ok(Err(reason)) => error(StatusCode::BAD_REQUEST, &reason),
+            Err(_) => error(StatusCode::INTERNAL_SERVER_ERROR, "the ledger could not be asked; this is a bug"),
         }
     }
 

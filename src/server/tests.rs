@@ -161,6 +161,10 @@ impl AdminState for Status {
         }
     }
 
+    fn usage(&self, parameters: &str) -> Result<(&'static str, String), String> {
+        Ok(("text/plain", parameters.to_owned()))
+    }
+
     fn explain(&self, body: &[u8]) -> Result<serde_json::Value, String> {
         serde_json::from_slice(body).map_err(|_| "the body is no JSON".into())
     }

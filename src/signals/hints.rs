@@ -8,6 +8,7 @@ mod body;
 mod header;
 mod merge;
 
+use crate::config::file::Privacy;
 use crate::error::{Error, Kind};
 
 /// Characters of an app, a user, a tag's key or value.
@@ -81,6 +82,15 @@ impl PlacementHint {
 }
 
 impl PrivacyHint {
+    /// The tier that it asks for.
+    pub fn tier(self) -> Privacy {
+        match self {
+            PrivacyHint::LocalOnly => Privacy::LocalOnly,
+            PrivacyHint::NoRetention => Privacy::NoRetention,
+            PrivacyHint::Retained => Privacy::Retained,
+        }
+    }
+
     /// Tightest first.
     const ALL: [PrivacyHint; 3] = [PrivacyHint::LocalOnly, PrivacyHint::NoRetention, PrivacyHint::Retained];
 

@@ -7,6 +7,7 @@ pub mod tokens;
 
 use jiff::civil::Date;
 
+use crate::config::file::Privacy;
 use crate::openai::Modalities;
 pub use hints::Hints;
 pub use table::{SignalId, SignalSet};
@@ -25,6 +26,13 @@ pub struct Signals<'r> {
     pub stream: bool,
     pub turns: u32,
     pub hints: &'r Hints,
+    /// Who asks; empty where nobody is asked for a key.
+    pub tenant: &'r str,
+    /// The stricter of the tenant's tier and the request's own.
+    pub privacy: Privacy,
+    /// Where the tenant's data may be processed; `None`: anywhere.
+    pub regions: Option<&'r [String]>,
+    pub budget: Budget,
     /// At least one edge upstream has a healthy node.
     pub edge_available: bool,
     /// At least one cloud upstream is reachable, as far as is known.
@@ -33,4 +41,21 @@ pub struct Signals<'r> {
     pub hour: u8,
     /// Local date, for retirement.
     pub today: Date,
+}
+
+/// The tenant's (and app's) money.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Budget {
+    /// Share that is left, 0 to 1; 1 without a budget.
+    pub left: f64,
+    /// There is one: what runs must have a known price.
+    pub exists: bool,
+    /// It is used up, and only the edge goes on.
+    pub edge_only: bool,
+}
+
+impl Default for Budget {
+    fn default() -> Budget {
+        Budget { left: 1.0, exists: false, edge_only: false }
+    }
 }

@@ -23,6 +23,8 @@ pub enum SignalId {
     EdgeAvailable,
     CloudAvailable,
     Hour,
+    Tenant,
+    BudgetLeft,
 }
 
 /// The type of a signal's value, in CEL's words (`Display`).
@@ -154,15 +156,15 @@ static SIGNALS: [Signal; 24] = {
         signal("edge.available", Bool, EdgeAvailable, "at least one edge upstream has a healthy node"),
         signal("cloud.available", Bool, CloudAvailable, "at least one cloud upstream can be reached, as far as is known"),
         signal("hour", Int, Hour, "the local hour, 0 to 23"),
+        signal("tenant", Text, Tenant, "whose key it is; '' where nobody is asked for one"),
+        signal("budget.left", Double, BudgetLeft, "the share of the tenant's (or app's) budget that is left, 0 to 1; 1 without one"),
         later("difficulty", Double, "how hard the prompt is, 0 to 1"),
         later("needs_fresh_knowledge", Double, "whether the answer needs recent knowledge, 0 to 1"),
         later("threshold", Double, "where easy ends and hard begins on this route"),
         later("pii.severity", Int, "0 none, 1 personal, 2 sensitive, 3 secret"),
         later("pii.types", TextList, "the types of personal data found"),
-        later("budget.left", Double, "the share of the tenant's budget that is left, 0 to 1"),
         later("edge.load", Double, "how busy the edge is, 0 to 1"),
         later("cloud.pressure", Double, "how much the providers push back, 0 to 1"),
-        later("tenant", Text, "who asks"),
     ]
 };
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::Shared;
 use super::reload::Reloader;
+use super::{Shared, Snapshot};
 
 /// The state as the admin listener sees it.
 #[derive(Debug)]
@@ -29,7 +29,38 @@ impl Admin {
                 metrics.upstream_in_flight.with_label_values(&labels).set(i64::from(node.in_flight()));
             }
         }
+        self.money(&snapshot);
         metrics.render()
+    }
+
+    /// Gauges of budgets, lines and books, as they are now.
+    fn money(&self, snapshot: &Snapshot) {
+        let metrics = &self.shared.durable.metrics;
+        let now = jiff::Timestamp::now().as_microsecond();
+        metrics.budget_used.reset();
+        metrics.app_budget_used.reset();
+        for tenant in snapshot.tenants.tenants() {
+            if let Some(budget) = &tenant.budget {
+                metrics.budget_used.with_label_values(&[&tenant.name]).set(1.0 - budget.left(now));
+            }
+            for (app, section) in &tenant.apps {
+                if let Some(budget) = &section.budget {
+                    let used = metrics.app_budget_used.with_label_values(&[&tenant.name, app]);
+                    used.set(1.0 - budget.left(now));
+                }
+            }
+        }
+        let waiting: usize = snapshot.upstreams.iter().map(|upstream| upstream.pool.waiting()).sum();
+        metrics.queue_depth.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+        if let Some(books) = &self.shared.durable.books {
+            let (pending, backlog, failures) = books.condition();
+            let set = |kind, bytes: u64| {
+                metrics.journal_bytes.with_label_values(&[kind]).set(i64::try_from(bytes).unwrap_or(i64::MAX));
+            };
+            set("pending", pending as u64);
+            set("backlog", backlog);
+            metrics.journal_failures.set(i64::try_from(failures).unwrap_or(i64::MAX));
+        }
     }
 
     /// Ready as long as one upstream has a node: a gateway whose cloud is unreachable still serves from the edge.
@@ -59,6 +90,14 @@ impl Admin {
             })
         });
         Value::Array(upstreams.collect())
+    }
+
+    /// The usage ledger's answer: content type and body. Blocks.
+    pub fn usage(&self, parameters: &str) -> Result<(&'static str, String), String> {
+        match &self.shared.durable.books {
+            Some(books) => books.usage(parameters),
+            None => Err("the ledger is off".into()),
+        }
     }
 
     /// The configuration in force, secrets masked.

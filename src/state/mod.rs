@@ -4,6 +4,8 @@
 //! loads it. `Arc` and not a guard: a stream keeps its snapshot for minutes.
 
 pub mod admin;
+pub mod bookkeeper;
+pub mod books;
 pub mod prepare;
 pub mod reload;
 pub mod snapshot;
@@ -14,7 +16,9 @@ use arc_swap::ArcSwap;
 
 use crate::telemetry::access::AccessLog;
 use crate::telemetry::metrics::Metrics;
+use crate::tenant::Accounts;
 use crate::upstream::pool::Nodes;
+pub use books::Books;
 pub use snapshot::{RouteEntry, Snapshot};
 
 /// What a whole process shares.
@@ -34,6 +38,10 @@ pub struct Durable {
     /// Where health checks run, apart from the workers.
     pub control: tokio::runtime::Handle,
     pub workers: usize,
+    /// What tenants have used.
+    pub accounts: Accounts,
+    /// Journal, ledger and audit chain; `None`: nothing is recorded.
+    pub books: Option<Arc<Books>>,
 }
 
 impl Shared {

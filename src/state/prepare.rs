@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash as _, Hasher as _};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use http::HeaderValue;
 
@@ -18,9 +18,11 @@ use crate::openai::Modalities;
 use crate::openai::models::{self, Entry};
 use crate::policy::{Candidate, Condition, Route, Rule, TargetId};
 use crate::provider;
+use crate::tenant::Directory;
 use crate::upstream::health::Probe;
 use crate::upstream::node::{Address, NodeTls};
 use crate::upstream::pool::{self, NodeKey, Plan};
+use crate::upstream::price::Day;
 use crate::upstream::tls::TlsSettings;
 use crate::upstream::{Node, Pool, Target, Upstream};
 
@@ -57,10 +59,23 @@ pub async fn prepare(loaded: &Loaded, durable: &Durable, before: Option<&Snapsho
         upstreams,
         targets,
         routes,
+        tenants: tenants(file, durable)?,
         models_answer: models::list(&models),
         models,
         shown: loaded.masked.clone(),
     })
+}
+
+/// Who may ask, with what is left of limits and budgets.
+fn tenants(file: &File, durable: &Durable) -> Result<Directory, String> {
+    let now = jiff::Timestamp::now().as_microsecond();
+    let spending = durable.books.as_ref().map(|books| books.spending());
+    let spent_since = |tenant: &str, app: &str, since: i64| match &spending {
+        Some(spending) => spending.since(tenant, app, since),
+        // Nothing is recorded: a restart begins anew, and `check` has said so.
+        None => Ok(0),
+    };
+    Directory::build(file, &durable.accounts, now, &spent_since)
 }
 
 /// What a client may ask for: routes, aliases, models.
@@ -145,9 +160,9 @@ fn targets(file: &File, upstreams: &[Arc<Upstream>], durable: &Durable) -> Resul
     let one = |(name, model): (&String, &file::Model)| {
         let upstream = upstreams.iter().find(|u| u.name == model.upstream);
         let upstream = upstream.ok_or_else(|| format!("models.{name}: there is no upstream `{}`", model.upstream))?;
-        let metrics = durable.metrics.target(upstream.placement_name(), name);
+        let metrics = durable.metrics.target(upstream.placement_name(), name, file.tenants.len());
         let id = model.id.as_deref().unwrap_or(name);
-        let target = Target::new(name, id, Arc::clone(upstream), model.price, metrics);
+        let target = Target::new(name, id, Arc::clone(upstream), model, metrics);
         target.map(Arc::new).map_err(|e| format!("models.{name}: {e}"))
     };
     file.models.iter().map(one).collect()
@@ -157,12 +172,15 @@ fn routes(file: &File, targets: &[Arc<Target>]) -> Result<HashMap<String, Arc<Ro
     let mut routes = HashMap::new();
     for name in file.models.keys() {
         let rule = Rule { name: DIRECT.into(), when: None, candidates: vec![candidate(file, targets, name)?] };
-        routes.insert(name.clone(), Arc::new(entry(Route { name: name.clone(), rules: vec![rule] })?));
+        routes.insert(
+            name.clone(),
+            Arc::new(entry(Route { name: name.clone(), rules: vec![rule] }, file.tenants.len())?),
+        );
     }
     for (name, section) in &file.routes {
         let rules = section.rules.iter().map(|r| rule(file, targets, r)).collect::<Result<Vec<_>, _>>();
         let rules = rules.map_err(|e| format!("routes.{name}: {e}"))?;
-        let entry = Arc::new(entry(Route { name: name.clone(), rules })?);
+        let entry = Arc::new(entry(Route { name: name.clone(), rules }, file.tenants.len())?);
         for known_as in std::iter::once(name).chain(&section.aliases) {
             routes.insert(known_as.clone(), Arc::clone(&entry));
         }
@@ -188,6 +206,8 @@ fn candidate(file: &File, targets: &[Arc<Target>], name: &str) -> Result<Candida
         context: model.context,
         modalities: modalities(model.modalities.as_deref()),
         tools: model.tools.unwrap_or(true),
+        region: target.upstream.section.region.clone(),
+        is_priced: target.prices.is_known(Day::of(jiff::Timestamp::now())),
         retires_on: model.retires_on,
     })
 }
@@ -202,9 +222,9 @@ fn modalities(configured: Option<&[file::Modality]>) -> Modalities {
     configured.map_or(Modalities::TEXT, |list| list.iter().map(one).fold(Modalities::default(), Modalities::with))
 }
 
-fn entry(route: Route) -> Result<RouteEntry, String> {
+fn entry(route: Route, tenants: usize) -> Result<RouteEntry, String> {
     let rules = route.rules.iter().map(|rule| {
-        let ok = rule.candidates.iter().map(|c| (c.id, Default::default())).collect();
+        let ok = rule.candidates.iter().map(|c| (c.id, (0..=tenants).map(|_| OnceLock::new()).collect())).collect();
         Ok(RuleEntry { name_header: header(&rule.name)?, ok })
     });
     let rules = rules.collect::<Result<_, String>>()?;

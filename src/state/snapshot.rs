@@ -11,6 +11,7 @@ use crate::config::file;
 use crate::openai::models::Entry;
 use crate::policy::{self, TargetId};
 use crate::signals::SignalSet;
+use crate::tenant::Directory;
 use crate::upstream::{Target, Upstream};
 
 /// A configuration in force.
@@ -29,6 +30,8 @@ pub struct Snapshot {
     pub routes: HashMap<String, Arc<RouteEntry>>,
     /// Where paths go that are not routed by model.
     pub passthrough: Option<Arc<Upstream>>,
+    /// Who may ask.
+    pub tenants: Directory,
     /// What `GET /v1/models` lists.
     pub models: Vec<Entry>,
     pub models_answer: Bytes,
@@ -52,8 +55,8 @@ pub struct RouteEntry {
 #[derive(Debug)]
 pub struct RuleEntry {
     pub name_header: HeaderValue,
-    /// `tidegate_requests_total{outcome="ok"}` per target, resolved when first used.
-    pub ok: Vec<(TargetId, OnceLock<IntCounter>)>,
+    /// `tidegate_requests_total{outcome="ok"}` per target and tenant (by index, 0 is nobody), resolved when first used.
+    pub ok: Vec<(TargetId, Box<[OnceLock<IntCounter>]>)>,
 }
 
 impl Snapshot {
@@ -68,8 +71,9 @@ impl Snapshot {
 }
 
 impl RuleEntry {
-    /// The counter of good answers by `target`.
-    pub fn ok(&self, target: TargetId, resolve: impl FnOnce() -> IntCounter) -> Option<&IntCounter> {
-        self.ok.iter().find(|(id, _)| *id == target).map(|(_, counter)| counter.get_or_init(resolve))
+    /// The counter of good answers by `target` to the tenant with this index.
+    pub fn ok(&self, target: TargetId, tenant: usize, resolve: impl FnOnce() -> IntCounter) -> Option<&IntCounter> {
+        let (_, tenants) = self.ok.iter().find(|(id, _)| *id == target)?;
+        tenants.get(tenant).map(|counter| counter.get_or_init(resolve))
     }
 }

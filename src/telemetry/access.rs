@@ -19,6 +19,7 @@ const BUFFER: usize = 256 << 10;
 #[derive(Debug, Default)]
 pub struct Line<'a> {
     pub request_id: &'a str,
+    pub tenant: &'a str,
     pub method: &'a str,
     pub path: &'a str,
     pub status: u16,
@@ -94,6 +95,7 @@ impl Line<'_> {
         write!(out, r#"{{"timestamp":"{now:.6}","level":"INFO","message":"request","request_id":"#)?;
         string(self.request_id, out)?;
         for (key, value) in [
+            ("tenant", self.tenant),
             ("method", self.method),
             ("path", self.path),
             ("outcome", self.outcome),
@@ -119,6 +121,7 @@ impl Line<'_> {
     fn text(&self, now: jiff::Timestamp, out: &mut Vec<u8>) -> std::io::Result<()> {
         write!(out, "{now:.6}  INFO request {} {} {} {}", self.status, self.method, self.path, self.outcome)?;
         for (key, value) in [
+            ("tenant", self.tenant),
             ("route", self.route),
             ("rule", self.rule),
             ("attempts", self.attempts),

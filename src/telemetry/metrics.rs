@@ -3,9 +3,11 @@
 //! What a reader could get wrong: nothing on the request's path looks a label up. Handles are resolved when a snapshot is built
 //! (`TargetMetrics`, `state::Lane`); gauges of nodes are read when somebody scrapes.
 
+use std::sync::OnceLock;
+
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder,
+    Encoder, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder,
 };
 
 /// Seconds of a whole request: an edge model answers in tens of milliseconds, a reasoning model in minutes.
@@ -16,9 +18,6 @@ const FIRST_TOKEN_BUCKETS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 
 /// Seconds that the gateway itself added: microseconds, hopefully.
 const OVERHEAD_BUCKETS: &[f64] =
     &[1e-6, 2.5e-6, 5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 1e-2, 5e-2, 0.25, 1.0];
-
-/// The `tenant` label until somebody asks for keys.
-pub const NO_TENANT: &str = "";
 
 /// All metrics of the process.
 #[derive(Debug)]
@@ -38,6 +37,24 @@ pub struct Metrics {
     pub tokens: IntCounterVec,
     /// `tenant, placement, model`
     pub cost: prometheus::CounterVec,
+    /// `tenant, placement, model`: attempts whose price is not known.
+    pub cost_unknown: IntCounterVec,
+    /// `tenant, by` (`edge`, `cache`)
+    pub saved: prometheus::CounterVec,
+    /// `tenant, limit`
+    pub rate_limited: IntCounterVec,
+    /// `tenant`: the share of the budget that is spent or reserved.
+    pub budget_used: GaugeVec,
+    /// `tenant, app`: the same of an app's own budget.
+    pub app_budget_used: GaugeVec,
+    /// `upstream`: waiting for a place at a node.
+    pub wait_seconds: HistogramVec,
+    /// Requests that wait for a place, over all upstreams.
+    pub queue_depth: IntGauge,
+    /// `kind` (`pending`: in memory, `backlog`: on disk and not yet in the books)
+    pub journal_bytes: IntGaugeVec,
+    /// Failed writes of the journal.
+    pub journal_failures: IntGauge,
     /// `from, to, reason`
     pub fallbacks: IntCounterVec,
     /// `upstream, node`
@@ -61,11 +78,26 @@ pub struct TargetMetrics {
     pub request_plain: Histogram,
     pub request_stream: Histogram,
     pub first_token: Histogram,
-    pub tokens_prompt: IntCounter,
-    pub tokens_completion: IntCounter,
-    pub tokens_cached: IntCounter,
-    pub tokens_reasoning: IntCounter,
+    /// By the tenant's index; 0 is nobody.
+    lanes: Box<[OnceLock<Lane>]>,
+}
+
+/// The handles of one target for one tenant, resolved when first used.
+#[derive(Debug, Clone)]
+pub struct Lane {
+    pub prompt: IntCounter,
+    pub completion: IntCounter,
+    pub cached: IntCounter,
+    pub reasoning: IntCounter,
     pub cost: prometheus::Counter,
+    pub cost_unknown: IntCounter,
+}
+
+impl TargetMetrics {
+    /// The lane of the tenant with this index.
+    pub fn lane(&self, index: usize, resolve: impl FnOnce() -> Lane) -> Option<&Lane> {
+        self.lanes.get(index).map(|lane| lane.get_or_init(resolve))
+    }
 }
 
 impl Metrics {
@@ -107,6 +139,48 @@ impl Metrics {
             cost: build.register(prometheus::CounterVec::new(
                 Opts::new("tidegate_cost_usd_total", "US dollars at the configured prices"),
                 &["tenant", "placement", "model"],
+            )?)?,
+            cost_unknown: build.counters(
+                "tidegate_cost_unknown_total",
+                "attempts whose cost is not known, because their model has no price",
+                &["tenant", "placement", "model"],
+            )?,
+            saved: build.register(prometheus::CounterVec::new(
+                Opts::new(
+                    "tidegate_saved_usd_total",
+                    "US dollars that the dearest allowed target would have cost beyond what was paid",
+                ),
+                &["tenant", "by"],
+            )?)?,
+            rate_limited: build.counters(
+                "tidegate_rate_limited_total",
+                "requests refused by a limit, a budget or for load",
+                &["tenant", "limit"],
+            )?,
+            budget_used: build.register(GaugeVec::new(
+                Opts::new("tidegate_budget_used_ratio", "share of the tenant's budget that is spent or reserved"),
+                &["tenant"],
+            )?)?,
+            app_budget_used: build.register(GaugeVec::new(
+                Opts::new("tidegate_app_budget_used_ratio", "share of an app's own budget that is spent or reserved"),
+                &["tenant", "app"],
+            )?)?,
+            wait_seconds: build.histograms(
+                "tidegate_wait_seconds",
+                "waiting for a place at a node of the upstream",
+                FIRST_TOKEN_BUCKETS,
+                &["upstream"],
+            )?,
+            queue_depth: build
+                .register(IntGauge::new("tidegate_queue_depth", "requests that wait for a place at a node")?)?,
+            journal_bytes: build.gauges(
+                "tidegate_journal_bytes",
+                "bytes of the journal: pending in memory, backlog on disk that the ledger has not taken yet",
+                &["kind"],
+            )?,
+            journal_failures: build.register(IntGauge::new(
+                "tidegate_journal_write_failures",
+                "failed writes of the journal since the start",
             )?)?,
             fallbacks: build.counters(
                 "tidegate_fallbacks_total",
@@ -159,18 +233,26 @@ impl Metrics {
         Ok(())
     }
 
-    /// The handles of a target.
-    pub fn target(&self, placement: &str, model: &str) -> TargetMetrics {
-        let tokens = |kind| self.tokens.with_label_values(&[NO_TENANT, placement, model, kind]);
+    /// The handles of a target, for that many tenants.
+    pub fn target(&self, placement: &str, model: &str, tenants: usize) -> TargetMetrics {
         TargetMetrics {
             request_plain: self.request_seconds.with_label_values(&[placement, model, "false"]),
             request_stream: self.request_seconds.with_label_values(&[placement, model, "true"]),
             first_token: self.first_token_seconds.with_label_values(&[placement, model]),
-            tokens_prompt: tokens("prompt"),
-            tokens_completion: tokens("completion"),
-            tokens_cached: tokens("cached"),
-            tokens_reasoning: tokens("reasoning"),
-            cost: self.cost.with_label_values(&[NO_TENANT, placement, model]),
+            lanes: (0..=tenants).map(|_| OnceLock::new()).collect(),
+        }
+    }
+
+    /// The handles of a target for a tenant.
+    pub fn lane(&self, tenant: &str, placement: &str, model: &str) -> Lane {
+        let tokens = |kind| self.tokens.with_label_values(&[tenant, placement, model, kind]);
+        Lane {
+            prompt: tokens("prompt"),
+            completion: tokens("completion"),
+            cached: tokens("cached"),
+            reasoning: tokens("reasoning"),
+            cost: self.cost.with_label_values(&[tenant, placement, model]),
+            cost_unknown: self.cost_unknown.with_label_values(&[tenant, placement, model]),
         }
     }
 
@@ -212,7 +294,7 @@ mod tests {
     #[test]
     fn every_metric_registers_once_and_the_contract_names_are_there() {
         let metrics = Metrics::new().unwrap();
-        metrics.target("edge", "small").tokens_prompt.inc_by(3);
+        metrics.lane("", "edge", "small").prompt.inc_by(3);
         let text = metrics.render();
         assert!(
             text.contains(r#"tidegate_tokens_total{kind="prompt",model="small",placement="edge",tenant=""} 3"#),

@@ -19,7 +19,7 @@ use crate::config::file::{self, Priority, Privacy};
 #[derive(Debug, Default)]
 pub struct Directory {
     tenants: Vec<Arc<Tenant>>,
-    by_key: HashMap<KeyHash, Known>,
+    by_key: HashMap<KeyHash, Arc<Known>>,
 }
 
 /// A tenant as the configuration has him, with what he has used.
@@ -89,8 +89,7 @@ impl Directory {
             for key in &section.keys {
                 let hash =
                     KeyHash::parse(key.hash()).ok_or_else(|| format!("tenants.{name}: a key's hash is malformed"))?;
-                let known = known(hash, key, &tenant);
-                directory.by_key.insert(hash, known);
+                directory.by_key.insert(hash, Arc::new(known(hash, key, &tenant)));
             }
             directory.tenants.push(tenant);
         }
@@ -110,7 +109,7 @@ impl Directory {
     ///
     /// # Errors
     /// It is nobody's, or no longer valid.
-    pub fn find(&self, key: &[u8], today: impl FnOnce() -> Date) -> Result<&Known, Unknown> {
+    pub fn find(&self, key: &[u8], today: impl FnOnce() -> Date) -> Result<&Arc<Known>, Unknown> {
         let hash = KeyHash::of(key);
         // The table compares hashes only, which tell nothing of a key; the last word has a comparison of constant time.
         let known = self.by_key.get(&hash).filter(|known| known.hash.matches(&hash));
@@ -179,7 +178,7 @@ mod tests {
         let tenant = Arc::new(tenant("acme", 1, &section, &Accounts::default(), 0, &|_, _, _| Ok(0)).unwrap());
         let by_key = section.keys.iter().map(|key| {
             let hash = KeyHash::parse(key.hash()).unwrap();
-            (hash, known(hash, key, &tenant))
+            (hash, Arc::new(known(hash, key, &tenant)))
         });
         Directory { by_key: by_key.collect(), tenants: vec![tenant] }
     }

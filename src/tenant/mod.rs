@@ -13,6 +13,7 @@ pub mod shed;
 pub mod tokens;
 
 pub use accounts::Accounts;
-pub use directory::{App, Directory, Tenant};
+pub use directory::{App, Directory, Known, Tenant, Unknown};
 pub use meter::{Meter, Places, Refusal, Standing};
-pub use purse::{Purse, Reservation};
+pub use purse::{Budget, Purse, Reservation};
+pub use shed::Member;

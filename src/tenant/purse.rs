@@ -171,6 +171,11 @@ impl Reservation {
         self.charge = spent;
     }
 
+    /// Takes over what another one holds.
+    pub fn join(&mut self, mut other: Reservation) {
+        self.held.append(&mut other.held);
+    }
+
     pub fn is_empty(&self) -> bool {
         self.held.is_empty()
     }

@@ -9,6 +9,7 @@ pub mod health;
 pub mod node;
 pub mod pool;
 pub mod price;
+pub mod queue;
 pub mod select;
 pub mod send;
 pub mod target;

@@ -4,7 +4,7 @@
 //! a lock is held for a push or a pop only, never across an await, and no other worker contends for it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use http::HeaderValue;
@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use rustls_pki_types::ServerName;
 
 use super::connection::Sender;
+use super::queue::Queue;
 
 /// Idle connections kept per node and worker: as many as requests that came at once, within reason.
 const MAX_IDLE: usize = 512;
@@ -59,19 +60,32 @@ struct Idle {
     since: Instant,
 }
 
-/// A request that a node is working on; dropping it ends it.
+/// A request that a node is working on; dropping it ends it, and lets the next in line at the pool try.
 #[derive(Debug)]
-pub struct InFlight(Arc<Node>);
+pub struct InFlight {
+    node: Arc<Node>,
+    /// Where places are limited.
+    queue: Option<Arc<Queue>>,
+}
 
 impl InFlight {
     pub fn node(&self) -> &Arc<Node> {
-        &self.0
+        &self.node
+    }
+
+    /// Whoever waits in `queue` is woken when this ends.
+    pub(super) fn wakes(mut self, queue: &Arc<Queue>) -> InFlight {
+        self.queue = Some(Arc::clone(queue));
+        self
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Relaxed);
+        self.node.in_flight.fetch_sub(1, SeqCst);
+        if let Some(queue) = &self.queue {
+            queue.wake_next();
+        }
     }
 }
 
@@ -136,8 +150,8 @@ impl Node {
     /// Takes a place unless `max` are taken.
     pub fn acquire(self: &Arc<Node>, max: Option<u32>) -> Option<InFlight> {
         let limit = max.unwrap_or(u32::MAX);
-        self.in_flight.try_update(Relaxed, Relaxed, |now| (now < limit).then_some(now + 1)).ok()?;
-        Some(InFlight(Arc::clone(self)))
+        self.in_flight.try_update(SeqCst, SeqCst, |now| (now < limit).then_some(now + 1)).ok()?;
+        Some(InFlight { node: Arc::clone(self), queue: None })
     }
 
     /// In the pool: its checks are good and it has not just failed.

@@ -12,9 +12,11 @@ use parking_lot::Mutex;
 use pingora_load_balancing::discovery::ServiceDiscovery;
 use pingora_load_balancing::{Backend, Backends, LoadBalancer};
 use smallvec::SmallVec;
+use tokio::sync::oneshot;
 
 use super::health::Probe;
 use super::node::{Address, InFlight, Node, NodeTls};
+use super::queue::{Queue, Rank};
 use super::select::Selection;
 use crate::config::file::Balance;
 
@@ -39,6 +41,7 @@ pub struct NodeKey {
 pub struct Pool {
     kind: Kind,
     max_in_flight: Option<u32>,
+    queue: Arc<Queue>,
 }
 
 enum Kind {
@@ -68,7 +71,7 @@ pub struct Plan {
 impl Pool {
     /// A provider behind one address.
     pub fn one(node: Arc<Node>, max_in_flight: Option<u32>) -> Pool {
-        Pool { kind: Kind::One(node), max_in_flight }
+        Pool { kind: Kind::One(node), max_in_flight, queue: Arc::default() }
     }
 
     /// A pool. Nodes with literal addresses are there at once, names after the first `refresh`.
@@ -80,7 +83,8 @@ impl Pool {
             backends.set_health_check(Box::new(probe.clone()));
         }
         let balancer = LoadBalancer::from_backends_with_config(backends, Some(balance));
-        let pool = Pool { kind: Kind::Balanced(Box::new(Balanced { balancer, probe, size })), max_in_flight };
+        let kind = Kind::Balanced(Box::new(Balanced { balancer, probe, size }));
+        let pool = Pool { kind, max_in_flight, queue: Arc::default() };
         pool.refresh().await;
         pool
     }
@@ -88,6 +92,55 @@ impl Pool {
     /// Takes a place at the best node that is up, has room and is not among `tried`. A node that only rests after a failure is asked
     /// when there is no other.
     pub fn pick(&self, key: &[u8], tried: &[Arc<Node>]) -> Option<InFlight> {
+        // Nobody overtakes those who wait.
+        if self.max_in_flight.is_none() { self.take(key, tried) } else { self.pick_in_turn(key, tried) }
+    }
+
+    fn pick_in_turn(&self, key: &[u8], tried: &[Arc<Node>]) -> Option<InFlight> {
+        let may = self.queue.is_empty();
+        may.then(|| self.take(key, tried)).flatten().map(|place| place.wakes(&self.queue))
+    }
+
+    /// The same, and waits in line while every node is at its limit. `None`: there is no node to wait for, or too many wait; give the wait
+    /// itself a deadline.
+    pub async fn pick_waiting(&self, key: &[u8], tried: &[Arc<Node>], rank: Rank) -> Option<InFlight> {
+        let mut again = false;
+        loop {
+            let woken = self.queue.line_up(rank, again).ok()?;
+            // A place that became free between the look at the nodes and joining the line woke nobody.
+            if self.has_room(tried) {
+                self.queue.wake_next();
+            }
+            let waiting = Waiting { queue: &self.queue, woken: Some(woken) };
+            waiting.turn().await?;
+            if let Some(place) = self.take(key, tried) {
+                return Some(place.wakes(&self.queue));
+            }
+            if !self.is_full(tried) {
+                return None;
+            }
+            again = true;
+        }
+    }
+
+    /// A node could be asked if it had room.
+    pub fn is_full(&self, tried: &[Arc<Node>]) -> bool {
+        self.max_in_flight.is_some()
+            && self.nodes().iter().any(|node| !node.is_down() && !tried.iter().any(|t| Arc::ptr_eq(t, node)))
+    }
+
+    fn has_room(&self, tried: &[Arc<Node>]) -> bool {
+        let most = self.max_in_flight.unwrap_or(u32::MAX);
+        let fits = |node: &Arc<Node>| !node.is_down() && !tried.iter().any(|t| Arc::ptr_eq(t, node));
+        self.nodes().iter().any(|node| fits(node) && node.in_flight() < most)
+    }
+
+    /// Requests that wait for a place.
+    pub fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+
+    fn take(&self, key: &[u8], tried: &[Arc<Node>]) -> Option<InFlight> {
         match &self.kind {
             Kind::One(node) if tried.is_empty() => node.acquire(self.max_in_flight),
             Kind::One(_) => None,
@@ -167,6 +220,12 @@ impl Pool {
             if balanced.probe.is_some() {
                 balanced.balancer.backends().run_health_check(true).await;
             }
+            // A node that has come back has given no place back.
+            for _ in 0..current.pool.waiting() {
+                if current.pool.has_room(&[]) {
+                    current.pool.queue.wake_next();
+                }
+            }
             if last_resolved.elapsed() >= RESOLVE_EVERY {
                 last_resolved = tokio::time::Instant::now();
                 current.pool.refresh().await;
@@ -180,6 +239,31 @@ impl Pool {
 impl std::fmt::Debug for Pool {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Pool").field("nodes", &self.configured()).finish_non_exhaustive()
+    }
+}
+
+/// One who waits. If he leaves when it is his turn, the next one gets it.
+struct Waiting<'q> {
+    queue: &'q Queue,
+    woken: Option<oneshot::Receiver<()>>,
+}
+
+impl Waiting<'_> {
+    async fn turn(mut self) -> Option<()> {
+        let turn = self.woken.as_mut()?.await;
+        self.woken = None;
+        turn.ok()
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if let Some(mut woken) = self.woken.take() {
+            woken.close();
+            if woken.try_recv().is_ok() {
+                self.queue.wake_next();
+            }
+        }
     }
 }
 

@@ -1,15 +1,20 @@
 //! A model at an upstream: what a plan's entry becomes when it is tried. Everything that is the same for each request is made here, once.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::HeaderValue;
 use http::uri::PathAndQuery;
 
 use super::Upstream;
-use crate::config::file::Price;
+use super::price::{self, Bounds, Cost, Day, NanoUsd, Prices};
+use crate::config::file;
 use crate::openai::Endpoint;
 use crate::openai::usage::Usage;
 use crate::telemetry::metrics::TargetMetrics;
+
+/// The largest answer of a model that says nothing of it: what the common ones write at most in one go.
+const USUAL_LONGEST: u64 = 16_384;
 
 /// A `models` entry.
 #[derive(Debug)]
@@ -23,7 +28,10 @@ pub struct Target {
     /// The name that the upstream knows.
     pub id: String,
     pub upstream: Arc<Upstream>,
-    pub price: Option<Price>,
+    pub prices: Prices,
+    /// The largest answer, and prompt and answer together, in tokens, where the configuration tells.
+    pub max_output: Option<u64>,
+    pub context: Option<u64>,
     pub metrics: TargetMetrics,
     paths: [PathAndQuery; 4],
 }
@@ -34,7 +42,7 @@ impl Target {
         name: &str,
         id: &str,
         upstream: Arc<Upstream>,
-        price: Option<Price>,
+        model: &file::Model,
         metrics: TargetMetrics,
     ) -> Result<Target, String> {
         let path = |endpoint| {
@@ -53,8 +61,10 @@ impl Target {
                 path(Endpoint::Embeddings)?,
                 path(Endpoint::Responses)?,
             ],
+            prices: Prices::of(name, model, &upstream.section),
+            max_output: model.max_output,
+            context: model.context,
             upstream,
-            price,
             metrics,
         })
     }
@@ -70,14 +80,18 @@ impl Target {
         }
     }
 
-    /// US dollars for what was used; `None` where no price is configured.
-    pub fn cost(&self, usage: &Usage) -> Option<f64> {
-        let price = self.price?;
-        let cached = usage.cached.min(usage.prompt);
-        let cached_price = price.cached_input.unwrap_or(price.input);
-        let per_million = (usage.prompt - cached) as f64 * price.input
-            + cached as f64 * cached_price
-            + usage.completion as f64 * price.output;
-        Some(per_million / 1e6)
+    /// The most that an attempt can cost; `None` where the price is not known. `output`: what the client asks for at most.
+    pub fn worst(&self, input: u64, output: Option<u64>, images: u64, day: Day) -> Option<NanoUsd> {
+        // Without a bound from the client the model's own counts, and without that what fits into its context.
+        let longest = self.max_output.or(self.context.map(|context| context.saturating_sub(input)));
+        let longest = longest.unwrap_or(USUAL_LONGEST);
+        let output_tokens = output.map_or(longest, |asked| asked.min(longest.max(1)));
+        let busy = price::node_time(input, output_tokens).min(self.upstream.timeouts.total);
+        self.prices.worst(&Bounds { input_tokens: input, output_tokens, images, busy }, day)
+    }
+
+    /// What was used cost; `None` where the price is not known. `busy`: see [`Prices::cost`].
+    pub fn cost(&self, usage: &Usage, day: Day, busy: Duration) -> Option<Cost> {
+        self.prices.cost(usage, day, busy)
     }
 }

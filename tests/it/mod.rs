@@ -1,5 +1,6 @@
 //! One file per behaviour.
 
+mod accounts;
 mod config;
 mod failover;
 mod observability;
@@ -8,5 +9,6 @@ mod policy;
 mod sdk;
 mod server;
 mod stream;
+mod tenants;
 mod tls;
 mod wire;

@@ -44,6 +44,12 @@ impl Call {
         self
     }
 
+    /// As that tenant.
+    pub fn by(self, tenant: &str) -> Call {
+        let bearer = format!("Bearer {}", super::config::key(tenant));
+        self.header("authorization", &bearer)
+    }
+
     pub fn json(self, body: &Value) -> Call {
         self.body("application/json", body.to_string())
     }

@@ -17,6 +17,7 @@ pub struct Config {
     upstreams: String,
     models: String,
     routes: String,
+    tenants: String,
 }
 
 impl Config {
@@ -97,6 +98,19 @@ impl Config {
         self
     }
 
+    /// A tenant whose key is [`key`] of its name, with further lines such as `limits: {in_flight: 1}`.
+    pub fn tenant(self, name: &str, more: &str) -> Config {
+        self.tenant_with(name, &[&key(name)], more)
+    }
+
+    /// A tenant with these keys.
+    pub fn tenant_with(mut self, name: &str, keys: &[&str], more: &str) -> Config {
+        let hashes: Vec<String> = keys.iter().map(|key| format!("\"{}\"", hash(key))).collect();
+        let _ = write!(self.tenants, "  {name}:\n    keys: [{}]\n", hashes.join(", "));
+        push_lines(&mut self.tenants, more);
+        self
+    }
+
     /// A line at the top level, such as `server: {max_body: 1KiB}`.
     pub fn top(mut self, line: &str) -> Config {
         let _ = writeln!(self.top, "{line}");
@@ -105,13 +119,31 @@ impl Config {
 
     pub fn yaml(&self) -> String {
         let mut yaml = self.top.clone();
-        for (section, entries) in [("upstreams", &self.upstreams), ("models", &self.models), ("routes", &self.routes)] {
+        for (section, entries) in [
+            ("upstreams", &self.upstreams),
+            ("models", &self.models),
+            ("routes", &self.routes),
+            ("tenants", &self.tenants),
+        ] {
             if !entries.is_empty() {
                 let _ = write!(yaml, "{section}:\n{entries}");
             }
         }
         yaml
     }
+}
+
+/// The key of the tenant of that name in tests: well formed, and the same each time.
+pub fn key(tenant: &str) -> String {
+    use sha2::Digest as _;
+    let secret: [u8; 32] = sha2::Sha256::digest(tenant).into();
+    format!("sk-tg-{}{}", hex::encode(secret), hex::encode(crc32fast::hash(&secret).to_be_bytes()))
+}
+
+/// `sha256:…` of a key.
+pub fn hash(key: &str) -> String {
+    use sha2::Digest as _;
+    format!("sha256:{}", hex::encode(sha2::Sha256::digest(key)))
 }
 
 fn push_lines(section: &mut String, more: &str) {

@@ -150,6 +150,11 @@ impl Gateway {
         &self.log
     }
 
+    /// The directory, for a second gateway in it.
+    pub fn shared_dir(&self) -> Arc<TempDir> {
+        Arc::clone(&self.dir)
+    }
+
     pub fn dir(&self) -> &Path {
         self.dir.path()
     }

@@ -188,6 +188,10 @@ impl AdminState for NoAdmin {
         Err("a simulated server has no configuration".into())
     }
 
+    fn usage(&self, _: &str) -> Result<(&'static str, String), String> {
+        Err("a simulated server has no ledger".into())
+    }
+
     fn explain(&self, _: &[u8]) -> Result<Value, String> {
         Err("a simulated server decides nothing".into())
     }

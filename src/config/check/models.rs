@@ -38,21 +38,6 @@ fn one(checker: &mut Checker<'_>, node: &Node, name: &str, model: &Model) {
     {
         checker.error(item, "`modalities` lists none: the model would take nothing in", "write [text], or remove it");
     }
-    if let (Some(prices), Some(price)) = (node.get("price"), &model.price) {
-        let given =
-            [("input", Some(price.input)), ("output", Some(price.output)), ("cached_input", price.cached_input)];
-        for (key, value) in given {
-            if let (Some(item), Some(value)) = (prices.get(key), value)
-                && value < 0.0
-            {
-                checker.error(
-                    item,
-                    format!("price {} is below zero", shown(item)),
-                    "write US dollars per million tokens",
-                );
-            }
-        }
-    }
     if let (Some(item), Some(day)) = (node.get("retires_on"), model.retires_on) {
         let left = (day - checker.input.today).get_days();
         if left < 0 {

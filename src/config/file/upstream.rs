@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -87,6 +88,14 @@ pub struct Upstream {
     /// Requests sent to one node at once; above it the next node or target is tried. Default: no limit.
     #[serde(default)]
     pub max_in_flight_per_node: Option<u32>,
+    /// How long a request may wait for a place while every node is at `max_in_flight_per_node` and no further target is left: tenants
+    /// take turns. Default 5s; 0s refuses at once.
+    #[serde(default)]
+    pub max_wait: Option<HumanDuration>,
+    /// Passed-through paths that cost: US dollars for one request, by the path's beginning (`/v1/images: 0.04`). A tenant with a
+    /// budget may use only those.
+    #[serde(default)]
+    pub passthrough_prices: IndexMap<String, f64>,
     /// Active health checks. Edge pools have them unless `enabled: false`; providers only if `path` is given.
     #[serde(default)]
     pub health: Health,
@@ -96,6 +105,14 @@ pub struct Upstream {
     /// How its certificate is checked, and the one shown to it.
     #[serde(default)]
     pub tls: UpstreamTls,
+}
+
+impl Upstream {
+    /// Longest wait for a place.
+    pub fn max_wait(&self) -> Duration {
+        // Longer than most answers of an edge model take, shorter than an SDK's patience.
+        self.max_wait.map_or(Duration::from_secs(5), |wait| wait.0)
+    }
 }
 
 /// Active health checks.

@@ -8,7 +8,9 @@
 use std::sync::{Arc, OnceLock};
 
 use cel::common::traits::Container;
-use cel::common::types::{BOOL_TYPE, CelBool, CelInt, CelList, CelMap, CelMapKey, CelString, Type as CelTypeInfo};
+use cel::common::types::{
+    BOOL_TYPE, CelBool, CelDouble, CelInt, CelList, CelMap, CelMapKey, CelString, Type as CelTypeInfo,
+};
 use cel::common::value::{CowVal, Val};
 use cel::context::VariableResolver;
 use cel::{Context, Env, ExecutionError};
@@ -22,6 +24,8 @@ pub struct Variables<'r> {
     model: CelString<'r>,
     app: CelString<'r>,
     user: CelString<'r>,
+    tenant: CelString<'r>,
+    budget_left: CelDouble,
     hint_placement: CelString<'r>,
     input_tokens: CelInt,
     max_output_tokens: CelInt,
@@ -44,6 +48,8 @@ impl<'r> Variables<'r> {
             model: signals.model.into(),
             app: hints.app.as_deref().unwrap_or_default().into(),
             user: hints.user.as_deref().unwrap_or_default().into(),
+            tenant: signals.tenant.into(),
+            budget_left: signals.budget.left.into(),
             hint_placement: hints.placement.map(PlacementHint::name).unwrap_or_default().into(),
             input_tokens: int(signals.input_tokens),
             max_output_tokens: int(signals.max_output_tokens.unwrap_or(0)),
@@ -84,6 +90,8 @@ impl<'r> Variables<'r> {
             SignalId::EdgeAvailable => &self.edge_available,
             SignalId::CloudAvailable => &self.cloud_available,
             SignalId::Hour => &self.hour,
+            SignalId::Tenant => &self.tenant,
+            SignalId::BudgetLeft => &self.budget_left,
         }
     }
 }

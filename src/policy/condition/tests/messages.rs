@@ -18,38 +18,38 @@ fn unknown_signals_name_the_nearest() {
             "hint.placment == 'x'",
             "hint == 'x'",
             "request.model == 'x'",
-            "budget.left < 0.1",
+            "cloud.pressure < 0.1",
             "pii.severity >= 2",
-            "model == 'x' && tenant == 'acme'",
+            "model == 'x' && threshold == 0.5",
             "zebra",
             "user && size",
         ]
         .map(refusal)
         .join("\n"),
-        @r#"
-        dificulty < 0.5
-        ^ unknown signal `dificulty`; did you mean `difficulty`?
-        stream && input_token > 5
-                  ^ unknown signal `input_token`; did you mean `input_tokens`?
-        tokens > 5
-        ^ unknown signal `tokens`; did you mean `input_tokens`?
-        hint.placment == 'x'
-        ^ unknown signal `hint.placment`; did you mean `hint.placement`?
-        hint == 'x'
-        ^ `hint` is no signal of its own: there is hint.placement, hint.deadline_ms
-        request.model == 'x'
-        ^ unknown signal `request.model`; did you mean `model`?
-        budget.left < 0.1
-        ^ `budget.left` is not available yet: this version does not compute it; take it out of the rule, or the rule out
-        pii.severity >= 2
-        ^ `pii.severity` is not available yet: this version does not compute it; take it out of the rule, or the rule out
-        model == 'x' && tenant == 'acme'
-                        ^ `tenant` is not available yet: this version does not compute it; take it out of the rule, or the rule out
-        zebra
-        ^ unknown signal `zebra`: there are model, input_tokens, max_output_tokens, modalities, has_tools, stream, turns, app, user, tags, hint.placement, hint.deadline_ms, edge.available, cloud.available, hour
-        user && size
-                ^ `size` is a function: call it with ()
-        "#
+        @"
+    dificulty < 0.5
+    ^ unknown signal `dificulty`; did you mean `difficulty`?
+    stream && input_token > 5
+              ^ unknown signal `input_token`; did you mean `input_tokens`?
+    tokens > 5
+    ^ unknown signal `tokens`; did you mean `input_tokens`?
+    hint.placment == 'x'
+    ^ unknown signal `hint.placment`; did you mean `hint.placement`?
+    hint == 'x'
+    ^ `hint` is no signal of its own: there is hint.placement, hint.deadline_ms
+    request.model == 'x'
+    ^ unknown signal `request.model`; did you mean `model`?
+    cloud.pressure < 0.1
+    ^ `cloud.pressure` is not available yet: this version does not compute it; take it out of the rule, or the rule out
+    pii.severity >= 2
+    ^ `pii.severity` is not available yet: this version does not compute it; take it out of the rule, or the rule out
+    model == 'x' && threshold == 0.5
+                    ^ `threshold` is not available yet: this version does not compute it; take it out of the rule, or the rule out
+    zebra
+    ^ unknown signal `zebra`: there are model, input_tokens, max_output_tokens, modalities, has_tools, stream, turns, app, user, tags, hint.placement, hint.deadline_ms, edge.available, cloud.available, hour, tenant, budget.left
+    user && size
+            ^ `size` is a function: call it with ()
+    "
     );
 }
 

@@ -1,0 +1,277 @@
+//! Who asks, and whether he is let in: key, app and user, limits, the gateway's own load.
+//!
+//! What a reader could get wrong: this comes in two parts. At the head of a request the key, the limits and places; after the decision,
+//! when it is known what the request may cost, tokens and money (`reserve`). What was taken is given back by dropping the
+//! [`Admission`], whatever becomes of the request.
+
+use std::sync::Arc;
+
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use smallvec::SmallVec;
+
+use super::record::Record;
+use crate::config::file::{Priority, Privacy, Then};
+use crate::error::{Error, Kind, Result, Retry};
+use crate::signals::{self, Hints};
+use crate::tenant::key::Form;
+use crate::tenant::{Budget, Known, Member, Meter, Places, Refusal, Reservation, Standing, Tenant, Unknown};
+use crate::upstream::price::NanoUsd;
+use crate::upstream::queue::Rank;
+
+/// A request that was let in, and what it holds.
+#[derive(Debug, Default)]
+pub struct Admission {
+    known: Option<Arc<Known>>,
+    pub app: Option<String>,
+    pub user: Option<String>,
+    /// What is left of the limits, for the answer's headers.
+    pub standing: Standing,
+    places: Places,
+    meters: SmallVec<[Arc<Meter>; 3]>,
+    _member: Option<Member>,
+    /// Tokens that were taken from the meters as an estimate.
+    tokens: u64,
+    pub reservation: Reservation,
+}
+
+/// The head of a request: whose key it is, and whether there is room for him.
+pub fn enter(headers: &HeaderMap, record: &mut Record) -> Result<()> {
+    if let Some(books) = &record.shared().durable.books {
+        books.has_room()?;
+    }
+    let snapshot = Arc::clone(&record.snapshot);
+    if snapshot.tenants.is_empty() {
+        return Ok(());
+    }
+    let key = key(headers).ok_or_else(|| {
+        let message = "no API key was given: send `Authorization: Bearer sk-tg-…` or `x-api-key: sk-tg-…`";
+        Error::client(Kind::InvalidKey, message)
+    })?;
+    let today = || jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let known = Arc::clone(snapshot.tenants.find(key, today).map_err(unknown)?);
+    let tenant = Arc::clone(&known.tenant);
+    record.admission.known = Some(known);
+    let crowd = &record.shared().durable.accounts.crowd;
+    let own = tenant.own.load(std::sync::atomic::Ordering::Relaxed);
+    if !crowd.admits(own, tenant.priority, snapshot.server.max_in_flight) {
+        record.limited("load");
+        let message = "the gateway is working on as much as it can; try again in a moment";
+        return Err(Error::gateway(Kind::Overloaded, message));
+    }
+    let member = crowd.join(&tenant.own);
+    record.admission._member = Some(member);
+    record.admission.name_app(key_app(&record.admission))?;
+    let hints = Hints::from_headers(headers)?;
+    record.admission.names(&hints)?;
+    meter_in(record)
+}
+
+/// The hints of the body, where it has any: they may name the app and user that the headers did not.
+pub fn hinted(hints: &Hints, record: &mut Record) -> Result<()> {
+    let had = (record.admission.app.is_some(), record.admission.user.is_some());
+    record.admission.names(hints)?;
+    let now = (record.admission.app.is_some(), record.admission.user.is_some());
+    if had == now || record.admission.known.is_none() {
+        return Ok(());
+    }
+    let mut late: SmallVec<[Arc<Meter>; 3]> = record.admission.narrow_meters().collect();
+    late.retain(|meter| !record.admission.meters.iter().any(|entered| Arc::ptr_eq(entered, meter)));
+    enter_meters(record, late)
+}
+
+fn meter_in(record: &mut Record) -> Result<()> {
+    let admission = &record.admission;
+    let meters = admission.narrow_meters().chain(admission.tenant().and_then(|tenant| tenant.meter.clone()));
+    let meters = meters.collect();
+    enter_meters(record, meters)
+}
+
+fn enter_meters(record: &mut Record, meters: SmallVec<[Arc<Meter>; 3]>) -> Result<()> {
+    for meter in meters {
+        let admission = &mut record.admission;
+        let entered = meter.enter(&mut admission.places, &mut admission.standing);
+        record.admission.meters.push(meter);
+        entered.map_err(|refusal| refused(record, refusal))?;
+    }
+    Ok(())
+}
+
+/// Whether the key may ask for this model. Answers 403, not 404: it exists, and the operator can allow it.
+pub fn may_ask(model: &str, record: &Record) -> Result<()> {
+    let Some(known) = &record.admission.known else { return Ok(()) };
+    let lists = [&known.tenant.models, &known.models];
+    if lists.into_iter().flatten().all(|list| list.contains(model)) {
+        return Ok(());
+    }
+    let shown: String = model.chars().take(100).collect();
+    let message = format!("this key may not ask for the model `{shown}`; GET /v1/models lists what it may ask for");
+    Err(Error::client(Kind::ModelNotAllowed, message).with_param("model"))
+}
+
+/// Takes the estimated tokens from the limits, and sets the worst case aside in the budgets. `beyond`: the plan has edge targets
+/// only, which go on serving where a budget says `then: edge-only`.
+pub fn reserve(record: &mut Record, tokens: u64, worst: NanoUsd, beyond: bool) -> Result<()> {
+    let mut taken: SmallVec<[Arc<Meter>; 3]> = SmallVec::new();
+    for meter in record.admission.meters.clone() {
+        match meter.take_tokens(tokens, &mut record.admission.standing) {
+            Ok(()) => taken.push(meter),
+            Err(refusal) => {
+                let back = i64::try_from(tokens).unwrap_or(i64::MAX);
+                taken.iter().for_each(|meter| meter.correct_tokens(-back));
+                return Err(refused(record, refusal));
+            }
+        }
+    }
+    record.admission.tokens = tokens;
+    let budgets: SmallVec<[Budget; 2]> = record.admission.budgets().cloned().collect();
+    if budgets.is_empty() {
+        return Ok(());
+    }
+    let now = record.arrived_us();
+    let beyond = |budget: &&Budget| beyond && budget.then == Then::EdgeOnly;
+    // Those that may go on are charged all the same, so that the ledger and the purse agree.
+    let (open, strict): (SmallVec<[&Budget; 2]>, SmallVec<[&Budget; 2]>) = budgets.iter().partition(beyond);
+    let made = Reservation::make(strict.iter().copied(), worst, now, false);
+    let mut reservation = made.map_err(|index| used_up(record, strict.get(index).copied()))?;
+    if let Ok(more) = Reservation::make(open, worst, now, true) {
+        reservation.join(more);
+    }
+    record.admission.reservation = reservation;
+    Ok(())
+}
+
+/// The budget is used up: how the client learns of it.
+pub fn used_up(record: &Record, budget: Option<&Budget>) -> Error {
+    record.limited("budget");
+    let owner = budget.map_or_else(|| "this key".into(), Budget::owner);
+    Error::client(Kind::QuotaExceeded, format!("the budget of {owner} is used up"))
+}
+
+impl Admission {
+    pub fn tenant(&self) -> Option<&Arc<Tenant>> {
+        self.known.as_ref().map(|known| &known.tenant)
+    }
+
+    /// Where the request stands in line for a place at a node.
+    pub fn rank(&self) -> Rank {
+        let class = |priority| match priority {
+            Priority::High => 0,
+            Priority::Normal => 1,
+            Priority::Low => 2,
+        };
+        let tenant = self.tenant();
+        Rank {
+            tenant: tenant.map_or(0, |tenant| tenant.index),
+            class: tenant.map_or(1, |tenant| class(tenant.priority)),
+        }
+    }
+
+    /// The tenant's tier; a request can only tighten it.
+    pub fn privacy(&self, hints: &Hints) -> Privacy {
+        let own = self.tenant().map_or(Privacy::default(), |tenant| tenant.privacy);
+        hints.privacy.map_or(own, |hint| own.max(hint.tier()))
+    }
+
+    /// The budgets that the request is charged to, the tenant's first.
+    pub fn budgets(&self) -> impl Iterator<Item = &Budget> {
+        let app = self.known_app().and_then(|app| app.budget.as_ref());
+        self.tenant().and_then(|tenant| tenant.budget.as_ref()).into_iter().chain(app)
+    }
+
+    /// What rules and constraints may know of the money. `now`: microseconds (Unix).
+    pub fn budget(&self, now: i64) -> signals::Budget {
+        let fold = |sum: signals::Budget, budget: &Budget| signals::Budget {
+            left: sum.left.min(budget.left(now)),
+            exists: true,
+            edge_only: sum.edge_only || budget.then == Then::EdgeOnly && budget.is_used_up(now),
+        };
+        self.budgets().fold(signals::Budget::default(), fold)
+    }
+
+    /// What was used is known: the estimate in the limits is corrected.
+    pub fn used(&mut self, tokens: u64) {
+        let more = i64::try_from(i128::from(tokens) - i128::from(self.tokens)).unwrap_or(i64::MAX);
+        if more != 0 {
+            self.meters.iter().for_each(|meter| meter.correct_tokens(more));
+        }
+        self.tokens = tokens;
+    }
+
+    fn known_app(&self) -> Option<&crate::tenant::App> {
+        self.tenant()?.apps.get(self.app.as_deref()?)
+    }
+
+    /// The meters of user and app.
+    fn narrow_meters(&self) -> impl Iterator<Item = Arc<Meter>> + use<> {
+        let users = self.tenant().and_then(|tenant| tenant.users.as_ref());
+        let user = users.zip(self.user.as_deref()).map(|(users, user)| users.meter(user));
+        let app = self.known_app().and_then(|app| app.meter.clone());
+        user.into_iter().chain(app)
+    }
+
+    fn names(&mut self, hints: &Hints) -> Result<()> {
+        self.name_app(hints.app.clone())?;
+        if self.user.is_none() {
+            self.user.clone_from(&hints.user);
+        }
+        Ok(())
+    }
+
+    fn name_app(&mut self, app: Option<String>) -> Result<()> {
+        let Some(app) = app else { return Ok(()) };
+        let bound = self.known.as_ref().and_then(|known| known.app.as_ref());
+        let listed = self.tenant().is_none_or(|tenant| tenant.apps.is_empty() || tenant.apps.contains_key(&app));
+        if bound.is_some_and(|bound| *bound != app) || !listed {
+            let message = format!("this key may not be used for the app `{app}` (x-tidegate-app)");
+            return Err(Error::client(Kind::AppNotAllowed, message));
+        }
+        self.app = Some(app);
+        Ok(())
+    }
+}
+
+fn key_app(admission: &Admission) -> Option<String> {
+    admission.known.as_ref().and_then(|known| known.app.clone())
+}
+
+/// The client's key: a bearer token (RFC 6750 2.1), or what Anthropic's and Azure's SDKs send.
+fn key(headers: &HeaderMap) -> Option<&[u8]> {
+    const NAMES: [HeaderName; 2] = [HeaderName::from_static("x-api-key"), HeaderName::from_static("api-key")];
+    let bearer = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes).and_then(|value| {
+        let (scheme, token) = value.split_at_checked(7)?;
+        scheme.eq_ignore_ascii_case(b"bearer ").then(|| token.trim_ascii())
+    });
+    bearer.or_else(|| NAMES.iter().find_map(|name| headers.get(name)).map(HeaderValue::as_bytes))
+}
+
+fn unknown(unknown: Unknown) -> Error {
+    let message = match unknown {
+        Unknown::Key(Form::Damaged) => "the API key is damaged: part of it is missing or mistyped; copy it anew".into(),
+        Unknown::Key(Form::Whole) => {
+            "the API key is not known here: it was revoked, or belongs to another gateway".into()
+        }
+        Unknown::Key(Form::Foreign) => "the API key is none of this gateway's: keys begin with sk-tg-".into(),
+        Unknown::Expired(day) => format!("the API key ended on {day}; ask for a new one"),
+    };
+    Error::client(Kind::InvalidKey, message)
+}
+
+fn refused(record: &Record, refusal: Refusal) -> Error {
+    record.limited(refusal.limit_name());
+    let message = match refusal {
+        Refusal::Requests { limit, .. } => format!("the limit of {limit} requests per minute is reached"),
+        Refusal::InFlight { limit } => format!("the limit of {limit} requests at once is reached"),
+        Refusal::Tokens { limit, wait: Some(_) } => format!("the limit of {limit} tokens per minute is reached"),
+        Refusal::Tokens { limit, wait: None } => {
+            format!(
+                "prompt and answer together may be larger than the limit of {limit} tokens per minute; shorten the prompt or lower max_tokens"
+            )
+        }
+    };
+    let error = Error::client(Kind::LimitReached, message);
+    match refusal.wait() {
+        Some(wait) => error.with_retry(Retry::SameAfter(wait)),
+        None => error,
+    }
+}

@@ -1,0 +1,115 @@
+//! What a finished request tells metrics and the log.
+//!
+//! What a reader could get wrong: no label comes from the client: tenants, models and rules are those of the configuration.
+
+use super::books::Costs;
+use super::record::{Record, micros};
+use super::tries::OK;
+use crate::error::Kind;
+use crate::telemetry::access::Line;
+use crate::telemetry::metrics::Metrics;
+use crate::upstream::price::NANOS_PER_USD;
+
+impl Record {
+    pub(super) fn measure(&self, outcome: Option<Kind>, costs: &Costs) {
+        let metrics = &self.gateway.shared.durable.metrics;
+        metrics.overhead_request.observe(self.overhead.as_secs_f64());
+        self.count(metrics, outcome);
+        for (attempt, cost) in self.tries.iter().zip(&costs.attempts) {
+            let Some(target) = &attempt.target else { continue };
+            let tenant = self.admission.tenant();
+            let (index, name) = tenant.map_or((0, ""), |tenant| (tenant.index, tenant.name.as_str()));
+            let Some(lane) =
+                target.metrics.lane(index, || metrics.lane(name, target.upstream.placement_name(), &target.name))
+            else {
+                continue;
+            };
+            let usage = &attempt.usage;
+            if *usage != Default::default() {
+                lane.prompt.inc_by(usage.prompt);
+                lane.completion.inc_by(usage.completion);
+                lane.cached.inc_by(usage.cached);
+                lane.reasoning.inc_by(usage.reasoning);
+            }
+            match cost {
+                Some(cost) => lane.cost.inc_by(cost.usd as f64 / NANOS_PER_USD),
+                None => lane.cost_unknown.inc(),
+            }
+        }
+        if costs.saving > 0 {
+            let saved = metrics.saved.with_label_values(&[self.tenant_name(), "edge"]);
+            saved.inc_by(costs.saving as f64 / NANOS_PER_USD);
+        }
+        let Some((_, target)) = &self.target else { return };
+        let handles = &target.metrics;
+        let seconds = if self.stream { &handles.request_stream } else { &handles.request_plain };
+        seconds.observe(self.age().as_secs_f64());
+        if let Some(first) = self.first_token {
+            handles.first_token.observe(first.as_secs_f64());
+        }
+    }
+
+    /// One more request; the usual series is resolved once.
+    fn count(&self, metrics: &Metrics, outcome: Option<Kind>) {
+        let rule = self.route.as_ref().zip(self.rule).and_then(|(route, rule)| route.rules.get(rule));
+        let (route_name, rule_name) = self.names();
+        let resolve = || {
+            let (placement, model) =
+                self.target.as_ref().map_or(("", ""), |(_, t)| (t.upstream.placement_name(), t.name.as_str()));
+            let outcome = outcome.map_or(OK, Kind::label);
+            let labels = &[route_name, self.tenant_name(), placement, model, rule_name, outcome];
+            metrics.requests.with_label_values(labels)
+        };
+        let tenant = self.admission.tenant().map_or(0, |tenant| tenant.index);
+        let resolved = self.target.as_ref().zip(rule).filter(|_| outcome.is_none());
+        match resolved.and_then(|((id, _), rule)| rule.ok(*id, tenant, resolve)) {
+            Some(counter) => counter.inc(),
+            None => resolve().inc(),
+        }
+    }
+
+    /// Route and rule, as labels: empty where none was reached; `passthrough` for everything that is not routed by model.
+    pub(super) fn names(&self) -> (&str, &str) {
+        let Some(entry) = &self.route else {
+            return (if self.elsewhere.is_some() { "passthrough" } else { "" }, "");
+        };
+        let rule = self.rule.and_then(|i| entry.route.rules.get(i)).map_or("", |rule| rule.name.as_str());
+        (&entry.route.name, rule)
+    }
+
+    pub(super) fn line<'a>(&'a self, outcome: Option<Kind>, attempts: &'a str) -> Line<'a> {
+        let (route, rule) = self.names();
+        let target = self.target.as_ref().map(|(_, target)| target);
+        let upstream = target.map(|t| &t.upstream).or(self.elsewhere.as_ref());
+        let usage = self.tries.last().map(|attempt| attempt.usage).unwrap_or_default();
+        Line {
+            request_id: self.request_id(),
+            tenant: self.tenant_name(),
+            method: self.method.as_str(),
+            path: self.uri.path(),
+            status: self.status_sent(),
+            outcome: outcome.map_or(OK, Kind::label),
+            route,
+            rule,
+            model: target.map_or("", |t| t.name.as_str()),
+            upstream: upstream.map_or("", |u| u.name.as_str()),
+            placement: upstream.map_or("", |u| u.placement_name()),
+            attempts,
+            stream: self.stream,
+            prompt_tokens: usage.prompt,
+            completion_tokens: usage.completion,
+            first_token_us: micros(self.first_token.unwrap_or_default()),
+            total_us: micros(self.age()),
+            overhead_us: micros(self.overhead),
+        }
+    }
+
+    pub(super) fn request_id(&self) -> &str {
+        self.request_id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or("")
+    }
+
+    /// nginx's 499 where the client left before an answer.
+    pub(super) fn status_sent(&self) -> u16 {
+        if self.status == 0 { 499 } else { self.status }
+    }
+}
