@@ -53,8 +53,9 @@ pub const MAX_BACKLOG: u64 = 8 << 30;
 /// Segments are deleted as a whole once they are in the books: this is what stays on disk although it need not.
 pub const SEGMENT_BYTES: u64 = 64 << 20;
 
-/// Requests under way at once, per worker: streams last for minutes.
-pub const SLOTS: usize = 16_384;
+/// Requests under way at once, per worker, those included whose end is not yet durable: some 16,000 streams that last for minutes, and
+/// a disk that stands still for seconds. Slots that were never needed take no space.
+pub const SLOTS: usize = 65_536;
 
 /// A worker's buffer that gets this full is written without waiting for the interval.
 const URGENT_BYTES: usize = 256 << 10;
