@@ -8,6 +8,7 @@ mod models;
 mod not_yet;
 mod notes;
 mod pem;
+mod prices;
 mod routes;
 mod upstreams;
 mod url;
@@ -57,7 +58,7 @@ pub fn check(input: &Input<'_>) -> Findings {
     models::check(&mut checker);
     routes::check(&mut checker);
     retries(&mut checker);
-    checker.findings.notes = notes::of(input.file);
+    checker.findings.notes = notes::of(input.file, input.today);
     checker.findings
 }
 

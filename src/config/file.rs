@@ -5,6 +5,7 @@
 //! invents another. Unknown keys are refused by `config/decode.rs`, not by serde, so that all of them are told at once.
 
 mod account;
+mod price;
 mod route;
 mod upstream;
 
@@ -19,7 +20,8 @@ pub use account::{
     App, Audit, Billing, Budget, Fees, Key, KeyWith, Ledger, LedgerWith, Limits, Period, Priority, Privacy, Tenant,
     Then,
 };
-pub use route::{Modality, Model, Price, Route, Rule, Try, TryWith};
+pub use price::{Price, Pricing};
+pub use route::{Modality, Model, Route, Rule, Try, TryWith};
 pub use upstream::{Balance, Health, Placement, Timeouts, Upstream, UpstreamKind, UpstreamTls};
 
 /// Tidegate's configuration.

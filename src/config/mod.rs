@@ -12,6 +12,7 @@ pub mod document;
 pub mod file;
 pub mod interpolate;
 pub mod load;
+pub mod price_list;
 pub mod problem;
 pub mod scalar;
 pub mod schema;

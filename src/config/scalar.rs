@@ -45,6 +45,9 @@ pub const SECRET: &str = "$tidegate::Secret";
 /// The same for a value that is text, perhaps with a password in it, or a section of keys.
 pub const SECRET_OR_KEYS: &str = "$tidegate::SecretOrKeys";
 
+/// The name by which `decode` knows a value that is a word, one section of keys, or a list of such sections.
+pub const ONE_OR_MANY: &str = "$tidegate::OneOrMany";
+
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct SecretVisitor;

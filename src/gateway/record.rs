@@ -17,6 +17,7 @@ use crate::state::{RouteEntry, Shared, Snapshot};
 use crate::telemetry::access::Line;
 use crate::telemetry::metrics::NO_TENANT;
 use crate::upstream::Target;
+use crate::upstream::price::{Day, NANOS_PER_USD};
 
 /// How an attempt ended, for `x-tidegate-attempts`: `ok` or an error's label.
 const OK: &str = "ok";
@@ -187,7 +188,12 @@ impl Record {
             handles.tokens_completion.inc_by(self.usage.completion);
             handles.tokens_cached.inc_by(self.usage.cached);
             handles.tokens_reasoning.inc_by(self.usage.reasoning);
-            handles.cost.inc_by(target.cost(&self.usage).unwrap_or(0.0).max(0.0));
+            let busy = match self.usage.compute_us {
+                0 => self.age().saturating_sub(self.overhead),
+                micros => Duration::from_micros(micros),
+            };
+            let cost = target.cost(&self.usage, Day::of(jiff::Timestamp::now()), busy).unwrap_or_default();
+            handles.cost.inc_by(cost.usd as f64 / NANOS_PER_USD);
         }
     }
 

@@ -121,7 +121,7 @@ impl Events {
             (self.strip_usage, &mut self.usage, &mut self.saw_data, &mut self.saw_error);
         let visit = |data: &[u8]| {
             if let Some(seen) = usage::of_event(data) {
-                *usage = Some(seen.usage);
+                usage.get_or_insert_default().absorb(&seen.usage);
                 if strip && seen.alone {
                     return Keep::No;
                 }

@@ -21,6 +21,7 @@ use crate::provider;
 use crate::upstream::health::Probe;
 use crate::upstream::node::{Address, NodeTls};
 use crate::upstream::pool::{self, NodeKey, Plan};
+use crate::upstream::price::Prices;
 use crate::upstream::tls::TlsSettings;
 use crate::upstream::{Node, Pool, Target, Upstream};
 
@@ -147,7 +148,8 @@ fn targets(file: &File, upstreams: &[Arc<Upstream>], durable: &Durable) -> Resul
         let upstream = upstream.ok_or_else(|| format!("models.{name}: there is no upstream `{}`", model.upstream))?;
         let metrics = durable.metrics.target(upstream.placement_name(), name);
         let id = model.id.as_deref().unwrap_or(name);
-        let target = Target::new(name, id, Arc::clone(upstream), model.price, metrics);
+        let prices = Prices::of(name, model, &upstream.section);
+        let target = Target::new(name, id, Arc::clone(upstream), prices, metrics);
         target.map(Arc::new).map_err(|e| format!("models.{name}: {e}"))
     };
     file.models.iter().map(one).collect()

@@ -1,12 +1,13 @@
 //! A model at an upstream: what a plan's entry becomes when it is tried. Everything that is the same for each request is made here, once.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::HeaderValue;
 use http::uri::PathAndQuery;
 
 use super::Upstream;
-use crate::config::file::Price;
+use super::price::{Cost, Day, Prices};
 use crate::openai::Endpoint;
 use crate::openai::usage::Usage;
 use crate::telemetry::metrics::TargetMetrics;
@@ -23,7 +24,7 @@ pub struct Target {
     /// The name that the upstream knows.
     pub id: String,
     pub upstream: Arc<Upstream>,
-    pub price: Option<Price>,
+    pub prices: Prices,
     pub metrics: TargetMetrics,
     paths: [PathAndQuery; 4],
 }
@@ -34,7 +35,7 @@ impl Target {
         name: &str,
         id: &str,
         upstream: Arc<Upstream>,
-        price: Option<Price>,
+        prices: Prices,
         metrics: TargetMetrics,
     ) -> Result<Target, String> {
         let path = |endpoint| {
@@ -54,7 +55,7 @@ impl Target {
                 path(Endpoint::Responses)?,
             ],
             upstream,
-            price,
+            prices,
             metrics,
         })
     }
@@ -70,14 +71,8 @@ impl Target {
         }
     }
 
-    /// US dollars for what was used; `None` where no price is configured.
-    pub fn cost(&self, usage: &Usage) -> Option<f64> {
-        let price = self.price?;
-        let cached = usage.cached.min(usage.prompt);
-        let cached_price = price.cached_input.unwrap_or(price.input);
-        let per_million = (usage.prompt - cached) as f64 * price.input
-            + cached as f64 * cached_price
-            + usage.completion as f64 * price.output;
-        Some(per_million / 1e6)
+    /// What was used cost; `None` where the price is not known. `busy`: see [`Prices::cost`].
+    pub fn cost(&self, usage: &Usage, day: Day, busy: Duration) -> Option<Cost> {
+        self.prices.cost(usage, day, busy)
     }
 }

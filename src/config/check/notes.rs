@@ -16,7 +16,8 @@ pub fn passthrough(file: &File) -> Option<&str> {
     }
 }
 
-pub fn of(file: &File) -> Vec<String> {
+/// `today`: for prices that begin later.
+pub fn of(file: &File, today: jiff::civil::Date) -> Vec<String> {
     let mut notes = vec![
         match file.server.allow_public_without_keys {
             false => "tenants is off: nobody is asked for a key; only loopback listeners".into(),
@@ -35,5 +36,6 @@ pub fn of(file: &File) -> Vec<String> {
         Some(name) => format!("passthrough: every `/v1` path that is not routed by model goes to `{name}`"),
         None => "passthrough is off: every `/v1` path that is not routed by model is a 404".into(),
     });
+    notes.extend(super::prices::notes(file, today));
     notes
 }

@@ -189,6 +189,13 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Error> {
+        if name == scalar::ONE_OR_MANY {
+            return match &self.node.value {
+                Value::List(_) => self.deserialize_seq(visitor),
+                Value::Scalar(scalar) if !self.node.is_null() => visitor.visit_str(&scalar.text),
+                _ => visitor.visit_newtype_struct(self),
+            };
+        }
         let is_secret = match (name, &self.node.value) {
             (scalar::SECRET, _) => true,
             // A URL may hold a password, a word does not.

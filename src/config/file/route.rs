@@ -10,6 +10,8 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
+use super::price::Pricing;
+
 /// What a model takes in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -41,26 +43,15 @@ pub struct Model {
     /// Whether it can call tools. Default true.
     #[serde(default)]
     pub tools: Option<bool>,
-    /// US dollars per million tokens.
+    /// The largest answer that it gives, in tokens: the worst case where a client asks for no limit. Default: the rest of `context`.
     #[serde(default)]
-    pub price: Option<Price>,
+    pub max_output: Option<u64>,
+    /// What an answer costs. Default: the provider's list price where it is known for certain; otherwise the cost is unknown.
+    #[serde(default)]
+    pub price: Option<Pricing>,
     /// The day after which it is refused (YYYY-MM-DD); warned about 90 days ahead.
     #[serde(default, deserialize_with = "crate::config::scalar::date")]
     pub retires_on: Option<jiff::civil::Date>,
-}
-
-/// US dollars per million tokens.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize, JsonSchema)]
-pub struct Price {
-    /// The prompt.
-    #[serde(default)]
-    pub input: f64,
-    /// The answer.
-    #[serde(default)]
-    pub output: f64,
-    /// Prompt tokens that the upstream had cached. Default: as `input`.
-    #[serde(default)]
-    pub cached_input: Option<f64>,
 }
 
 /// A model name that clients ask for, and how it is decided where it runs.

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::config::file::Pricing;
 
 fn good(_: &str) -> Result<(), (usize, String)> {
     Ok(())
@@ -38,7 +39,8 @@ fn the_main_example_means_what_it_says() {
     let loaded = load(&root().join("tidegate.yaml"), &good).unwrap();
     let file = &loaded.file;
     assert_eq!(file.upstreams["lab"].nodes.len(), 2);
-    assert_eq!(file.models["frontier"].price.unwrap().cached_input, Some(0.125));
+    let Some(Pricing::Own(prices)) = &file.models["frontier"].price else { panic!("no price of its own") };
+    assert_eq!(prices[0].cached_input, Some(0.125));
     assert_eq!(file.routes["auto"].rules.len(), 6);
     assert_eq!(file.routes["auto"].rules[1].when.as_deref(), Some("!edge.available"));
     assert_eq!(loaded.passthrough(), Some("openai"));
