@@ -72,6 +72,7 @@ mod tests {
           telemetry.otlp is off: no traces are sent
           tls is off: the listener speaks plain HTTP
           passthrough: every `/v1` path that is not routed by model goes to `lab`
+          models.small: the cost is unknown; write `price: {per_node_hour: …, watts: …, usd_per_kwh: …}`, or `{input: …, output: …}` in US dollars per million tokens
         ");
         insta::assert_snapshot!(err, @r"
         t.yaml:2:45: warning: model `small` retired on 2020-01-01: requests are no longer sent to it

@@ -9,6 +9,7 @@ mod models;
 mod not_yet;
 mod notes;
 mod pem;
+mod prices;
 mod routes;
 mod tenants;
 mod upstreams;
@@ -61,7 +62,7 @@ pub fn check(input: &Input<'_>) -> Findings {
     tenants::check(&mut checker);
     books::check(&mut checker);
     retries(&mut checker);
-    checker.findings.notes = notes::of(input.file);
+    checker.findings.notes = notes::of(input.file, input.today);
     checker.findings
 }
 

@@ -316,7 +316,10 @@ impl Hold<'_> {
         let gathered = tokio::time::timeout_at(by, gather(body, BytesMut::new(), HELD_ANSWER)).await.map_err(late)?;
         let (begun, rest) = gathered.map_err(broken)?;
         let usage = usage::of_answer(&begun);
-        let produced = if usage.is_some() { 0 } else { Produced::of_answer(&begun) };
+        let mut produced = Produced::default();
+        if usage.is_none() {
+            produced.answer(&begun);
+        }
         let flow = match rest {
             Some(rest) => Flow::Plain { begun, rest, watchdog: self.watchdog(), lease },
             None => {
@@ -324,7 +327,7 @@ impl Hold<'_> {
                 Flow::Whole(begun)
             }
         };
-        Ok((Answered { status, headers, flow }, (usage, produced)))
+        Ok((Answered { status, headers, flow }, (usage, produced.tokens())))
     }
 
     async fn stream(self, body: Incoming, lease: Lease) -> Result<Flow> {

@@ -125,7 +125,7 @@ impl Events {
         let produced = &mut self.produced;
         let visit = |data: &[u8]| {
             if let Some(seen) = usage::of_event(data) {
-                *usage = Some(seen.usage);
+                usage.get_or_insert_default().absorb(&seen.usage);
                 if strip && seen.alone {
                     return Keep::No;
                 }

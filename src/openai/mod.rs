@@ -9,6 +9,7 @@ pub mod splice;
 pub mod sse;
 pub mod usage;
 pub mod view;
+pub mod weigh;
 
 /// The endpoints that are routed by model; every other `/v1` path is passed through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,35 +1,75 @@
 //! Token figures read from answers: a JSON body, or the data of one event.
 //!
-//! What a reader could get wrong: an event is looked at only if `"usage"` stands in it at all, which the many chunks of a stream do not pay for;
-//! the value is parsed by serde, on that one frame.
+//! What a reader could get wrong: an event is looked at only if `"usage"` stands in it at all, which the many chunks of a stream do not
+//! pay for; the value is parsed by serde, on that one frame. What stands there is a stranger's: no figure makes this fail or overflow.
+
+mod figures;
+
+use std::borrow::Cow;
 
 use memchr::memmem;
 use serde::Deserialize;
 
-/// Tokens as the upstream counted them.
+use figures::{Figures, Text, Timings};
+
+/// No figure counts for more: beyond any context, and low enough that sums of millions of them do not overflow.
+pub const MOST: u64 = u32::MAX as u64;
+
+/// Tokens as the upstream counted them, each at most [`MOST`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Prompt tokens, cached ones included.
+    /// Prompt tokens, cached and cache-written ones included.
     pub prompt: u64,
     /// Answer tokens, reasoning included.
     pub completion: u64,
     /// Of the prompt, what the upstream had cached.
     pub cached: u64,
+    /// Of the prompt, what the upstream put into its cache.
+    pub cache_write: u64,
     /// Of the answer, what was reasoning.
     pub reasoning: u64,
+    /// Of the prompt, what was audio.
     pub audio_in: u64,
+    /// Of the answer, what was audio.
     pub audio_out: u64,
-    pub compute_us: u64,
-    pub cache_write: u64,
+    /// Images in the prompt. No upstream tells: whoever has read the request fills it in.
     pub images: u64,
+    /// What the upstream says that it has computed for the answer, in microseconds (llama-server's `timings`); 0: it does not say.
+    pub compute_us: u64,
+}
+
+impl Usage {
+    /// Whether there is any figure of tokens.
+    pub fn is_told(&self) -> bool {
+        self.prompt > 0 || self.completion > 0
+    }
+
+    /// Takes in a later figure of the same answer. Figures in a stream are sums so far, but not every event has all of them
+    /// (Anthropic tells the prompt in its first one and the answer in its last), so the larger one counts.
+    pub fn absorb(&mut self, later: &Usage) {
+        let Usage { prompt, completion, cached, cache_write, reasoning, audio_in, audio_out, images, compute_us } =
+            later;
+        self.prompt = self.prompt.max(*prompt);
+        self.completion = self.completion.max(*completion);
+        self.cached = self.cached.max(*cached);
+        self.cache_write = self.cache_write.max(*cache_write);
+        self.reasoning = self.reasoning.max(*reasoning);
+        self.audio_in = self.audio_in.max(*audio_in);
+        self.audio_out = self.audio_out.max(*audio_out);
+        self.images = self.images.max(*images);
+        self.compute_us = self.compute_us.max(*compute_us);
+    }
 }
 
 #[derive(Deserialize)]
 struct Answer {
     #[serde(default)]
-    usage: Option<Raw>,
-    /// Responses events carry the whole response.
+    usage: Option<Figures>,
+    /// Beside the usage, also where that is inside `response`.
     #[serde(default)]
+    timings: Option<Timings>,
+    /// Responses events carry the whole response, Anthropic's first event the message.
+    #[serde(default, alias = "message")]
     response: Option<Inner>,
     #[serde(default)]
     choices: Option<Vec<serde::de::IgnoredAny>>,
@@ -38,40 +78,7 @@ struct Answer {
 #[derive(Deserialize)]
 struct Inner {
     #[serde(default)]
-    usage: Option<Raw>,
-}
-
-/// Chat and completions call them prompt and completion, Responses input and output.
-#[derive(Deserialize)]
-struct Raw {
-    #[serde(default, alias = "input_tokens")]
-    prompt_tokens: Option<u64>,
-    #[serde(default, alias = "output_tokens")]
-    completion_tokens: Option<u64>,
-    #[serde(default, alias = "input_tokens_details")]
-    prompt_tokens_details: Option<Details>,
-    #[serde(default, alias = "output_tokens_details")]
-    completion_tokens_details: Option<Details>,
-}
-
-#[derive(Deserialize)]
-struct Details {
-    #[serde(default)]
-    cached_tokens: Option<u64>,
-    #[serde(default)]
-    reasoning_tokens: Option<u64>,
-}
-
-impl From<Raw> for Usage {
-    fn from(raw: Raw) -> Usage {
-        Usage {
-            prompt: raw.prompt_tokens.unwrap_or(0),
-            completion: raw.completion_tokens.unwrap_or(0),
-            cached: raw.prompt_tokens_details.and_then(|d| d.cached_tokens).unwrap_or(0),
-            reasoning: raw.completion_tokens_details.and_then(|d| d.reasoning_tokens).unwrap_or(0),
-            ..Usage::default()
-        }
-    }
+    usage: Option<Figures>,
 }
 
 /// What an event says of usage.
@@ -82,17 +89,40 @@ pub struct Seen {
     pub alone: bool,
 }
 
-/// Usage of a complete JSON answer; `None` if it has none or is no JSON.
+/// Usage of a complete JSON answer; `None` if it tells no tokens (seconds of audio are none) or is no JSON.
 pub fn of_answer(body: &[u8]) -> Option<Usage> {
-    of_event(body).map(|seen| seen.usage)
+    of_event(body).map(|seen| seen.usage).filter(Usage::is_told)
 }
 
 /// Usage in the data of an event.
 pub fn of_event(data: &[u8]) -> Option<Seen> {
     memmem::find(data, b"\"usage\"")?;
     let answer: Answer = serde_json::from_slice(data).ok()?;
-    let raw = answer.usage.or_else(|| answer.response.and_then(|r| r.usage))?;
-    Some(Seen { usage: raw.into(), alone: answer.choices.is_some_and(|choices| choices.is_empty()) })
+    let figures = answer.usage.or_else(|| answer.response.and_then(|r| r.usage))?;
+    let mut usage = figures.usage();
+    usage.compute_us = answer.timings.map_or(0, |timings| timings.micros());
+    Some(Seen { usage, alone: answer.choices.is_some_and(|choices| choices.is_empty()) })
+}
+
+/// The model that an answer, or an event of one, names: what is passed through is priced by it. Ids are short: one with an escape in
+/// it is copied, the usual one is not.
+pub fn model_of_answer(data: &[u8]) -> Option<Cow<'_, str>> {
+    #[derive(Deserialize)]
+    struct Named<'a> {
+        #[serde(default, borrow)]
+        model: Option<Text<'a>>,
+        #[serde(default, borrow, alias = "message")]
+        response: Option<Inside<'a>>,
+    }
+    #[derive(Deserialize)]
+    struct Inside<'a> {
+        #[serde(default, borrow)]
+        model: Option<Text<'a>>,
+    }
+    memmem::find(data, b"\"model\"")?;
+    let named: Named<'_> = serde_json::from_slice(data).ok()?;
+    let Text(model) = named.model.or_else(|| named.response.and_then(|inside| inside.model))?;
+    Some(model)
 }
 
 /// The data is an error object instead of a piece of an answer.
@@ -114,40 +144,4 @@ pub fn is_error(data: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn figures_of_every_dialect_are_read() {
-        let chat = br#"{"id":"x","choices":[{"index":0}],"usage":{"prompt_tokens":9,"completion_tokens":12,"total_tokens":21,"prompt_tokens_details":{"cached_tokens":4},"completion_tokens_details":{"reasoning_tokens":3}}}"#;
-        assert_eq!(
-            of_answer(chat),
-            Some(Usage { prompt: 9, completion: 12, cached: 4, reasoning: 3, ..Usage::default() })
-        );
-        let response = br#"{"type":"response.completed","response":{"usage":{"input_tokens":5,"output_tokens":2,"input_tokens_details":{"cached_tokens":1}}}}"#;
-        assert_eq!(
-            of_event(response).unwrap().usage,
-            Usage { prompt: 5, completion: 2, cached: 1, ..Usage::default() }
-        );
-        let embedding = br#"{"data":[],"usage":{"prompt_tokens":5,"total_tokens":5}}"#;
-        assert_eq!(of_answer(embedding).unwrap().prompt, 5);
-    }
-
-    #[test]
-    fn only_the_chunk_that_was_asked_for_counts_as_alone() {
-        let alone = |data: &str| of_event(data.as_bytes()).is_some_and(|seen| seen.alone);
-        assert!(alone(r#"{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":1},"timings":{"x":1}}"#));
-        assert!(!alone(r#"{"choices":[{"delta":{"content":"hi"}}],"usage":{"prompt_tokens":1}}"#));
-        // Azure's first chunk has no choices either, but content filter results.
-        assert!(!alone(r#"{"choices":[],"prompt_filter_results":[{}],"usage":null}"#));
-        assert!(!alone(r#"{"choices":[{"delta":{"content":"say \"usage\""}}]}"#));
-    }
-
-    #[test]
-    fn an_error_is_told_from_text_about_errors() {
-        assert!(is_error(br#"{"error":{"message":"x"}}"#));
-        assert!(is_error(br#"{"type":"error","code":"x","message":"y"}"#));
-        assert!(!is_error(br#"{"choices":[{"delta":{"content":"\"error\""}}]}"#));
-        assert!(!is_error(br#"{"type":"response.created","response":{"error":null}}"#));
-    }
-}
+mod tests;

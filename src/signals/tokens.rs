@@ -2,7 +2,7 @@
 //!
 //! Four bytes a token is right for English and code, and wrong by a factor of two where it hurts: it sees half of the tokens of
 //! figures, 0.6 to 0.7 of Chinese, Japanese, Korean and Arabic, and three times as many where a client escapes every letter that
-//! is not ASCII. Weighing bytes by their kind mends that at one table look-up a byte. Estimate over cl100k's true count, medians
+//! is not ASCII. Weighing bytes by their kind (`openai/weigh.rs`) mends that at one table look-up a byte. Estimate over cl100k's true count, medians
 //! (one text each for the languages other than English):
 //!
 //! | text | bytes / 4 | weighed |
@@ -16,36 +16,13 @@
 //! What a reader could get wrong: it is an estimate for a guard (does the prompt fit?) and for rules, not for bills. It errs to
 //! more tokens where it can, and newer tokenizers (o200k) need fewer than the one it was measured on.
 
+use crate::openai::weigh::{PARTS, weigh};
+
 /// Bytes of JSON-escaped text per token where only the length is known.
 const BYTES_PER_TOKEN: u64 = 4;
 
 /// Tokens that a chat template adds to each message (role, separators).
 const TOKENS_PER_MESSAGE: u64 = 4;
-
-/// Parts of a token that the weights count in.
-const PARTS: u64 = 64;
-
-/// The weight of a byte of a letter that is not ASCII, in [`PARTS`]; a letter has two or three.
-const NOT_ASCII: u64 = 26;
-
-/// The length of an escape such as `\u00e9`.
-const UNICODE_ESCAPE_BYTES: usize = 6;
-
-/// A byte's weight in [`PARTS`]: least squares over the texts above, rounded up.
-static WEIGHTS: [u8; 256] = {
-    let mut weights = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        weights[byte] = match byte as u8 {
-            b' ' | b'a'..=b'z' | b'A'..=b'Z' => 14,
-            b'0'..=b'9' => 38,
-            0x80.. => NOT_ASCII as u8,
-            _ => 40,
-        };
-        byte += 1;
-    }
-    weights
-};
 
 /// Estimated tokens of `text_bytes` bytes of text in `messages` messages, where the text itself is not at hand.
 pub fn estimate(text_bytes: usize, messages: u32) -> u64 {
@@ -60,30 +37,6 @@ pub fn estimate_pieces<'b>(pieces: impl IntoIterator<Item = &'b [u8]>, messages:
 
 fn overhead(messages: u32) -> u64 {
     u64::from(messages) * TOKENS_PER_MESSAGE
-}
-
-/// The weight of a text, in [`PARTS`].
-fn weigh(text: &[u8]) -> u64 {
-    let mut parts = 0;
-    let mut rest = text;
-    // Escapes are few in most texts, so the search for them costs less than a branch a byte.
-    while let Some(at) = memchr::memchr(b'\\', rest) {
-        parts += plain(&rest[..at]);
-        let escape = &rest[at..];
-        let length = if escape.get(1) == Some(&b'u') { UNICODE_ESCAPE_BYTES } else { 2 }.min(escape.len());
-        // A letter weighs what it would weigh in UTF-8: two bytes below U+0800, else three.
-        parts += match escape[1..length] {
-            [b'u', b'0', b'0'..=b'7', ..] => 2 * NOT_ASCII,
-            [b'u', ..] => 3 * NOT_ASCII,
-            _ => plain(&escape[..length]),
-        };
-        rest = &escape[length..];
-    }
-    parts + plain(rest)
-}
-
-fn plain(text: &[u8]) -> u64 {
-    text.iter().map(|byte| u64::from(WEIGHTS[usize::from(*byte)])).sum()
 }
 
 #[cfg(test)]

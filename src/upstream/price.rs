@@ -124,8 +124,8 @@ impl Prices {
     /// once, the caller hands in this one's share. `None`: the price is not known.
     pub fn cost(&self, usage: &Usage, day: Day, busy: Duration) -> Option<Cost> {
         let rates = self.on(day)?;
-        let time = busy.as_micros().min(u128::from(u64::MAX));
-        let picos = rates.tokens(usage) + rates.per_request + node_time_share(time, rates.node_hour);
+        let time = micros(busy);
+        let picos = rates.tokens(usage) + u128::from(rates.per_request) + node_time_share(time, rates.node_hour);
         let co2 = node_time_share(time, rates.co2_hour);
         Some(Cost { usd: nanos(picos), co2_ug: u64::try_from(co2).unwrap_or(u64::MAX) })
     }
@@ -136,11 +136,11 @@ impl Prices {
         let rates = self.on(day)?;
         let input = rates.input.max(rates.cached).max(rates.cache_write).max(rates.audio_in);
         let output = rates.output.max(rates.reasoning).max(rates.audio_out);
-        let time = bounds.busy.as_micros().min(u128::from(u64::MAX));
+        let time = micros(bounds.busy);
         let picos = times(bounds.input_tokens, input)
             + times(bounds.output_tokens, output)
             + times(bounds.images, rates.image)
-            + rates.per_request
+            + u128::from(rates.per_request)
             + node_time_share(time, rates.node_hour);
         Some(nanos(picos))
     }
@@ -163,7 +163,7 @@ struct Rates {
     reasoning: u64,
     audio_out: u64,
     image: u64,
-    per_request: u128,
+    per_request: u64,
     node_hour: u64,
     co2_hour: u64,
 }
@@ -184,7 +184,7 @@ impl Rates {
             reasoning: token(price.reasoning.unwrap_or(price.output)),
             audio_out: token(price.audio_output.unwrap_or(price.output)),
             image: usd(price.image),
-            per_request: usd(price.per_request).into(),
+            per_request: usd(price.per_request),
             node_hour: whole((price.per_node_hour.unwrap_or(0.0) + power) * PICOS_PER_USD),
             co2_hour: whole(grams * 1e6),
         }
@@ -216,8 +216,12 @@ fn times(count: u64, rate: u64) -> u128 {
     (u128::from(count) * u128::from(rate)).min(1 << 124)
 }
 
-fn node_time_share(micros: u128, per_hour: u64) -> u128 {
-    (micros * u128::from(per_hour) + MICROS_PER_HOUR / 2) / MICROS_PER_HOUR
+fn node_time_share(micros: u64, per_hour: u64) -> u128 {
+    (times(micros, per_hour) + MICROS_PER_HOUR / 2) / MICROS_PER_HOUR
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// To the nearest nanodollar, half a one up; more than 9 billion dollars are 9 billion.
@@ -229,3 +233,6 @@ fn nanos(picos: u128) -> NanoUsd {
 fn whole(number: f64) -> u64 {
     number.round() as u64
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 //! What a reader could get wrong: a model that has retired is a warning. The file was right when it was written, and must not keep
 //! the gateway from starting; requests are kept from the model by a constraint.
 
-use super::{Checker, shown};
+use super::{Checker, prices, shown};
 use crate::config::document::{Node, Value};
 use crate::config::file::Model;
 
@@ -24,6 +24,13 @@ fn one(checker: &mut Checker<'_>, node: &Node, name: &str, model: &Model) {
         checker.refers(item, "upstream", "upstreams", &model.upstream);
     }
     checker.at_least_one(Some(node), "context", model.context);
+    checker.at_least_one(Some(node), "max_output", model.max_output);
+    if let (Some(item), Some(most), Some(context)) = (node.get("max_output"), model.max_output, model.context)
+        && most > context
+    {
+        let hint = format!("write at most {context}, or correct `context`: it holds prompt and answer");
+        checker.error(item, format!("{} tokens of answer do not fit into the context", shown(item)), hint);
+    }
     if let (Some(item), Some(id)) = (node.get("id"), &model.id)
         && (id.is_empty() || id.chars().any(char::is_control))
     {
@@ -38,6 +45,7 @@ fn one(checker: &mut Checker<'_>, node: &Node, name: &str, model: &Model) {
     {
         checker.error(item, "`modalities` lists none: the model would take nothing in", "write [text], or remove it");
     }
+    prices::check(checker, node, name, model);
     if let (Some(item), Some(day)) = (node.get("retires_on"), model.retires_on) {
         let left = (day - checker.input.today).get_days();
         if left < 0 {

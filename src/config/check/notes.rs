@@ -16,7 +16,8 @@ pub fn passthrough(file: &File) -> Option<&str> {
     }
 }
 
-pub fn of(file: &File) -> Vec<String> {
+/// `today`: for prices that begin later.
+pub fn of(file: &File, today: jiff::civil::Date) -> Vec<String> {
     let mut notes = Vec::new();
     if file.tenants.is_empty() {
         notes.push(match file.server.allow_public_without_keys {
@@ -40,5 +41,6 @@ pub fn of(file: &File) -> Vec<String> {
         Some(name) => format!("passthrough: every `/v1` path that is not routed by model goes to `{name}`"),
         None => "passthrough is off: every `/v1` path that is not routed by model is a 404".into(),
     });
+    notes.extend(super::prices::notes(file, today));
     notes
 }
