@@ -4,5 +4,6 @@
 //! and may lag or be away without a request noticing.
 
 pub mod entry;
+pub mod store;
 
 pub use entry::{Attempt, Entry, Position, Tokens};
