@@ -7,6 +7,7 @@ pub mod explain;
 pub mod healthcheck;
 pub mod schema;
 pub mod serve;
+pub mod usage;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -106,6 +107,16 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// What was used and what it cost: the ledger, by tenant, model, day, …; reads it also while a gateway runs.
+    #[command(
+        after_help = "Examples:\n  tidegate usage --since 24h                              by tenant and model\n  tidegate usage --by day,placement --since 2026-03-01    edge and cloud, day by day\n  tidegate usage --by user --where tenant=acme --where app=chat --format csv\n  tidegate usage --by outcome,upstream --since 1h --format json | jq '.[] | select(.failed > 0)'\n  tidegate usage --invoice --since 2026-03-01 --until 2026-04-01"
+    )]
+    Usage {
+        #[command(flatten)]
+        config: ConfigArgs,
+        #[command(flatten)]
+        args: usage::UsageArgs,
+    },
     /// Print the JSON schema of the configuration.
     Schema,
     /// Ask a running gateway whether it lives (for containers).
@@ -129,6 +140,7 @@ pub fn run() -> u8 {
         Command::Explain { config, request, endpoint, headers, json } => {
             explain::run(&config.config, &request, endpoint.into(), &headers, json)
         }
+        Command::Usage { config, args } => usage::run(&config.config, &args),
         Command::Schema => schema::run(),
         Command::Healthcheck { config } => healthcheck::run(&config.config),
     }

@@ -4,6 +4,8 @@
 //! and may lag or be away without a request noticing.
 
 pub mod entry;
+pub mod invoice;
+pub mod query;
 pub mod store;
 
 pub use entry::{Attempt, Entry, Position, Tokens};

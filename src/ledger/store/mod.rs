@@ -13,10 +13,13 @@ mod schema;
 mod settings;
 mod sqlite;
 
+#[cfg(test)]
+mod tests;
+
 pub use error::StoreError;
 pub use measure::{
-    EARLIER_ATTEMPT, FIGURES, Figure, HOUR_US, Kind, LAST_ATTEMPT, MOST, MOST_COST, Measured, NO_ATTEMPT, Sums, Word, earlier,
-    hour, request, share,
+    EARLIER_ATTEMPT, FIGURES, Figure, HOUR_US, Kind, LAST_ATTEMPT, MOST, MOST_COST, Measured, NO_ATTEMPT, Sums, Word,
+    earlier, hour, request, share,
 };
 pub use read::{Fact, Range};
 pub use reader::{Reader, Source};
@@ -61,10 +64,7 @@ impl Store {
     ///
     /// A transaction costs some ten microseconds whatever its size, and the journal is durable without it: a few hundred entries or
     /// a second's worth make a good batch.
-    pub fn append<'e, I>(&mut self, batch: I) -> Result<u64, StoreError>
-    where
-        I: Iterator<Item = (Position, Entry<'e>)> + Clone,
-    {
+    pub fn append<'e>(&mut self, batch: impl Iterator<Item = (Position, Entry<'e>)>) -> Result<u64, StoreError> {
         match &mut self.engine {
             Engine::Sqlite(store) => store.append(batch),
             Engine::Postgres(store) => store.append(batch),

@@ -27,6 +27,12 @@ use write::Statements;
 /// is overloaded.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(15));
 
+/// A connection that was idle for so long is looked at before it is used.
+const IDLE: Duration = Duration::from_secs(2);
+
+/// How long the server may take to say that it is there.
+const ALIVE: Duration = Duration::from_secs(5);
+
 pub struct Postgres {
     server: Server,
     open: Option<Open>,
@@ -40,6 +46,7 @@ struct Open {
     client: Client,
     statements: Statements,
     kinds: Kinds,
+    used: Instant,
 }
 
 impl std::fmt::Debug for Postgres {
@@ -52,29 +59,27 @@ impl Postgres {
     /// Connects, makes the tables if they are not there.
     pub fn open(url: &Secret) -> Result<Postgres, StoreError> {
         let server = Server::parse(url)?;
-        let mut store =
-            Postgres { server, open: None, positions: HashMap::new(), not_before: None, pause: BACKOFF.0 };
+        let mut store = Postgres { server, open: None, positions: HashMap::new(), not_before: None, pause: BACKOFF.0 };
         store.connect()?;
         Ok(store)
     }
 
     /// See [`super::Store::append`].
-    pub fn append<'e, I>(&mut self, batch: I) -> Result<u64, StoreError>
-    where
-        I: Iterator<Item = (Position, Entry<'e>)> + Clone,
-    {
-        match self.transact(|open| write::batch(open, batch.clone())) {
-            // A connection that was closed while nobody used it is found out by using it.
-            Err(error) if error.is_passing() && self.open.is_none() => {
-                tracing::info!("{error}; connecting again");
-                self.transact(|open| write::batch(open, batch.clone()))
-            }
-            done => done,
+    pub fn append<'e>(&mut self, batch: impl Iterator<Item = (Position, Entry<'e>)>) -> Result<u64, StoreError> {
+        self.look_after();
+        let (moved, rows) = self.transact(|open| write::batch(open, batch))?;
+        self.positions.extend(moved);
+        Ok(rows)
+    }
+
+    /// A connection that was closed while nobody used it is found out by using it; better before a batch than in it.
+    fn look_after(&mut self) {
+        if let Some(open) = self.open.as_mut().filter(|open| open.used.elapsed() > IDLE)
+            && let Err(error) = open.client.is_valid(ALIVE)
+        {
+            tracing::info!("{}: connection lost, connecting again: {error}", self.server.place);
+            self.open = None;
         }
-        .map(|(moved, rows)| {
-            self.positions.extend(moved);
-            rows
-        })
     }
 
     pub fn position(&self, boot: u64) -> Option<Position> {
@@ -100,9 +105,7 @@ impl Postgres {
 
     /// The connection, for questions.
     pub fn client(&mut self) -> Result<&mut Client, StoreError> {
-        if self.open.as_ref().is_some_and(|open| open.client.is_closed()) {
-            self.open = None;
-        }
+        self.look_after();
         self.connected().map(|open| &mut open.client)
     }
 
@@ -112,6 +115,7 @@ impl Postgres {
         let place = self.server.place.clone();
         let open = self.connected()?;
         let done = what(open);
+        open.used = Instant::now();
         if done.is_err() {
             open.kinds.clear();
             if open.client.is_closed() {
@@ -131,7 +135,10 @@ impl Postgres {
     fn connect(&mut self) -> Result<(), StoreError> {
         let now = Instant::now();
         if let Some(wait) = self.not_before.and_then(|at| at.checked_duration_since(now)) {
-            return Err(StoreError::passing(format!("{}: not connected, next attempt in {wait:.1?}", self.server.place)));
+            return Err(StoreError::passing(format!(
+                "{}: not connected, next attempt in {wait:.1?}",
+                self.server.place
+            )));
         }
         match self.begin() {
             Ok((open, positions)) => {
@@ -152,7 +159,7 @@ impl Postgres {
         migrate(&mut client)?;
         let positions = positions(&mut client)?.into_iter().map(|position| (position.boot, position)).collect();
         let statements = Statements::prepare(&mut client)?;
-        Ok((Open { client, statements, kinds: Kinds::default() }, positions))
+        Ok((Open { client, statements, kinds: Kinds::default(), used: Instant::now() }, positions))
     }
 }
 

@@ -119,7 +119,8 @@ mod tests {
         let range = Range { since: 100 * HOUR_US + 5, until: 103 * HOUR_US + 7 };
         let plan = Plan::new(range, false, &spans);
         assert_eq!(plan.hours, [(101, 102)]);
-        let first = Singles { first_id: 1000, last_id: 1009, range: Range { since: range.since, until: 101 * HOUR_US } };
+        let first =
+            Singles { first_id: 1000, last_id: 1009, range: Range { since: range.since, until: 101 * HOUR_US } };
         let last = Singles { first_id: 1030, last_id: 1039, range: Range { since: 103 * HOUR_US, until: range.until } };
         assert_eq!(plan.singles, [first, last]);
         assert!(plan.sums_hold(101) && plan.sums_hold(102) && !plan.sums_hold(100) && !plan.sums_hold(103));
@@ -137,7 +138,8 @@ mod tests {
 
     #[test]
     fn a_pruned_hour_counts_as_a_whole() {
-        let plan = Plan::new(Range { since: 7 * HOUR_US + 1, until: i64::MAX }, false, &[span(7, true), span(8, false)]);
+        let plan =
+            Plan::new(Range { since: 7 * HOUR_US + 1, until: i64::MAX }, false, &[span(7, true), span(8, false)]);
         assert_eq!(plan, Plan { hours: vec![(7, 8)], singles: vec![] });
         assert_eq!(Plan::new(Range { since: 5, until: 5 }, false, &[]), Plan::default());
     }

@@ -64,12 +64,7 @@ impl Source<'_> {
     }
 
     /// What came in a range, summed by hour and kind, with `single` also by user and tags; a sum may come in several parts.
-    pub fn facts(
-        &mut self,
-        range: Range,
-        single: bool,
-        each: &mut dyn FnMut(&Fact<'_>),
-    ) -> Result<(), StoreError> {
+    pub fn facts(&mut self, range: Range, single: bool, each: &mut dyn FnMut(&Fact<'_>)) -> Result<(), StoreError> {
         match self {
             Source::Sqlite(connection) => {
                 let plan = Plan::new(range, single, &sqlite::read::spans(connection, range)?);

@@ -180,7 +180,10 @@ impl Sqlite {
         Ok(())
     }
 
-    fn write<'e>(&mut self, batch: impl Iterator<Item = (Position, Entry<'e>)>) -> Result<(Fast<u64, Position>, u64), StoreError> {
+    fn write<'e>(
+        &mut self,
+        batch: impl Iterator<Item = (Position, Entry<'e>)>,
+    ) -> Result<(Fast<u64, Position>, u64), StoreError> {
         let (mut moved, mut spans) = (Fast::<u64, Position>::default(), Fast::<i64, (i64, i64)>::default());
         let first = self.next_id;
         {
@@ -281,4 +284,3 @@ pub(super) fn positions(connection: &Connection) -> Result<Vec<Position>, StoreE
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
-

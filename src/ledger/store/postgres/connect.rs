@@ -98,7 +98,8 @@ fn tls(root: Option<&str>) -> Result<MakeRustlsConnect, StoreError> {
         }
     }
     if roots.is_empty() {
-        let message = "no certificate to verify postgres with; install ca-certificates or add sslrootcert=FILE to the URL";
+        let message =
+            "no certificate to verify postgres with; install ca-certificates or add sslrootcert=FILE to the URL";
         return Err(StoreError::lasting(message));
     }
     let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
@@ -148,11 +149,11 @@ mod tests {
         );
         insta::assert_snapshot!(
             refused("postgres://u:hunter2@db/x?sslmode=require&sslrootcert=/none.pem"),
-            @""
+            @"sslrootcert=/none.pem of `ledger`: I/O error: No such file or directory (os error 2)"
         );
         for wrong in ["postgres://u:hunter2@db/x?what=5", "postgres://u:hunter2@db:port/x", "postgres://u:hunter2@"] {
             assert!(!refused(wrong).contains("hunter2"), "{}", refused(wrong));
         }
-        insta::assert_snapshot!(refused("postgres://u:hunter2@db/x?what=5"), @"");
+        insta::assert_snapshot!(refused("postgres://u:hunter2@db/x?what=5"), @"the postgres:// URL of `ledger` cannot be read: unknown option `what`");
     }
 }

@@ -24,7 +24,8 @@ pub fn step(client: &mut Client, keep: i64, keep_hourly: Option<i64>) -> Result<
 }
 
 fn requests(transaction: &mut Transaction<'_>, before: i64) -> Result<bool, StoreError> {
-    let next = "SELECT hour, first_id, last_id FROM spans WHERE hour < $1 AND first_id <= last_id ORDER BY hour LIMIT 1";
+    let next =
+        "SELECT hour, first_id, last_id FROM spans WHERE hour < $1 AND first_id <= last_id ORDER BY hour LIMIT 1";
     let Some(row) = transaction.query_opt(next, &[&before])? else { return Ok(false) };
     let (hour, first, last): (i64, i64, i64) = (row.get(0), row.get(1), row.get(2));
     let step = "SELECT max(id) FROM (SELECT id FROM requests WHERE id BETWEEN $1 AND $2 ORDER BY id LIMIT $3) AS step";
@@ -42,8 +43,7 @@ fn requests(transaction: &mut Transaction<'_>, before: i64) -> Result<bool, Stor
 }
 
 fn sums(transaction: &mut Transaction<'_>, before: i64) -> Result<bool, StoreError> {
-    let oldest: Option<i64> =
-        transaction.query_one("SELECT min(hour) FROM spans WHERE hour < $1", &[&before])?.get(0);
+    let oldest: Option<i64> = transaction.query_one("SELECT min(hour) FROM spans WHERE hour < $1", &[&before])?.get(0);
     let Some(hour) = oldest else { return Ok(false) };
     transaction.execute("DELETE FROM hourly WHERE hour = $1", &[&hour])?;
     transaction.execute("DELETE FROM spans WHERE hour = $1", &[&hour])?;

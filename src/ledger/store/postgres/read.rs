@@ -98,8 +98,7 @@ fn attempts(
     single: bool,
     each: &mut dyn FnMut(&Fact<'_>),
 ) -> Result<(), StoreError> {
-    let (who, join) =
-        if single { (", r.user_name, r.tags", "JOIN requests r ON r.id = a.request") } else { ("", "") };
+    let (who, join) = if single { (", r.user_name, r.tags", "JOIN requests r ON r.id = a.request") } else { ("", "") };
     let sql = format!(
         "SELECT a.at / {HOUR_US}, a.kind, count(*), count(*) - count(a.cost), {}{who} FROM attempts a {join} \
          WHERE a.request BETWEEN $1 AND $2 AND a.at >= $3 AND a.at < $4 GROUP BY 1, 2{who}",

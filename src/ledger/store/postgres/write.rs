@@ -95,7 +95,7 @@ pub fn batch<'e>(
     open: &mut Open,
     entries: impl Iterator<Item = (Position, Entry<'e>)>,
 ) -> Result<(BTreeMap<u64, Position>, u64), StoreError> {
-    let Open { client, statements, kinds } = open;
+    let Open { client, statements, kinds, .. } = open;
     let mut transaction = client.transaction()?;
     let first: i64 = transaction.query_one(&statements.turn, &[])?.get(0);
     let known: BTreeMap<u64, Position> =
@@ -173,7 +173,9 @@ impl Batch {
     }
 
     fn send(&mut self, transaction: &mut Transaction<'_>, statements: &Statements) -> Result<(), StoreError> {
-        for (statement, rows) in [(&statements.requests, &mut self.requests), (&statements.attempts, &mut self.attempts)] {
+        for (statement, rows) in
+            [(&statements.requests, &mut self.requests), (&statements.attempts, &mut self.attempts)]
+        {
             if rows.rows == 0 {
                 continue;
             }

@@ -27,7 +27,8 @@ impl Sqlite {
 
     fn prune_requests(&self, before: i64) -> Result<bool, StoreError> {
         let connection = &self.connection;
-        let sql = "SELECT hour, first_id, last_id FROM spans WHERE hour < ?1 AND first_id <= last_id ORDER BY hour LIMIT 1";
+        let sql =
+            "SELECT hour, first_id, last_id FROM spans WHERE hour < ?1 AND first_id <= last_id ORDER BY hour LIMIT 1";
         let mut select = connection.prepare_cached(sql)?;
         let next = select.query_row([before], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
         let Some((hour, first, last)): Option<(i64, i64, i64)> = next else { return Ok(false) };

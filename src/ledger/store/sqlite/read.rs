@@ -110,14 +110,12 @@ fn requests(
     let bounds = [singles.first_id, singles.last_id, singles.range.since, singles.range.until];
     let figures = FIGURES.join(", ");
     let who = if single { ", user_name, tags" } else { "" };
-    let sql = format!(
-        "SELECT at, kind, {figures}{who} FROM requests WHERE id BETWEEN ?1 AND ?2 AND at >= ?3 AND at < ?4"
-    );
+    let sql =
+        format!("SELECT at, kind, {figures}{who} FROM requests WHERE id BETWEEN ?1 AND ?2 AND at >= ?3 AND at < ?4");
     go_through(connection, &sql, &bounds, 0, single, each)?;
     let figures: Vec<String> = FIGURES[OF_ATTEMPT..].iter().map(|name| format!("a.{name}")).collect();
     let figures = figures.join(", ");
-    let (who, join) =
-        if single { (", r.user_name, r.tags", "JOIN requests r ON r.id = a.request") } else { ("", "") };
+    let (who, join) = if single { (", r.user_name, r.tags", "JOIN requests r ON r.id = a.request") } else { ("", "") };
     let sql = format!(
         "SELECT a.at, a.kind, {figures}{who} FROM attempts a {join} \
          WHERE a.request BETWEEN ?1 AND ?2 AND a.at >= ?3 AND a.at < ?4"
@@ -126,11 +124,7 @@ fn requests(
 }
 
 /// Rows after `rolled`, each with its hour and kind.
-pub fn unrolled(
-    connection: &Connection,
-    rolled: i64,
-    each: &mut dyn FnMut(i64, i64, &Sums),
-) -> Result<(), StoreError> {
+pub fn unrolled(connection: &Connection, rolled: i64, each: &mut dyn FnMut(i64, i64, &Sums)) -> Result<(), StoreError> {
     let singles = Singles { first_id: rolled.saturating_add(1), last_id: i64::MAX, range: Range::ALL };
     requests(connection, &singles, false, &mut |fact| each(fact.hour, fact.kind, fact.sums))
 }

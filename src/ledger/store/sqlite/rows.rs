@@ -81,11 +81,7 @@ pub fn insert_request() -> String {
 
 pub fn insert_attempt() -> String {
     let figures = &FIGURES[OF_ATTEMPT..];
-    format!(
-        "INSERT INTO attempts (request, n, at, kind, {}) VALUES ({})",
-        figures.join(", "),
-        holes(4 + figures.len())
-    )
+    format!("INSERT INTO attempts (request, n, at, kind, {}) VALUES ({})", figures.join(", "), holes(4 + figures.len()))
 }
 
 pub fn upsert_sums() -> String {
@@ -127,7 +123,10 @@ impl<'c> Insert<'c> {
     /// The figures, the cost among them NULL if it is not known.
     fn figures(&mut self, figures: &[i64], cost_known: bool) -> Result<(), StoreError> {
         let cost = Figure::Cost as usize - (FIGURES.len() - figures.len());
-        figures.iter().enumerate().try_for_each(|(at, value)| self.optional((cost_known || at != cost).then_some(*value)))
+        figures
+            .iter()
+            .enumerate()
+            .try_for_each(|(at, value)| self.optional((cost_known || at != cost).then_some(*value)))
     }
 
     fn optional(&mut self, value: Option<i64>) -> Result<(), StoreError> {
