@@ -195,7 +195,7 @@ mod tests {
         let strict = Tenant { privacy: Privacy::LocalOnly, ..Tenant::default() };
         let tenants = [("acme".to_owned(), Tenant::default()), ("globex".to_owned(), strict)].into_iter().collect();
         let invoices = invoices(&answer, &billing, &tenants);
-        insta::assert_snapshot!(csv(&invoices), @"
+        insta::assert_snapshot!(csv(&invoices), @r"
         tenant,requests,cached_hits,redacted_bytes,cost_unknown_attempts,edge_cost_usd,cloud_cost_usd,platform_fee_usd,execution_fee_usd,privacy_premium_usd,total_usd
         acme,35,5,0,0,1,2,0.085,0.3,0,3.385
         globex,100,0,0,0,1,0,0,0.5,0.2,1.7

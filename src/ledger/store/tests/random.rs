@@ -64,8 +64,7 @@ fn any_entry() -> impl Strategy<Value = Entry<'static>> {
         proptest::sample::select(&CACHES[..]),
         proptest::option::of(0f32..1.0),
     );
-    // Some days around 1970, so that hours before it are there, too.
-    let time = -30 * HOUR_US..30 * HOUR_US;
+    let time = BEGIN - 30 * HOUR_US..BEGIN + 30 * HOUR_US;
     let figures = (-1000i64..1000, proptest::array::uniform4(0u64..10_000));
     (who, how, time, figures, proptest::collection::vec(attempt(), 0..4)).prop_map(
         |(who, (outcome, status, stream, cache, difficulty), at, (saving, f), attempts)| Entry {
@@ -224,7 +223,7 @@ struct Case {
 
 fn case() -> impl Strategy<Value = Case> {
     let batches = proptest::collection::vec(proptest::collection::vec(any_entry(), 0..12), 1..6);
-    let moment = || proptest::option::of(-31 * HOUR_US..31 * HOUR_US);
+    let moment = || proptest::option::of(BEGIN - 31 * HOUR_US..BEGIN + 31 * HOUR_US);
     let filter = (proptest::sample::select(vec!["tenant", "model", "tag.team", "user", "outcome"]), word());
     let filters = proptest::collection::vec(filter, 0..3).prop_map(|filters| {
         let parsed = filters.into_iter().map(|(name, value)| (name.parse().unwrap(), value.to_owned()));

