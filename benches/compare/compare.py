@@ -7,6 +7,7 @@ and the median counts, so that a noisy minute hits all of them alike. One worker
 """
 import argparse
 import collections
+import hashlib
 import json
 import os
 import pathlib
@@ -22,6 +23,7 @@ import time
 TICK = os.sysconf("SC_CLK_TCK")
 HERE = pathlib.Path(__file__).resolve().parent
 # A 1 KB prompt, as an SDK would send it.
+KEY = "sk-tg-bench"
 PROMPT = "What does the harbour keep, and what does the river bring when the hills let go of it? " * 9
 
 NGINX = """
@@ -42,20 +44,31 @@ http {{
 TIDEGATE = """
 listen: {listen}
 admin: 127.0.0.1:0
-data_dir: {work}/data
+data_dir: {work}/{data}
 server: {{workers: {workers}, max_connections: 60000, max_in_flight: 60000}}
 upstreams:
   json: {{placement: cloud, kind: openai, base_url: "http://{mock}/json/v1", api_key: sk-bench}}
   sse: {{placement: cloud, kind: openai, base_url: "http://{mock}/sse/v1", api_key: sk-bench}}
   burst: {{placement: cloud, kind: openai, base_url: "http://{mock}/burst/v1", api_key: sk-bench}}
 models:
-  json: {{upstream: json, id: mock}}
-  sse: {{upstream: sse, id: mock}}
-  burst: {{upstream: burst, id: mock}}
+  json: {{upstream: json, id: mock, price: {{input: 1, output: 2}}}}
+  sse: {{upstream: sse, id: mock, price: {{input: 1, output: 2}}}}
+  burst: {{upstream: burst, id: mock, price: {{input: 1, output: 2}}}}
 routes:
   bench-json: {{rules: [{{name: all, try: [json]}}]}}
   bench-sse: {{rules: [{{name: all, try: [sse]}}]}}
   bench-burst: {{rules: [{{name: all, try: [burst]}}]}}
+"""
+# Nothing is recorded and nobody is asked for a key: what the books are compared with.
+WITHOUT_BOOKS = "ledger: 'off'\n"
+# Key, limits, budget, ledger and audit chain.
+WITH_BOOKS = """
+audit: {{checkpoint_every: 1000}}
+tenants:
+  bench:
+    keys: ["sha256:{key}"]
+    limits: {{requests_per_minute: 1000000000, tokens_per_minute: 1000000000000, in_flight: 60000}}
+    budget: {{usd: 1000000000, per: day}}
 """
 
 Sample = collections.namedtuple("Sample", "cpu rate p50 p99 rss failed")
@@ -128,7 +141,7 @@ class Server:
 def oha(url, body, seconds, connections, rate=None):
     """Runs the load; oha's own report."""
     command = ["oha", "--no-tui", "--output-format", "json", "-w", "-z", f"{seconds}s", "-c", str(connections), "-m", "POST", "-T",
-               "application/json", "-H", "authorization: Bearer sk-client", "-D", body, "--disable-compression"]
+               "application/json", "-H", f"authorization: Bearer {KEY}", "-D", body, "--disable-compression"]
     if rate:
         command += ["-q", str(rate), "--latency-correction"]
     done = subprocess.run([*command, url], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds + 60)
@@ -167,7 +180,7 @@ def table(title, servers, samples, yardstick="nginx"):
 
 def start(options, work):
     """The mock and the proxies, each with its worker count."""
-    address = {name: free_address() for name in ("mock", "nginx", "pingora", "tidegate")}
+    address = {name: free_address() for name in ("mock", "nginx", "pingora", "tidegate", "books")}
     values = {"workers": options.workers, "work": work, "mock": address["mock"]}
     log = open(f"{work}/servers.log", "w")
     servers = [Server("direct", [f"{options.built}/mock", address["mock"]], address["mock"], log=log)]
@@ -179,9 +192,11 @@ def start(options, work):
         command = [f"{options.built}/pingora_bare", address["pingora"], address["mock"], str(options.workers)]
         servers.append(Server("pingora-proxy", command, address["pingora"], log=log))
     if "tidegate" in options.servers:
-        pathlib.Path(f"{work}/tidegate.yaml").write_text(TIDEGATE.format(**values, listen=address["tidegate"]))
-        command = [options.tidegate, "serve", "-c", f"{work}/tidegate.yaml", "--log-level", "warn"]
-        servers.append(Server("tidegate", command, address["tidegate"], "/v1/chat/completions", log=log))
+        for name, more in (("tidegate", WITHOUT_BOOKS), ("books", WITH_BOOKS)):
+            values |= {"data": f"data-{name}", "key": hashlib.sha256(KEY.encode()).hexdigest()}
+            pathlib.Path(f"{work}/{name}.yaml").write_text((TIDEGATE + more).format(**values, listen=address[name]))
+            command = [options.tidegate, "serve", "-c", f"{work}/{name}.yaml", "--log-level", "warn"]
+            servers.append(Server("tidegate" if name == "tidegate" else "  with books", command, address[name], "/v1/chat/completions", log=log))
     return servers
 
 

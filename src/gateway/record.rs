@@ -193,7 +193,7 @@ impl Record {
     /// A limit has refused the request.
     pub fn limited(&self, limit: &str) {
         let tenant = self.tenant_name();
-        self.shared().durable.metrics.rate_limited.with_label_values(&[tenant, limit]).inc();
+        self.shared().durable.metrics.money.rate_limited.with_label_values(&[tenant, limit]).inc();
     }
 
     /// Empty where nobody is asked for a key.

@@ -37,7 +37,7 @@ impl Record {
             }
         }
         if costs.saving > 0 {
-            let saved = metrics.saved.with_label_values(&[self.tenant_name(), "edge"]);
+            let saved = metrics.money.saved.with_label_values(&[self.tenant_name(), "edge"]);
             saved.inc_by(costs.saving as f64 / NANOS_PER_USD);
         }
         let Some((_, target)) = &self.target else { return };

@@ -37,15 +37,15 @@ impl Admin {
     fn money(&self, snapshot: &Snapshot) {
         let metrics = &self.shared.durable.metrics;
         let now = jiff::Timestamp::now().as_microsecond();
-        metrics.budget_used.reset();
-        metrics.app_budget_used.reset();
+        metrics.money.budget_used.reset();
+        metrics.money.app_budget_used.reset();
         for tenant in snapshot.tenants.tenants() {
             if let Some(budget) = &tenant.budget {
-                metrics.budget_used.with_label_values(&[&tenant.name]).set(1.0 - budget.left(now));
+                metrics.money.budget_used.with_label_values(&[&tenant.name]).set(1.0 - budget.left(now));
             }
             for (app, section) in &tenant.apps {
                 if let Some(budget) = &section.budget {
-                    let used = metrics.app_budget_used.with_label_values(&[&tenant.name, app]);
+                    let used = metrics.money.app_budget_used.with_label_values(&[&tenant.name, app]);
                     used.set(1.0 - budget.left(now));
                 }
             }
@@ -55,11 +55,11 @@ impl Admin {
         if let Some(books) = &self.shared.durable.books {
             let (pending, backlog, failures) = books.condition();
             let set = |kind, bytes: u64| {
-                metrics.journal_bytes.with_label_values(&[kind]).set(i64::try_from(bytes).unwrap_or(i64::MAX));
+                metrics.money.journal_bytes.with_label_values(&[kind]).set(i64::try_from(bytes).unwrap_or(i64::MAX));
             };
             set("pending", pending as u64);
             set("backlog", backlog);
-            metrics.journal_failures.set(i64::try_from(failures).unwrap_or(i64::MAX));
+            metrics.money.journal_failures.set(i64::try_from(failures).unwrap_or(i64::MAX));
         }
     }
 

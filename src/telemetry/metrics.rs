@@ -3,12 +3,16 @@
 //! What a reader could get wrong: nothing on the request's path looks a label up. Handles are resolved when a snapshot is built
 //! (`TargetMetrics`, `state::Lane`); gauges of nodes are read when somebody scrapes.
 
+mod money;
+
 use std::sync::OnceLock;
 
 use prometheus::{
-    Encoder, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry, TextEncoder,
+    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
 };
+
+pub use money::Money;
 
 /// Seconds of a whole request: an edge model answers in tens of milliseconds, a reasoning model in minutes.
 const REQUEST_BUCKETS: &[f64] =
@@ -33,34 +37,17 @@ pub struct Metrics {
     pub overhead_decide: Histogram,
     /// Phase `request`: all time of the request that was not spent waiting for client or upstream, until the answer's head.
     pub overhead_request: Histogram,
-    /// `tenant, placement, model, kind`
-    pub tokens: IntCounterVec,
-    /// `tenant, placement, model`
-    pub cost: prometheus::CounterVec,
-    /// `tenant, placement, model`: attempts whose price is not known.
-    pub cost_unknown: IntCounterVec,
-    /// `tenant, by` (`edge`, `cache`)
-    pub saved: prometheus::CounterVec,
-    /// `tenant, limit`
-    pub rate_limited: IntCounterVec,
-    /// `tenant`: the share of the budget that is spent or reserved.
-    pub budget_used: GaugeVec,
-    /// `tenant, app`: the same of an app's own budget.
-    pub app_budget_used: GaugeVec,
     /// `upstream`: waiting for a place at a node.
     pub wait_seconds: HistogramVec,
     /// Requests that wait for a place, over all upstreams.
     pub queue_depth: IntGauge,
-    /// `kind` (`pending`: in memory, `backlog`: on disk and not yet in the books)
-    pub journal_bytes: IntGaugeVec,
-    /// Failed writes of the journal.
-    pub journal_failures: IntGauge,
     /// `from, to, reason`
     pub fallbacks: IntCounterVec,
     /// `upstream, node`
     pub upstream_up: IntGaugeVec,
     /// `upstream, node`
     pub upstream_in_flight: IntGaugeVec,
+    pub money: Money,
     /// Must stay 0: counted at the last place before the socket.
     pub locality_violations: IntCounter,
     /// `result`
@@ -131,40 +118,6 @@ impl Metrics {
             )?,
             overhead_decide: overhead.with_label_values(&["decide"]),
             overhead_request: overhead.with_label_values(&["request"]),
-            tokens: build.counters(
-                "tidegate_tokens_total",
-                "tokens by kind (prompt, completion, cached, reasoning), as the upstream counted them",
-                &["tenant", "placement", "model", "kind"],
-            )?,
-            cost: build.register(prometheus::CounterVec::new(
-                Opts::new("tidegate_cost_usd_total", "US dollars at the configured prices"),
-                &["tenant", "placement", "model"],
-            )?)?,
-            cost_unknown: build.counters(
-                "tidegate_cost_unknown_total",
-                "attempts whose cost is not known, because their model has no price",
-                &["tenant", "placement", "model"],
-            )?,
-            saved: build.register(prometheus::CounterVec::new(
-                Opts::new(
-                    "tidegate_saved_usd_total",
-                    "US dollars that the dearest allowed target would have cost beyond what was paid",
-                ),
-                &["tenant", "by"],
-            )?)?,
-            rate_limited: build.counters(
-                "tidegate_rate_limited_total",
-                "requests refused by a limit, a budget or for load",
-                &["tenant", "limit"],
-            )?,
-            budget_used: build.register(GaugeVec::new(
-                Opts::new("tidegate_budget_used_ratio", "share of the tenant's budget that is spent or reserved"),
-                &["tenant"],
-            )?)?,
-            app_budget_used: build.register(GaugeVec::new(
-                Opts::new("tidegate_app_budget_used_ratio", "share of an app's own budget that is spent or reserved"),
-                &["tenant", "app"],
-            )?)?,
             wait_seconds: build.histograms(
                 "tidegate_wait_seconds",
                 "waiting for a place at a node of the upstream",
@@ -173,15 +126,6 @@ impl Metrics {
             )?,
             queue_depth: build
                 .register(IntGauge::new("tidegate_queue_depth", "requests that wait for a place at a node")?)?,
-            journal_bytes: build.gauges(
-                "tidegate_journal_bytes",
-                "bytes of the journal: pending in memory, backlog on disk that the ledger has not taken yet",
-                &["kind"],
-            )?,
-            journal_failures: build.register(IntGauge::new(
-                "tidegate_journal_write_failures",
-                "failed writes of the journal since the start",
-            )?)?,
             fallbacks: build.counters(
                 "tidegate_fallbacks_total",
                 "attempts that another target took over",
@@ -216,6 +160,7 @@ impl Metrics {
                 "conditions that could not be evaluated and counted as not matched",
                 &["route", "rule"],
             )?,
+            money: Money::new(&build)?,
             registry: registry.clone(),
         };
         metrics.begin()?;
@@ -245,14 +190,14 @@ impl Metrics {
 
     /// The handles of a target for a tenant.
     pub fn lane(&self, tenant: &str, placement: &str, model: &str) -> Lane {
-        let tokens = |kind| self.tokens.with_label_values(&[tenant, placement, model, kind]);
+        let tokens = |kind| self.money.tokens.with_label_values(&[tenant, placement, model, kind]);
         Lane {
             prompt: tokens("prompt"),
             completion: tokens("completion"),
             cached: tokens("cached"),
             reasoning: tokens("reasoning"),
-            cost: self.cost.with_label_values(&[tenant, placement, model]),
-            cost_unknown: self.cost_unknown.with_label_values(&[tenant, placement, model]),
+            cost: self.money.cost.with_label_values(&[tenant, placement, model]),
+            cost_unknown: self.money.cost_unknown.with_label_values(&[tenant, placement, model]),
         }
     }
 

@@ -246,3 +246,29 @@ async fn a_new_key_is_printed_with_the_hash_that_lets_it_in() {
     let (_edge, _cloud, gateway) = hybrid(|config| config.tenant_with("acme", &[new], "")).await;
     assert_eq!(ask(&gateway).header("authorization", &format!("bearer {new}")).send().await.status, 200);
 }
+
+#[tokio::test]
+async fn a_noisy_tenant_does_not_keep_others_waiting() {
+    let edge = Upstream::named("edge").await.always(Answer::chat("x").delayed(std::time::Duration::from_millis(10)));
+    let config = Config::new()
+        .edge_with("lab", &[&edge], "max_in_flight_per_node: 1\nmax_wait: 30s")
+        .model("small", "lab", "")
+        .route("auto", "", &["small"])
+        .tenant("noisy", "")
+        .tenant("quiet", "");
+    let gateway = Gateway::with(&config).await;
+    let noisy: Vec<_> = (0..60).map(|_| tokio::spawn(ask(&gateway).by("noisy").send())).collect();
+    eventually("a line has formed", async || {
+        (gateway.metrics().await.sum("tidegate_queue_depth", &[]) > 20.0).then_some(())
+    })
+    .await;
+    let before = edge.requests().len();
+    assert_eq!(ask(&gateway).by("quiet").send().await.status, 200);
+    let passed = edge.requests().len() - before;
+    assert!(passed <= 5, "{passed} requests were served before that of a tenant who had none waiting");
+    for answer in noisy {
+        assert_eq!(answer.await.unwrap().status, 200);
+    }
+    let waited = gateway.metrics().await.sum("tidegate_wait_seconds_count", &[("upstream", "lab")]);
+    assert!(waited >= 50.0, "{waited}");
+}

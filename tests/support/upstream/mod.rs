@@ -74,7 +74,10 @@ impl Upstream {
 
     /// An upstream that has a port, on which nobody listens: connections are refused until `restart_on_same_port`.
     pub fn down(name: &str) -> Upstream {
-        let port = reusable(SocketAddr::from(([127, 0, 0, 1], 0)));
+        // Bound first and made reusable then: among sockets that are reusable from the start the kernel hands one port out twice.
+        let port = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        port.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a loopback port");
+        port.set_reuse_address(true).expect("SO_REUSEADDR");
         let addr = port.local_addr().ok().and_then(|addr| addr.as_socket()).expect("a bound socket has an address");
         let shared = Shared {
             behaviour: Mutex::new(usual_of(name)),
