@@ -23,6 +23,8 @@ fn found(text: &str) -> String {
     }
 }
 
+mod accounts;
+
 const UPSTREAMS: &str = "upstreams: {a: {placement: edge, kind: vllm, nodes: [http://127.0.0.1:1]}}\n";
 const MODELS: &str = "models: {small: {upstream: a}, large: {upstream: a}}\n";
 
@@ -307,6 +309,8 @@ fn models_run_somewhere() {
         hint: write [text], or remove it
     f:6:59: `` is no model's name
         hint: remove `id` if the upstream knows it by this entry's key
+    f:6:78: price `-1` is below zero
+        hint: write US dollars per million tokens
     f:7:42: expected `text`, `image`, `audio` or `file`, found `txt`
         hint: did you mean `text`?
     f:7:60: expected a day as YYYY-MM-DD, found `1 May`
