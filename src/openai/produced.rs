@@ -49,6 +49,8 @@ pub struct Produced {
     joined: u64,
     /// Their weight.
     parts: u64,
+    /// It was a whole answer: the number of texts says nothing.
+    whole: bool,
     usual: Usual,
 }
 
@@ -80,8 +82,9 @@ impl Produced {
         }
     }
 
-    /// Takes in a complete JSON answer.
+    /// Takes in a complete JSON answer (instead of events).
     pub fn answer(&mut self, body: &[u8]) {
+        self.whole = true;
         let mut at = 0;
         while let Some(found) = next(body, at) {
             at = found.end;
@@ -103,7 +106,7 @@ impl Produced {
     /// and Arabic script by newer tokenizers up to 3.2).
     pub fn tokens(&self) -> u64 {
         let weighed = self.parts.div_ceil(PARTS);
-        let several = if self.joined * ONE_IN > self.texts {
+        let several = if self.whole || self.joined * ONE_IN > self.texts {
             true
         } else if self.spaced * ONE_IN > self.texts {
             false

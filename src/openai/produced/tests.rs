@@ -61,6 +61,9 @@ fn whole_answers_are_weighed() {
     let mut made = Produced::default();
     made.answer(br#"{"choices":[{"message":{"content":"","tool_calls":[{"function":{"name":"f","arguments":"{\"a\": 1}"}}]}},{"message":{"content":"four more words here"}}]}"#);
     assert_eq!(made.texts, 2);
+    let mut short = Produced::default();
+    short.answer(br#"{"choices":[{"message":{"content":"Yes."}}]}"#);
+    assert_eq!(short.tokens(), 2, "one text is not one token");
 }
 
 fn counted(events: &[&str]) -> (u64, u64) {
