@@ -4,9 +4,10 @@
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use smallvec::SmallVec;
+use tidegate::openai::produced::Produced;
 use tidegate::openai::sse::{Frames, Keep};
 use tidegate::openai::view::scan;
-use tidegate::openai::{Endpoint, edits, splice};
+use tidegate::openai::{Endpoint, edits, splice, usage};
 
 fn body(text: usize) -> Bytes {
     let prose = "The tide comes in and the tide goes out, \\\"twice\\\" a day. ".repeat(text / 58 + 1);
@@ -50,5 +51,35 @@ fn sse(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, view, sse);
+/// What is looked at of each chunk for the bill.
+fn chunk(c: &mut Criterion) {
+    let words = [" Hello", " the", "ever", ",", " or", "\\n", " committee", "!"];
+    let llama = |(_, text): (usize, &&str)| {
+        format!(
+            r#"{{"choices":[{{"finish_reason":null,"index":0,"delta":{{"content":"{text}"}}}}],"created":1795209165,"id":"chatcmpl-nja6u3ocX3bUYK23mz99GuY95TMR1xGe","model":"edge-tiny","system_fingerprint":"b1-0c1e570","object":"chat.completion.chunk"}}"#
+        )
+    };
+    let openai = |(at, text): (usize, &&str)| {
+        format!(
+            r#"{{"id":"chatcmpl-B9MHDbslfkBeAs8l4bebGdFOJ6PeG","object":"chat.completion.chunk","created":1741570283,"model":"gpt-4o-2024-08-06","choices":[{{"index":0,"delta":{{"content":"{text}"}},"logprobs":null,"finish_reason":null}}],"usage":null,"obfuscation":"{}"}}"#,
+            "x".repeat(at)
+        )
+    };
+    let streams: [(&str, Vec<String>); 2] = [
+        ("llama-server", words.iter().enumerate().map(llama).collect()),
+        ("openai", words.iter().enumerate().map(openai).collect()),
+    ];
+    let mut group = c.benchmark_group("chunk");
+    for (name, chunks) in &streams {
+        let mut at = chunks.iter().cycle();
+        let mut made = Produced::default();
+        group.bench_function(format!("produced/{name}"), |b| {
+            b.iter(|| made.event(at.next().unwrap().as_bytes()));
+        });
+        group.bench_function(format!("usage/{name}"), |b| b.iter(|| usage::of_event(at.next().unwrap().as_bytes())));
+    }
+    group.finish();
+}
+
+criterion_group!(benches, view, sse, chunk);
 criterion_main!(benches);

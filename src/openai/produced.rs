@@ -49,6 +49,8 @@ pub struct Produced {
     joined: u64,
     /// Their weight.
     parts: u64,
+    /// It was a whole answer: the number of texts says nothing.
+    whole: bool,
     usual: Usual,
 }
 
@@ -61,9 +63,14 @@ struct Usual {
     key_at: usize,
     /// The text's first byte; 0: there is nothing usual yet.
     text_at: usize,
-    /// Bytes from the text's end to the event's end.
+    /// Bytes from the text's end to the event's end, those of the padding not counted.
     behind: usize,
+    /// Where OpenAI's padding begins, from the text's end; 0: there is none.
+    padding_at: usize,
 }
+
+/// OpenAI pads events to like lengths, so that nobody on the way learns the lengths of texts.
+const PADDING: &[u8] = b"\"obfuscation\":\"";
 
 impl Produced {
     /// Takes in the data of one event.
@@ -75,8 +82,9 @@ impl Produced {
         }
     }
 
-    /// Takes in a complete JSON answer.
+    /// Takes in a complete JSON answer (instead of events).
     pub fn answer(&mut self, body: &[u8]) {
+        self.whole = true;
         let mut at = 0;
         while let Some(found) = next(body, at) {
             at = found.end;
@@ -98,7 +106,7 @@ impl Produced {
     /// and Arabic script by newer tokenizers up to 3.2).
     pub fn tokens(&self) -> u64 {
         let weighed = self.parts.div_ceil(PARTS);
-        let several = if self.joined * ONE_IN > self.texts {
+        let several = if self.whole || self.joined * ONE_IN > self.texts {
             true
         } else if self.spaced * ONE_IN > self.texts {
             false
@@ -139,8 +147,8 @@ impl Produced {
             };
             if counts {
                 self.add(text);
-                let text_at = found.end - 1 - text.len();
-                usual = Usual { key, key_at: found.key_at, text_at, behind: data.len() - found.end };
+                let end = found.end - 1;
+                usual = Usual::learn(data, key, found.key_at, end - text.len(), end);
                 number += 1;
             }
         }
@@ -164,8 +172,28 @@ impl Usual {
             return None;
         }
         let end = string_end(data, self.text_at)?;
-        (data.len() - end - 1 == self.behind).then(|| data.get(self.text_at..end)).flatten()
+        let padding = match self.padding_at {
+            0 => 0,
+            at => padding(data, end + at)?,
+        };
+        (data.len() - end == self.behind + padding).then(|| data.get(self.text_at..end)).flatten()
     }
+
+    /// As found in the only text of an event, `end` being its closing quote.
+    fn learn(data: &[u8], key: usize, key_at: usize, text_at: usize, end: usize) -> Usual {
+        static FIND: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(PADDING));
+        let padding_at = data.get(end..).and_then(|rest| FIND.find(rest)).map_or(0, |at| at + PADDING.len());
+        let padding = if padding_at == 0 { 0 } else { padding(data, end + padding_at).unwrap_or(0) };
+        Usual { key, key_at, text_at, behind: data.len() - end - padding, padding_at }
+    }
+}
+
+/// The length of the padding whose first byte is at `at`, if it is there.
+fn padding(data: &[u8], at: usize) -> Option<usize> {
+    if !data.get(..at)?.ends_with(PADDING) {
+        return None;
+    }
+    Some(string_end(data, at)? - at)
 }
 
 /// Whether an event is one of the Responses API, which says so in its type, wherever that stands.

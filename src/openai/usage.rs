@@ -96,12 +96,23 @@ pub fn of_answer(body: &[u8]) -> Option<Usage> {
 
 /// Usage in the data of an event.
 pub fn of_event(data: &[u8]) -> Option<Seen> {
-    memmem::find(data, b"\"usage\"")?;
+    if !has_usage(data) {
+        return None;
+    }
     let answer: Answer = serde_json::from_slice(data).ok()?;
     let figures = answer.usage.or_else(|| answer.response.and_then(|r| r.usage))?;
     let mut usage = figures.usage();
     usage.compute_us = answer.timings.map_or(0, |timings| timings.micros());
     Some(Seen { usage, alone: answer.choices.is_some_and(|choices| choices.is_empty()) })
+}
+
+/// Whether there may be a usage. Those who are asked for it say `null` in every chunk but the last, which is not worth parsing.
+fn has_usage(data: &[u8]) -> bool {
+    const KEY: &[u8] = b"\"usage\"";
+    memmem::find_iter(data, KEY).any(|at| {
+        let value = data.get(at + KEY.len()..).unwrap_or_default().trim_ascii_start();
+        !value.strip_prefix(b":").is_some_and(|value| value.trim_ascii_start().starts_with(b"null"))
+    })
 }
 
 /// The model that an answer, or an event of one, names: what is passed through is priced by it. Ids are short: one with an escape in

@@ -3,6 +3,7 @@
 
 pub mod hints;
 pub mod table;
+pub mod tokenizer;
 pub mod tokens;
 
 use jiff::civil::Date;

@@ -61,6 +61,9 @@ fn whole_answers_are_weighed() {
     let mut made = Produced::default();
     made.answer(br#"{"choices":[{"message":{"content":"","tool_calls":[{"function":{"name":"f","arguments":"{\"a\": 1}"}}]}},{"message":{"content":"four more words here"}}]}"#);
     assert_eq!(made.texts, 2);
+    let mut short = Produced::default();
+    short.answer(br#"{"choices":[{"message":{"content":"Yes."}}]}"#);
+    assert_eq!(short.tokens(), 2, "one text is not one token");
 }
 
 fn counted(events: &[&str]) -> (u64, u64) {
@@ -110,6 +113,14 @@ fn text_is_found_in_every_dialect() {
         r#"{"type":"content_block_delta","index":0,"delta":{"type":"signature_delta","signature":"EqQBCg"}}"#,
     ];
     assert_eq!(counted(&anthropic), weighed(&["Hello", "so", r#"{\"a\""#]));
+    // OpenAI pads.
+    let padded = [
+        r#"{"choices":[{"delta":{"content":"a"},"finish_reason":null}],"usage":null,"obfuscation":"abc"}"#,
+        r#"{"choices":[{"delta":{"content":"bc"},"finish_reason":null}],"usage":null,"obfuscation":"ab"}"#,
+        r#"{"choices":[{"delta":{"content":"d"},"finish_reason":null}],"usage":null,"obfuscation":""}"#,
+        r#"{"choices":[{"delta":{"content":"d"},"x":{"text":"e"}}],"usage":null,"obfuscation":"a"}"#,
+    ];
+    assert_eq!(counted(&padded), weighed(&["a", "bc", "d", "d"]));
     // OpenRouter says its reasoning twice.
     let twice = r#"{"choices":[{"delta":{"content":"","reasoning":"abc","reasoning_details":[{"type":"reasoning.text","text":"abc"}]}}]}"#;
     assert_eq!(counted(&[twice, twice]), weighed(&["abc", "abc"]));
