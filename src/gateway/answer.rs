@@ -51,7 +51,7 @@ const OVERHEAD: HeaderName = HeaderName::from_static("x-tidegate-overhead-us");
 const TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 /// An answer for the client; the record ends with its body.
-pub fn succeeded(mut record: Record, answered: Answered) -> Response<Body> {
+pub fn succeeded(mut record: Box<Record>, answered: Answered) -> Response<Body> {
     let Answered { status, mut headers, flow } = answered;
     describe(&mut record, status, &mut headers);
     let body = match flow {
@@ -73,7 +73,7 @@ pub fn succeeded(mut record: Record, answered: Answered) -> Response<Body> {
 }
 
 /// An error for the client; the record ends here.
-pub fn failed(mut record: Record, error: &Error) -> Response<Body> {
+pub fn failed(mut record: Box<Record>, error: &Error) -> Response<Body> {
     let (status, mut headers, body) = openai::error::answer(error);
     describe(&mut record, status, &mut headers);
     if error.kind == Kind::Internal {
@@ -93,6 +93,8 @@ fn respond(status: StatusCode, headers: HeaderMap, body: Body) -> Response<Body>
 /// The contract's headers: where it ran and why, and what the gateway added.
 fn describe(record: &mut Record, status: StatusCode, headers: &mut HeaderMap) {
     let overhead = record.head(status);
+    // What is written below and by the server: a map that has to grow costs more than all of it.
+    headers.reserve(20);
     let upstream = record.target.as_ref().map(|(_, target)| &target.upstream).or(record.elsewhere.as_ref());
     if let Some(upstream) = upstream {
         headers.insert(PLACEMENT, HeaderValue::from_static(upstream.placement_name()));

@@ -46,7 +46,7 @@ pub async fn run(gateway: &Gateway, read: &Read, plan: &Plan, record: &mut Recor
         read,
         plan,
         edits: shared_edits(read),
-        headers: headers::upwards(&read.headers, true),
+        headers: Some(headers::upwards(&read.headers, true)),
         left: record.snapshot.max_attempts,
         last: None,
     };
@@ -69,7 +69,8 @@ struct Walk<'a> {
     plan: &'a Plan,
     /// Edits that are the same for every target.
     edits: SmallVec<[Edit; 3]>,
-    headers: HeaderMap,
+    /// For the first attempt; a further one makes them anew.
+    headers: Option<HeaderMap>,
     /// Attempts that may still be made.
     left: u32,
     last: Option<Error>,
@@ -138,7 +139,7 @@ impl Walk<'_> {
     }
 
     async fn attempt(
-        &self,
+        &mut self,
         id: TargetId,
         target: &Arc<Target>,
         place: InFlight,
@@ -147,7 +148,7 @@ impl Walk<'_> {
         let upstream = &target.upstream;
         let ours = Instant::now() + upstream.timeouts.total;
         let deadline = self.plan.deadline.map_or(ours, |theirs| theirs.min(ours));
-        let mut headers = self.headers.clone();
+        let mut headers = self.headers.take().unwrap_or_else(|| headers::upwards(&self.read.headers, true));
         if let Some((name, value)) = &upstream.credentials {
             headers.insert(name.clone(), value.clone());
         }

@@ -174,7 +174,7 @@ impl Record {
         }
     }
 
-    fn considered(&self) -> SmallVec<[entry::Considered<'_>; 4]> {
+    fn considered(&self) -> SmallVec<[entry::Considered<'_>; 2]> {
         let all = self.decision.iter().flat_map(|decision| &decision.considered);
         let one = |considered: &crate::policy::Considered| {
             let model = self.snapshot.target(considered.target).map_or("", |target| target.name.as_str());

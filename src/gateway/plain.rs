@@ -23,11 +23,11 @@ pub struct Plain {
     watchdog: Watchdog,
     /// Both until the end.
     lease: Lease,
-    record: Option<Record>,
+    record: Option<Box<Record>>,
 }
 
 impl Plain {
-    pub fn new(begun: Bytes, rest: Incoming, watchdog: Watchdog, lease: Lease, record: Record) -> Plain {
+    pub fn new(begun: Bytes, rest: Incoming, watchdog: Watchdog, lease: Lease, record: Box<Record>) -> Plain {
         Plain { begun: Some(begun).filter(|b| !b.is_empty()), rest, watchdog, lease, record: Some(record) }
     }
 

@@ -87,8 +87,9 @@ pub struct Seen {
 }
 
 impl Record {
-    pub fn open<B>(gateway: &Gateway, snapshot: Arc<Snapshot>, request: &Request<B>) -> Record {
-        Record {
+    pub fn open<B>(gateway: &Gateway, snapshot: Arc<Snapshot>, request: &Request<B>) -> Box<Record> {
+        // Large, and handed on several times: in its place it stays where it is.
+        Box::new(Record {
             snapshot,
             gateway: gateway.clone(),
             started: Instant::now(),
@@ -119,7 +120,7 @@ impl Record {
             overhead: Duration::ZERO,
             status: 0,
             closed: false,
-        }
+        })
     }
 
     pub fn shared(&self) -> &Shared {
@@ -317,7 +318,7 @@ impl Record {
     }
 
     /// The request ended. `None`: well.
-    pub fn close(mut self, outcome: Option<Kind>) {
+    pub fn close(mut self: Box<Self>, outcome: Option<Kind>) {
         self.tell(outcome);
     }
 

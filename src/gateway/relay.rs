@@ -187,11 +187,11 @@ impl Events {
 pub struct Relay {
     /// `None` once the stream has ended: with it the connection is let go.
     events: Option<Events>,
-    record: Option<Record>,
+    record: Option<Box<Record>>,
 }
 
 impl Relay {
-    pub fn new(events: Events, record: Record) -> Relay {
+    pub fn new(events: Events, record: Box<Record>) -> Relay {
         Relay { events: Some(events), record: Some(record) }
     }
 

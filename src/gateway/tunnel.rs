@@ -19,7 +19,7 @@ pub struct Ends {
 }
 
 /// Joins the two ends once both have switched.
-pub fn open(ends: Ends, record: Record) {
+pub fn open(ends: Ends, record: Box<Record>) {
     task::spawn("tunnel", async move {
         let Ends { client, upstream, lease } = ends;
         let outcome = match tokio::join!(client, upstream) {

@@ -69,13 +69,13 @@ pub struct Entry<'a> {
     pub seen: Seen<'a>,
     /// The matched rule's targets in the order to try.
     #[serde(borrow)]
-    pub considered: SmallVec<[Considered<'a>; 4]>,
+    pub considered: SmallVec<[Considered<'a>; 2]>,
     /// BLAKE3 of the request's body and of the answer's, keyed with the data directory's key; `None`: the audit chain is off.
     pub prompt_hash: Option<[u8; 32]>,
     pub answer_hash: Option<[u8; 32]>,
     /// In the order in which they were made; the one that answered is the last, if any did.
     #[serde(borrow)]
-    pub attempts: SmallVec<[Attempt<'a>; 2]>,
+    pub attempts: SmallVec<[Attempt<'a>; 1]>,
 }
 
 /// The signals that the decision was made from.
