@@ -9,6 +9,7 @@ use crate::config::scalar::Secret;
 use crate::ledger::store::error::StoreError;
 use crate::ledger::store::measure::{FIGURES, HOUR_US, Kind, OF_ATTEMPT, Sums, WORDS};
 use crate::ledger::store::read::{Fact, Plan, Range, Singles, Span, hours_of};
+use crate::ledger::store::schema;
 
 /// Connects to read the database as it is at this moment; `None` if it has no ledger.
 pub fn open(url: &Secret) -> Result<Option<Client>, StoreError> {
@@ -16,7 +17,11 @@ pub fn open(url: &Secret) -> Result<Option<Client>, StoreError> {
     let opened = server.connect().and_then(|mut client| {
         client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
         let there: bool = client.query_one("SELECT to_regclass('tidegate.requests') IS NOT NULL", &[])?.get(0);
-        Ok(there.then_some(client))
+        if !there {
+            return Ok(None);
+        }
+        schema::readable(client.query_one("SELECT value FROM meta WHERE name = 'schema'", &[])?.get(0))?;
+        Ok(Some(client))
     });
     opened.map_err(|e| e.doing(&server.place))
 }

@@ -10,6 +10,7 @@ use super::{BUSY, meta};
 use crate::ledger::store::error::StoreError;
 use crate::ledger::store::measure::{FIGURES, Figure, Kind, OF_ATTEMPT, Sums, WORDS, hour};
 use crate::ledger::store::read::{Fact, Plan, Range, Singles, Span, hours_of};
+use crate::ledger::store::schema;
 
 /// Opens the file to read it, as it was at this moment; `None` if there is none.
 pub fn open(path: &Path) -> Result<Option<Connection>, StoreError> {
@@ -28,7 +29,11 @@ pub fn open(path: &Path) -> Result<Option<Connection>, StoreError> {
         })
         .map_err(named)?;
     // A process that dies right after it made the file leaves it empty.
-    Ok((tables == 2).then_some(connection))
+    if tables < 2 {
+        return Ok(None);
+    }
+    schema::readable(meta(&connection, "schema")?.unwrap_or(0)).map_err(|e| e.doing(path.display()))?;
+    Ok(Some(connection))
 }
 
 /// All kinds, each with its number.
