@@ -54,9 +54,9 @@ impl Words {
             endpoint: "chat",
             route: "auto",
             rule: RULES[pick(4, 8)],
-            outcome: if n % 50 == 0 { "timeout" } else { "ok" },
-            status: if n % 50 == 0 { 504 } else { 200 },
-            stream: n % 2 == 0,
+            outcome: if n.is_multiple_of(50) { "timeout" } else { "ok" },
+            status: if n.is_multiple_of(50) { 504 } else { 200 },
+            stream: n.is_multiple_of(2),
             privacy: "retained",
             cache: "off",
             difficulty: Some(pick(1000, 9) as f32 / 1000.0),
@@ -88,7 +88,7 @@ impl Words {
             bytes_out: 1_100,
             ..Attempt::default()
         };
-        if n % 33 == 0 {
+        if n.is_multiple_of(33) {
             entry.attempts.push(Attempt { outcome: "connect", cost: Some(0), status: 0, ..attempt.clone() });
         }
         entry.attempts.push(attempt);

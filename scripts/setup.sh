@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes sure that what a build or a test needs is there, saying what it installs; says exactly what is missing where it cannot.
 #   scripts/setup.sh build     rust toolchain, C compiler, cmake (pingora-core builds zlib-ng with it)
+#   scripts/setup.sh postgres  a Postgres server, for the ledger's tests (they are skipped without it)
 #   scripts/setup.sh fuzz      besides: a C++ compiler (libFuzzer)
 #   scripts/setup.sh deny      cargo-deny into the cache folder
 #   scripts/setup.sh oha       oha into the cache folder
@@ -31,6 +32,12 @@ need_cmake() {
   ln -sf "$venv/bin/cmake" "$CACHE/bin/cmake"
 }
 
+# Debian keeps the server's programs out of the PATH. The package starts a server of its own, which no test uses.
+need_postgres() {
+  compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || have initdb || apt_install postgresql \
+    || die "no Postgres server on this machine (Debian: apt-get install postgresql)"
+}
+
 # cargo_tool NAME VERSION: a cargo tool in the cache folder, once.
 cargo_tool() {
   local name=$1 version=$2
@@ -44,9 +51,10 @@ cargo_tool() {
 for what in "${@:-build}"; do
   case "$what" in
     build) need_rust; need_cc; need_cmake ;;
+    postgres) need_postgres ;;
     fuzz) need_rust; need_cc; need_cxx; need_cmake ;;
     deny) cargo_tool cargo-deny "$CARGO_DENY" ;;
     oha) need_cmake; cargo_tool oha "$OHA" ;;
-    *) die "unknown: $what (build, fuzz, deny or oha)" ;;
+    *) die "unknown: $what (build, postgres, fuzz, deny or oha)" ;;
   esac
 done

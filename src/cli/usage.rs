@@ -55,21 +55,28 @@ pub struct UsageArgs {
 
 /// What is shown.
 enum Found {
-    Usage(Answer),
+    Usage(Box<Answer>),
     Invoices(Vec<Invoice>),
 }
 
 /// Asks the ledger; gives the exit status.
 pub fn run(config: &Path, args: &UsageArgs) -> u8 {
-    let shown = look(config, args).and_then(|(found, remarks)| {
-        remarks.iter().for_each(|remark| eprintln!("{remark}"));
+    let (found, remarks) = match look(config, args) {
+        Ok(found) => found,
+        Err((status, message)) => {
+            eprintln!("{}", message.trim_end());
+            return status;
+        }
+    };
+    remarks.iter().for_each(|remark| eprintln!("{remark}"));
+    match show(&found, args.format, &mut anstream::stdout().lock()) {
         // A closed pipe (`| head`) is no failure.
-        Ok(show(&found, args.format, &mut anstream::stdout().lock()).map_or(super::ENVIRONMENT, |()| 0))
-    });
-    shown.unwrap_or_else(|(status, message)| {
-        eprintln!("{}", message.trim_end());
-        status
-    })
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            eprintln!("the answer cannot be written: {error}");
+            super::ENVIRONMENT
+        }
+        _ => 0,
+    }
 }
 
 fn look(config: &Path, args: &UsageArgs) -> Result<(Found, Vec<String>), (u8, String)> {
@@ -87,7 +94,7 @@ fn look(config: &Path, args: &UsageArgs) -> Result<(Found, Vec<String>), (u8, St
         remarks.push(format!("{count} attempts of unknown price are in no sum; set `price` for their models"));
     }
     if !args.invoice {
-        return Ok((Found::Usage(answer), remarks));
+        return Ok((Found::Usage(Box::new(answer)), remarks));
     }
     let billing = loaded.file.billing.clone().unwrap_or_default();
     Ok((Found::Invoices(invoices(&answer, &billing, &loaded.file.tenants)), remarks))

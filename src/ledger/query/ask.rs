@@ -128,7 +128,48 @@ fn decoded(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::decoded;
+    use super::*;
+    use crate::ledger::store::tests::{Home, at, batch};
+
+    fn asked(home: &Home, parameters: &str) -> Result<(&'static str, String), AskError> {
+        usage_json(&home.settings, parameters, 0, |after, each| {
+            batch(0..30).filter(|(position, _)| *position > after(7)).for_each(|(_, entry)| each(&entry));
+            Ok(())
+        })
+    }
+
+    #[test]
+    fn what_is_not_booked_yet_is_in_the_answer() {
+        let home = Home::sqlite();
+        let requests = || -> i64 {
+            let (kind, json) = asked(&home, "by=tenant&app=chat&where=outcome%3Dok").unwrap();
+            assert_eq!(kind, "application/json");
+            let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+            assert_eq!(json[0]["tenant"], "acme");
+            json[0]["requests"].as_i64().unwrap()
+        };
+        assert_eq!(requests(), 30, "no database yet");
+        home.store().append(batch(0..20)).unwrap();
+        assert_eq!(home.store().position(7), at(19));
+        assert_eq!(requests(), 30);
+        let (kind, csv) = asked(&home, "by=app,day&format=csv").unwrap();
+        assert!(
+            kind.starts_with("text/csv") && csv.lines().nth(1).unwrap().starts_with("chat,2026-03-01,30,0,"),
+            "{csv}"
+        );
+        assert_eq!(asked(&home, "user=nobody"), Ok(("application/json", "[]".into())));
+    }
+
+    #[test]
+    fn a_wrong_question_is_told_from_a_broken_ledger() {
+        let home = Home::sqlite();
+        for wrong in ["by=team", "since=yesterday", "format=xml", "where=acme", "verbose"] {
+            assert!(matches!(asked(&home, wrong), Err(AskError::Question(_))), "{wrong}");
+        }
+        let broken = |_: &After<'_>, _: &mut dyn FnMut(&Entry<'_>)| Err(std::io::Error::other("half a frame"));
+        let error = usage_json(&home.settings, "", 0, broken).unwrap_err();
+        assert_eq!(error.to_string(), "the journal cannot be read: half a frame");
+    }
 
     #[test]
     fn parameters_are_decoded() {

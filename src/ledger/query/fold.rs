@@ -206,9 +206,9 @@ impl<'q> Fold<'q> {
                 Dimension::Day => day(key.time),
                 Dimension::Hour => format!("{}T{:02}:00Z", day(key.time), key.time.rem_euclid(24)),
                 dimension if dimension.is_of_single_requests() => {
-                    of_single.next().map(|v| v.to_string()).unwrap_or_default()
+                    of_single.next().map(ToString::to_string).unwrap_or_default()
                 }
-                _ => of_kind.next().map(|v| v.to_string()).unwrap_or_default(),
+                _ => of_kind.next().map(ToString::to_string).unwrap_or_default(),
             };
             answer.total.add(&totals);
             answer.lines.push(Line { group: by.iter().map(value).collect(), totals });

@@ -29,6 +29,16 @@ pub fn pending(dialect: Dialect, version: i64) -> Result<Vec<String>, StoreError
     }
 }
 
+/// Whether a database of a version can be read as it is: reading migrates nothing.
+pub fn readable(version: i64) -> Result<(), StoreError> {
+    match pending(Dialect::Sqlite, version)?.len() {
+        0 => Ok(()),
+        _ => Err(StoreError::lasting(format!(
+            "the ledger's schema is version {version}, this program reads {VERSION}: start the gateway of this version once"
+        ))),
+    }
+}
+
 /// What brings the database from version `n` to `n + 1`, at place `n`.
 fn migrations(dialect: Dialect) -> Vec<String> {
     vec![format!("{}{}", tables(dialect), views(dialect))]

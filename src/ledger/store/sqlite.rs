@@ -9,6 +9,7 @@ mod rows;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -55,6 +56,12 @@ impl Sqlite {
     /// Opens the file, makes it if it is not there.
     pub fn open(path: &Path) -> Result<Sqlite, StoreError> {
         let named = |e: rusqlite::Error| StoreError::from(e).doing(path.display());
+        make(path).map_err(|e| {
+            StoreError::lasting(format!(
+                "{}: {e}; `data_dir` must be a directory that this user may write",
+                path.display()
+            ))
+        })?;
         let connection = Connection::open(path).map_err(named)?;
         connection.busy_timeout(BUSY).map_err(named)?;
         // Synchronous NORMAL: a power cut may take the last transactions, never the file; the journal brings them again.
@@ -214,7 +221,8 @@ impl Sqlite {
                 }
                 let measured = measure::request(&entry);
                 let kind = number(&mut self.kinds, &self.connection, &measured.kind)?;
-                request_row(&mut requests, id, &entry, kind, &measured)?;
+                // Only the first is given its number: SQLite counts on from it, and appends without a search.
+                request_row(&mut requests, (id == first).then_some(id), &entry, kind, &measured)?;
                 add(&mut self.pending, hour, kind, &measured);
             }
         }
@@ -264,6 +272,12 @@ impl Sqlite {
         self.pending.clear();
         Ok(())
     }
+}
+
+/// Makes the file where there is none, for its owner alone (SQLite would let everybody read who used what); the files that SQLite puts
+/// beside it are made alike.
+fn make(path: &Path) -> std::io::Result<()> {
+    std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path).map(drop)
 }
 
 fn add(pending: &mut Fast<(i64, i64), Sums>, hour: i64, kind: i64, measured: &Measured<'_>) {

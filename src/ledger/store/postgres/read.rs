@@ -7,8 +7,9 @@ use postgres::{Client, GenericClient, Row};
 use super::connect::Server;
 use crate::config::scalar::Secret;
 use crate::ledger::store::error::StoreError;
-use crate::ledger::store::measure::{FIGURES, HOUR_US, Kind, OF_ATTEMPT, Sums, WORDS};
-use crate::ledger::store::read::{Fact, Plan, Range, Singles, Span, hours_of};
+use crate::ledger::store::measure::{FIGURES, HOUR_US, Kind, Sums, WORDS};
+use crate::ledger::store::read::{Chosen, Fact, Plan, Range, Singles, Span, hours_of};
+use crate::ledger::store::schema;
 
 /// Connects to read the database as it is at this moment; `None` if it has no ledger.
 pub fn open(url: &Secret) -> Result<Option<Client>, StoreError> {
@@ -16,7 +17,11 @@ pub fn open(url: &Secret) -> Result<Option<Client>, StoreError> {
     let opened = server.connect().and_then(|mut client| {
         client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
         let there: bool = client.query_one("SELECT to_regclass('tidegate.requests') IS NOT NULL", &[])?.get(0);
-        Ok(there.then_some(client))
+        if !there {
+            return Ok(None);
+        }
+        schema::readable(client.query_one("SELECT value FROM meta WHERE name = 'schema'", &[])?.get(0))?;
+        Ok(Some(client))
     });
     opened.map_err(|e| e.doing(&server.place))
 }
@@ -68,71 +73,82 @@ pub fn facts(
     let sql = format!("SELECT hour, kind, n, unknown, {figures} FROM hourly WHERE hour BETWEEN $1 AND $2");
     for (first, last) in &plan.hours {
         let rows = client.query(&sql, &[first, last])?;
-        rows.iter().for_each(|row| fact(row, 0, false, each));
+        rows.iter().for_each(|row| fact(row, &Chosen::all(), false, each));
     }
     for singles in &plan.singles {
-        requests(client, singles, single, each)?;
-        attempts(client, singles, single, each)?;
+        let chosen = chosen(client, singles.range)?;
+        requests(client, singles, single, &chosen, each)?;
+        attempts(client, singles, single, &chosen.of_attempts(), each)?;
     }
     Ok(())
+}
+
+fn chosen(client: &mut impl GenericClient, range: Range) -> Result<Chosen, StoreError> {
+    let sums = Chosen::all().columns(|name| format!("coalesce(max({name}), 0)"));
+    let (first, last) = hours_of(range);
+    let sql = format!("SELECT {sums} FROM hourly WHERE hour BETWEEN $1 AND $2");
+    let row = client.query_one(&sql, &[&first, &last])?;
+    Ok(Chosen::not_zero(|at| row.get(at)))
 }
 
 fn requests(
     client: &mut impl GenericClient,
     singles: &Singles,
     single: bool,
+    chosen: &Chosen,
     each: &mut dyn FnMut(&Fact<'_>),
 ) -> Result<(), StoreError> {
     let who = if single { ", r.user_name, r.tags" } else { "" };
     let sql = format!(
         "SELECT r.at / {HOUR_US}, r.kind, count(*), count(*) - count(r.cost), {}{who} FROM requests r \
          WHERE r.id BETWEEN $1 AND $2 AND r.at >= $3 AND r.at < $4 GROUP BY 1, 2{who}",
-        sums("r", &FIGURES)
+        chosen.columns(|name| sum("r", name))
     );
-    grouped(client, &sql, singles, 0, single, each)
+    grouped(client, &sql, singles, chosen, single, each)
 }
 
 fn attempts(
     client: &mut impl GenericClient,
     singles: &Singles,
     single: bool,
+    chosen: &Chosen,
     each: &mut dyn FnMut(&Fact<'_>),
 ) -> Result<(), StoreError> {
     let (who, join) = if single { (", r.user_name, r.tags", "JOIN requests r ON r.id = a.request") } else { ("", "") };
     let sql = format!(
         "SELECT a.at / {HOUR_US}, a.kind, count(*), count(*) - count(a.cost), {}{who} FROM attempts a {join} \
          WHERE a.request BETWEEN $1 AND $2 AND a.at >= $3 AND a.at < $4 GROUP BY 1, 2{who}",
-        sums("a", &FIGURES[OF_ATTEMPT..])
+        chosen.columns(|name| sum("a", name))
     );
-    grouped(client, &sql, singles, OF_ATTEMPT, single, each)
+    grouped(client, &sql, singles, chosen, single, each)
 }
 
-fn sums(table: &str, names: &[&str]) -> String {
-    let sums = names.iter().map(|name| format!("coalesce(sum({table}.{name}), 0)::bigint"));
-    sums.collect::<Vec<_>>().join(", ")
+/// A sum of whole numbers is a `numeric` to Postgres.
+fn sum(table: &str, name: &str) -> String {
+    format!("coalesce(sum({table}.{name}), 0)::bigint")
 }
 
 fn grouped(
     client: &mut impl GenericClient,
     sql: &str,
     singles: &Singles,
-    skipped: usize,
+    chosen: &Chosen,
     single: bool,
     each: &mut dyn FnMut(&Fact<'_>),
 ) -> Result<(), StoreError> {
     let Singles { first_id, last_id, range } = singles;
     let rows = client.query(sql, &[first_id, last_id, &range.since, &range.until])?;
-    rows.iter().for_each(|row| fact(row, skipped, single, each));
+    rows.iter().for_each(|row| fact(row, chosen, single, each));
     Ok(())
 }
 
-/// Hour, kind, rows, unknown, the figures from `skipped` on, then user and tags if `single`.
-fn fact(row: &Row, skipped: usize, single: bool, each: &mut dyn FnMut(&Fact<'_>)) {
+/// Hour, kind, rows, unknown, the chosen figures, then user and tags if `single`.
+fn fact(row: &Row, chosen: &Chosen, single: bool, each: &mut dyn FnMut(&Fact<'_>)) {
     let mut sums = Sums { rows: row.get(2), unknown: row.get(3), ..Sums::default() };
-    for (at, sum) in sums.of.iter_mut().enumerate().skip(skipped) {
-        *sum = row.get(at - skipped + 4);
+    for (at, figure) in chosen.0.iter().enumerate() {
+        sums.of[*figure] = row.get(at + 4);
     }
-    let after = FIGURES.len() - skipped + 4;
+    let after = chosen.0.len() + 4;
     let (user, tags) = if single { (Some(row.get(after)), Some(row.get(after + 1))) } else { (None, None) };
     each(&Fact { hour: row.get(0), kind: row.get(1), user, tags, sums: &sums });
 }

@@ -8,8 +8,9 @@ use rusqlite::{Connection, OpenFlags, Row};
 
 use super::{BUSY, meta};
 use crate::ledger::store::error::StoreError;
-use crate::ledger::store::measure::{FIGURES, Figure, Kind, OF_ATTEMPT, Sums, WORDS, hour};
-use crate::ledger::store::read::{Fact, Plan, Range, Singles, Span, hours_of};
+use crate::ledger::store::measure::{FIGURES, Figure, Kind, Sums, WORDS, hour};
+use crate::ledger::store::read::{Chosen, Fact, Plan, Range, Singles, Span, hours_of};
+use crate::ledger::store::schema;
 
 /// Opens the file to read it, as it was at this moment; `None` if there is none.
 pub fn open(path: &Path) -> Result<Option<Connection>, StoreError> {
@@ -28,7 +29,11 @@ pub fn open(path: &Path) -> Result<Option<Connection>, StoreError> {
         })
         .map_err(named)?;
     // A process that dies right after it made the file leaves it empty.
-    Ok((tables == 2).then_some(connection))
+    if tables < 2 {
+        return Ok(None);
+    }
+    schema::readable(meta(&connection, "schema")?.unwrap_or(0)).map_err(|e| e.doing(path.display()))?;
+    Ok(Some(connection))
 }
 
 /// All kinds, each with its number.
@@ -72,17 +77,32 @@ pub fn facts(
     single: bool,
     each: &mut dyn FnMut(&Fact<'_>),
 ) -> Result<(), StoreError> {
+    let rolled = meta(connection, "rolled")?.unwrap_or(0);
     plan.hours.iter().try_for_each(|hours| sums(connection, *hours, each))?;
-    plan.singles.iter().try_for_each(|singles| requests(connection, singles, single, each))?;
+    for singles in &plan.singles {
+        let summed = Singles { last_id: singles.last_id.min(rolled), ..*singles };
+        requests(connection, &summed, single, &chosen(connection, singles.range)?, each)?;
+        let fresh = Singles { first_id: singles.first_id.max(rolled + 1), ..*singles };
+        requests(connection, &fresh, single, &Chosen::all(), each)?;
+    }
     if plan.hours.is_empty() {
         return Ok(());
     }
-    let rolled = meta(connection, "rolled")?.unwrap_or(0);
     unrolled(connection, rolled, &mut |at_hour, kind, sums| {
         if plan.sums_hold(at_hour) {
             each(&Fact { hour: at_hour, kind, user: None, tags: None, sums });
         }
     })
+}
+
+fn chosen(connection: &Connection, range: Range) -> Result<Chosen, StoreError> {
+    let sums = Chosen::all().columns(|name| format!("coalesce(max({name}), 0)"));
+    let sql = format!("SELECT {sums} FROM hourly WHERE hour BETWEEN ?1 AND ?2");
+    let mut select = connection.prepare_cached(&sql)?;
+    let found = select.query_row(<[i64; 2]>::from(hours_of(range)), |row| {
+        (0..FIGURES.len()).map(|at| row.get(at)).collect::<Result<Vec<i64>, _>>()
+    })?;
+    Ok(Chosen::not_zero(|at| found[at]))
 }
 
 fn sums(connection: &Connection, hours: (i64, i64), each: &mut dyn FnMut(&Fact<'_>)) -> Result<(), StoreError> {
@@ -105,36 +125,38 @@ fn requests(
     connection: &Connection,
     singles: &Singles,
     single: bool,
+    chosen: &Chosen,
     each: &mut dyn FnMut(&Fact<'_>),
 ) -> Result<(), StoreError> {
     let bounds = [singles.first_id, singles.last_id, singles.range.since, singles.range.until];
-    let figures = FIGURES.join(", ");
     let who = if single { ", user_name, tags" } else { "" };
-    let sql =
-        format!("SELECT at, kind, {figures}{who} FROM requests WHERE id BETWEEN ?1 AND ?2 AND at >= ?3 AND at < ?4");
-    go_through(connection, &sql, &bounds, 0, single, each)?;
-    let figures: Vec<String> = FIGURES[OF_ATTEMPT..].iter().map(|name| format!("a.{name}")).collect();
-    let figures = figures.join(", ");
+    let sql = format!(
+        "SELECT at, kind, {}{who} FROM requests WHERE id BETWEEN ?1 AND ?2 AND at >= ?3 AND at < ?4",
+        chosen.columns(str::to_owned)
+    );
+    go_through(connection, &sql, &bounds, chosen, single, each)?;
+    let chosen = chosen.of_attempts();
     let (who, join) = if single { (", r.user_name, r.tags", "JOIN requests r ON r.id = a.request") } else { ("", "") };
     let sql = format!(
-        "SELECT a.at, a.kind, {figures}{who} FROM attempts a {join} \
-         WHERE a.request BETWEEN ?1 AND ?2 AND a.at >= ?3 AND a.at < ?4"
+        "SELECT a.at, a.kind, {}{who} FROM attempts a {join} \
+         WHERE a.request BETWEEN ?1 AND ?2 AND a.at >= ?3 AND a.at < ?4",
+        chosen.columns(|name| format!("a.{name}"))
     );
-    go_through(connection, &sql, &bounds, OF_ATTEMPT, single, each)
+    go_through(connection, &sql, &bounds, &chosen, single, each)
 }
 
 /// Rows after `rolled`, each with its hour and kind.
 pub fn unrolled(connection: &Connection, rolled: i64, each: &mut dyn FnMut(i64, i64, &Sums)) -> Result<(), StoreError> {
     let singles = Singles { first_id: rolled.saturating_add(1), last_id: i64::MAX, range: Range::ALL };
-    requests(connection, &singles, false, &mut |fact| each(fact.hour, fact.kind, fact.sums))
+    requests(connection, &singles, false, &Chosen::all(), &mut |fact| each(fact.hour, fact.kind, fact.sums))
 }
 
-/// One fact a row: time, kind, the figures from `skipped` on, then user and tags if `single`.
+/// One fact a row: time, kind, the chosen figures, then user and tags if `single`.
 fn go_through(
     connection: &Connection,
     sql: &str,
     bounds: &[i64; 4],
-    skipped: usize,
+    chosen: &Chosen,
     single: bool,
     each: &mut dyn FnMut(&Fact<'_>),
 ) -> Result<(), StoreError> {
@@ -143,16 +165,16 @@ fn go_through(
     let cost = Figure::Cost as usize;
     let mut sums = Sums { rows: 1, ..Sums::default() };
     while let Some(row) = rows.next()? {
-        for (at, sum) in sums.of.iter_mut().enumerate().skip(skipped) {
-            let at_column = at - skipped + 2;
-            if at == cost {
-                let known: Option<i64> = row.get(at_column)?;
+        for (at, figure) in chosen.0.iter().enumerate() {
+            let sum = &mut sums.of[*figure];
+            if *figure == cost {
+                let known: Option<i64> = row.get(at + 2)?;
                 (*sum, sums.unknown) = (known.unwrap_or(0), i64::from(known.is_none()));
             } else {
-                *sum = row.get(at_column)?;
+                *sum = row.get(at + 2)?;
             }
         }
-        let after = FIGURES.len() - skipped + 2;
+        let after = chosen.0.len() + 2;
         let (user, tags) = if single { (Some(text(row, after)?), Some(text(row, after + 1)?)) } else { (None, None) };
         each(&Fact { hour: hour(row.get(0)?), kind: row.get(1)?, user, tags, sums: &sums });
     }

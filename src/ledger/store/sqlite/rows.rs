@@ -44,12 +44,13 @@ fn ask(connection: &Connection, kind: &Kind<&str>, hash: Hash) -> Result<i64, St
 
 pub fn request_row(
     row: &mut Insert<'_>,
-    id: i64,
+    id: Option<i64>,
     entry: &Entry<'_>,
     kind: i64,
     measured: &Measured<'_>,
 ) -> Result<(), StoreError> {
-    row.ints([id, entry.at, entry.boot as i64, entry.number as i64, kind])?;
+    row.optional(id)?;
+    row.ints([entry.at, entry.boot as i64, entry.number as i64, kind])?;
     row.figures(&measured.figures, measured.cost_known)?;
     row.optional(measure::share(entry.difficulty))?;
     row.optional(measure::share(entry.threshold))?;

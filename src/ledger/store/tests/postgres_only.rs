@@ -155,6 +155,32 @@ fn tls_is_used_and_verified_when_the_url_asks_for_it() {
     assert!(error.contains("certificate"), "nobody vouches for it: {error}");
 }
 
+/// `cargo test --release --lib -- --ignored --nocapture million_in_postgres`
+#[test]
+#[ignore = "takes a minute and prints figures"]
+fn a_million_in_postgres() {
+    let Some(home) = Home::postgres() else { return };
+    let mut store = home.store();
+    let started = std::time::Instant::now();
+    for first in (0..1_000_000).step_by(1000) {
+        let users = ["ann", "bob", "eve", "joe"];
+        let one = |(position, entry): (Position, Entry<'static>)| {
+            (
+                position,
+                Entry { user: users[entry.number as usize % 4], at: BEGIN + entry.number as i64 * 2000, ..entry },
+            )
+        };
+        store.append(batch(first..first + 1000).map(one)).unwrap();
+    }
+    println!("booking: {:.2} µs an entry", started.elapsed().as_secs_f64());
+    for by in ["tenant", "model", "user", "day", "hour"] {
+        let query = Query { by: vec![by.parse().unwrap()], ..Query::default() };
+        let started = std::time::Instant::now();
+        assert_eq!(home.ask(&query).total.requests, 1_000_000);
+        println!("by {by}: {:.0?}", started.elapsed());
+    }
+}
+
 #[test]
 fn no_message_holds_the_password() {
     // Nothing listens on port 1.

@@ -23,11 +23,16 @@ fn word() -> impl Strategy<Value = &'static str> {
     proptest::sample::select(&WORDS[..])
 }
 
+/// Often nothing, so that whole columns are zero: those are not read.
+fn figure() -> impl Strategy<Value = u64> {
+    prop_oneof![3 => Just(0u64), 1 => 0u64..10_000]
+}
+
 fn attempt() -> impl Strategy<Value = Attempt<'static>> {
     let words = (word(), word(), word(), proptest::sample::select(&PLACEMENTS[..]), word());
     let outcome = (proptest::sample::select(&OUTCOMES[..]), 0u16..600, any::<bool>(), word());
     let cost = proptest::option::weighted(0.8, -5i64..1_000_000);
-    let figures = proptest::array::uniform11(0u64..10_000);
+    let figures = proptest::array::uniform11(figure());
     (words, outcome, cost, figures).prop_map(|(words, (outcome, status, estimated, role), cost, f)| Attempt {
         role,
         model: words.0,
@@ -65,7 +70,7 @@ fn any_entry() -> impl Strategy<Value = Entry<'static>> {
         proptest::option::of(0f32..1.0),
     );
     let time = BEGIN - 30 * HOUR_US..BEGIN + 30 * HOUR_US;
-    let figures = (-1000i64..1000, proptest::array::uniform4(0u64..10_000));
+    let figures = (-1000i64..1000, proptest::array::uniform4(figure()));
     (who, how, time, figures, proptest::collection::vec(attempt(), 0..4)).prop_map(
         |(who, (outcome, status, stream, cache, difficulty), at, (saving, f), attempts)| Entry {
             boot: 7,

@@ -140,7 +140,7 @@ fn a_newer_schema_and_a_broken_file_are_refused() {
     std::fs::write(path(&home), [b'x'; 4096]).unwrap();
     insta::assert_snapshot!(refused(&home), @"FILE: file is not a database; move it away, a new one is begun");
     let nowhere = Home { settings: settings(Place::Sqlite("/none/ledger.db".into())), ..Home::sqlite() };
-    insta::assert_snapshot!(refused(&nowhere), @"");
+    insta::assert_snapshot!(refused(&nowhere), @"FILE: No such file or directory (os error 2); `data_dir` must be a directory that this user may write");
 }
 
 #[test]
