@@ -109,9 +109,26 @@ pub fn may_ask(model: &str, record: &Record) -> Result<()> {
     Err(Error::client(Kind::ModelNotAllowed, message).with_param("model"))
 }
 
-/// Takes the estimated tokens from the limits, and sets the worst case aside in the budgets. `beyond`: the plan has edge targets
-/// only, which go on serving where a budget says `then: edge-only`.
-pub fn reserve(record: &mut Record, tokens: u64, worst: NanoUsd, beyond: bool) -> Result<()> {
+/// Takes the estimated tokens from the limits, and sets the worst case aside in the budgets. `exact` counts them where the estimate
+/// would be refused: it costs more than everything else here, so it is asked only then. `beyond`: the plan has edge targets only,
+/// which go on serving where a budget says `then: edge-only`.
+pub fn reserve(
+    record: &mut Record,
+    tokens: u64,
+    exact: impl FnOnce() -> Option<u64>,
+    worst: NanoUsd,
+    beyond: bool,
+) -> Result<()> {
+    if let Err(refusal) = take_tokens(record, tokens) {
+        let counted = exact().filter(|counted| *counted < tokens).ok_or(refusal);
+        let taken = counted.and_then(|counted| take_tokens(record, counted));
+        taken.map_err(|refusal| refused(record, refusal))?;
+    }
+    set_aside(record, worst, beyond)
+}
+
+/// From every meter, or from none.
+fn take_tokens(record: &mut Record, tokens: u64) -> std::result::Result<(), Refusal> {
     let mut taken: SmallVec<[Arc<Meter>; 3]> = SmallVec::new();
     for meter in record.admission.meters.clone() {
         match meter.take_tokens(tokens, &mut record.admission.standing) {
@@ -119,11 +136,15 @@ pub fn reserve(record: &mut Record, tokens: u64, worst: NanoUsd, beyond: bool) -
             Err(refusal) => {
                 let back = i64::try_from(tokens).unwrap_or(i64::MAX);
                 taken.iter().for_each(|meter| meter.correct_tokens(-back));
-                return Err(refused(record, refusal));
+                return Err(refusal);
             }
         }
     }
     record.admission.tokens = tokens;
+    Ok(())
+}
+
+fn set_aside(record: &mut Record, worst: NanoUsd, beyond: bool) -> Result<()> {
     let budgets: SmallVec<[Budget; 2]> = record.admission.budgets().cloned().collect();
     if budgets.is_empty() {
         return Ok(());

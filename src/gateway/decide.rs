@@ -14,7 +14,7 @@ use crate::error::{Error, Kind, Result};
 use crate::policy::{self, Constraint};
 use crate::signals::hints::PlacementHint;
 use crate::signals::hints::PrivacyHint;
-use crate::signals::{self, Hints, SignalId, Signals, tokens};
+use crate::signals::{self, Hints, SignalId, Signals, tokenizer, tokens};
 use crate::state::{RouteEntry, Snapshot};
 use crate::upstream::Target;
 use crate::upstream::send::Locality;
@@ -84,7 +84,7 @@ pub fn decide(read: &Read, record: &mut Record) -> Result<Plan> {
     if targets.len() > 1 {
         targets.sort_by_key(|(_, target)| !target.upstream.pool.is_available());
     }
-    reserve(&mut targets, &signals, record)?;
+    reserve(&mut targets, read, &signals, record)?;
     let locality = locality(&read.hints, record.privacy);
     let deadline = read.hints.deadline_ms.map(|ms| record.arrived() + std::time::Duration::from_millis(ms));
     record.shared().durable.metrics.overhead_decide.observe(started.elapsed().as_secs_f64());
@@ -92,23 +92,29 @@ pub fn decide(read: &Read, record: &mut Record) -> Result<Plan> {
 }
 
 /// Sets the worst case of the dearest target aside. Where that fails and the edge may go on, the cloud is dropped.
-fn reserve(targets: &mut Targets, signals: &Signals<'_>, record: &mut Record) -> Result<()> {
+fn reserve(targets: &mut Targets, read: &Read, signals: &Signals<'_>, record: &mut Record) -> Result<()> {
     let is_edge = |target: &Target| target.upstream.placement() == Placement::Edge;
-    let tokens = signals.input_tokens.saturating_add(signals.max_output_tokens.unwrap_or(0));
+    let longest = signals.max_output_tokens.unwrap_or(0);
+    let tokens = signals.input_tokens.saturating_add(longest);
+    let model = targets.first().map_or("", |(_, target)| target.id.as_str()).to_owned();
+    let exact = || {
+        let pieces = read.view.pieces.iter().filter_map(|piece| read.body.get(piece.range.clone()));
+        Some(tokenizer::exact(&model, pieces)?.saturating_add(longest))
+    };
     let day = record.day();
     let worst = |targets: &Targets| {
         let each = targets.iter().filter_map(|(_, t)| t.worst(signals.input_tokens, signals.max_output_tokens, 0, day));
         each.max().unwrap_or(0)
     };
     let edge_alone = targets.iter().all(|(_, target)| is_edge(target));
-    match admit::reserve(record, tokens, worst(targets), edge_alone) {
+    match admit::reserve(record, tokens, exact, worst(targets), edge_alone) {
         // Somebody else has used the last of it since the budget was read.
         Err(error) if error.kind == Kind::QuotaExceeded && !edge_alone && signals.budget.exists => {
             targets.retain(|(_, target)| is_edge(target));
             if targets.is_empty() {
                 return Err(error);
             }
-            admit::reserve(record, 0, worst(targets), true).map_err(|_| error)
+            admit::reserve(record, 0, || None, worst(targets), true).map_err(|_| error)
         }
         other => other,
     }?;

@@ -75,7 +75,7 @@ pub fn reserve(record: &mut Record, upstream: &Upstream, method: &Method, path: 
     }
     record.flat_cost = cost;
     if cost != Some(0) || is_edge {
-        admit::reserve(record, 0, cost.unwrap_or(0), is_edge)?;
+        admit::reserve(record, 0, || None, cost.unwrap_or(0), is_edge)?;
     }
     record.reserved = cost.unwrap_or(0);
     Ok(())
