@@ -3,10 +3,12 @@
 //! What a reader could get wrong: an entry is written before the request leaves (as it would stand if the process died now, with the
 //! reservation as its cost) and again at the end. The reservation travels with the last one and is settled when that is durable.
 
+use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::record::{Record, micros};
 use super::tries::{INTERRUPTED, OK, Try};
+use crate::audit::TextHasher;
 use crate::error::{Kind, Result};
 use crate::ledger::entry::{self, Attempt, Entry, Tokens};
 use crate::ledger::journal::Slot;
@@ -23,7 +25,26 @@ pub struct Open {
     number: u64,
     slot: Option<Slot>,
     pub prompt_hash: Option<[u8; 32]>,
-    pub answer: Option<crate::audit::TextHasher>,
+    pub answer: Option<Answer>,
+}
+
+/// The answer's hash in the making.
+#[derive(Debug)]
+pub enum Answer {
+    None,
+    /// The only piece so far.
+    Whole([u8; 32], Bytes),
+    Pieces(TextHasher),
+}
+
+impl Answer {
+    fn hash(self) -> Option<[u8; 32]> {
+        match self {
+            Answer::None => None,
+            Answer::Whole(hash, _) => Some(hash),
+            Answer::Pieces(hasher) => Some(hasher.finish()),
+        }
+    }
 }
 
 /// What a request has cost, attempt by attempt.
@@ -68,19 +89,27 @@ impl Record {
     }
 
     /// Bytes of the answer on their way to the client, for the audit chain's hash.
-    pub fn saw_answer(&mut self, bytes: &[u8]) {
-        if let Some(hasher) = &mut self.open.answer {
-            hasher.update(bytes);
+    pub fn saw_answer(&mut self, bytes: &Bytes) {
+        let Some(answer) = &mut self.open.answer else { return };
+        let Some(texts) = self.gateway.shared.durable.books.as_ref().and_then(|books| books.texts()) else { return };
+        match answer {
+            // Most answers come in one piece: those need no state of 2 KB.
+            Answer::None => *answer = Answer::Whole(texts.hash(bytes), bytes.clone()),
+            Answer::Whole(_, first) => {
+                let mut hasher = texts.hasher();
+                hasher.update(first);
+                hasher.update(bytes);
+                *answer = Answer::Pieces(hasher);
+            }
+            Answer::Pieces(hasher) => hasher.update(bytes),
         }
     }
 
     /// The request's body is here: the audit chain keeps its keyed hash.
     pub fn saw_prompt(&mut self, body: &[u8]) {
-        let Some(hasher) = self.gateway.shared.durable.books.as_ref().and_then(|books| books.hasher()) else { return };
-        let mut prompt = hasher.clone();
-        prompt.update(body);
-        self.open.prompt_hash = Some(prompt.finish());
-        self.open.answer = Some(hasher);
+        let Some(texts) = self.gateway.shared.durable.books.as_ref().and_then(|books| books.texts()) else { return };
+        self.open.prompt_hash = Some(texts.hash(body));
+        self.open.answer = Some(Answer::None);
     }
 
     /// What each attempt has cost so far.
@@ -124,7 +153,7 @@ impl Record {
         if self.open.number == 0 {
             self.open.number = books.next_number(self.gateway.worker);
         }
-        let answer = self.open.answer.take().map(crate::audit::TextHasher::finish);
+        let answer = self.open.answer.take().and_then(Answer::hash);
         let slot = self.open.slot.take();
         let entry = self.entry(outcome.map_or(OK, Kind::label), costs, answer);
         books.finish(self.gateway.worker, slot, &entry, reservation);

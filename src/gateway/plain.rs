@@ -73,7 +73,7 @@ impl Plain {
         }
     }
 
-    fn saw(&mut self, bytes: &[u8]) {
+    fn saw(&mut self, bytes: &Bytes) {
         if let Some(record) = &mut self.record {
             record.saw_answer(bytes);
         }

@@ -54,6 +54,7 @@ impl Bookkeeper {
             journal,
             dir: data_dir.join("journal"),
             lock_path: data_dir.join("books.lock"),
+            audit_dir: data_dir.join(super::books::AUDIT),
             ledger,
             audit,
             books: None,
@@ -86,6 +87,7 @@ struct Work {
     journal: Arc<Journal<Reservation>>,
     dir: PathBuf,
     lock_path: PathBuf,
+    audit_dir: PathBuf,
     ledger: Option<store::Settings>,
     audit: Option<audit::Settings>,
     /// `None`: another process has them.
@@ -180,7 +182,9 @@ impl Work {
             return Ok(false);
         }
         let chain = match &self.audit {
-            Some(settings) => Some(Chain::open(settings).map_err(|e| Trouble::Book(format!("the audit chain: {e}")))?),
+            Some(settings) => Some(
+                Chain::open(&self.audit_dir, settings).map_err(|e| Trouble::Book(format!("the audit chain: {e}")))?,
+            ),
             None => None,
         };
         self.books = Some(Owned { store: None, chain, reader: None, keeps_ledger: self.ledger.is_some(), _lock: lock });
@@ -250,7 +254,7 @@ impl Work {
         let now = jiff::Timestamp::now();
         let Some(books) = &mut self.books else { return Ok(()) };
         if let Some(chain) = &mut books.chain {
-            chain.tick(now).map_err(|error| Trouble::Book(format!("the audit chain: {error}")))?;
+            chain.tick(now.as_microsecond()).map_err(|error| Trouble::Book(format!("the audit chain: {error}")))?;
         }
         if self.pruned.elapsed() < PRUNE_EVERY {
             return Ok(());

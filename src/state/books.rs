@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::bookkeeper::Bookkeeper;
-use crate::audit::{self, TextHasher};
-use crate::config::file::File;
+use crate::audit::{self, HashKey};
+use crate::config::file::{self, File};
 use crate::error::{Error, Kind, Result};
 use crate::ledger::Entry;
 use crate::ledger::journal::{self, Full, Journal, Slot};
@@ -23,7 +23,7 @@ use crate::upstream::price::{NANOS_PER_USD, NanoUsd};
 pub struct Books {
     journal: Arc<Journal<Reservation>>,
     /// Keyed for this data directory; `None`: the audit chain is off.
-    hasher: Option<TextHasher>,
+    texts: Option<HashKey>,
     dir: PathBuf,
     /// `None`: the ledger is off.
     ledger: Option<store::Settings>,
@@ -41,16 +41,14 @@ impl Books {
         if ledger.is_none() && file.audit.is_none() {
             return Ok(None);
         }
-        let audit = file.audit.as_ref().map(|audit| audit::Settings::new(audit, data_dir)).transpose()?;
-        let hasher = match &audit {
-            Some(audit) => Some(TextHasher::open(&audit.dir).map_err(|e| e.to_string())?),
-            None => None,
-        };
+        let audit = file.audit.as_ref().map(audit_settings);
+        let opened = audit.as_ref().map(|_| HashKey::open(&data_dir.join(AUDIT))).transpose();
+        let texts = opened.map_err(|e| format!("the audit chain: {e}"))?;
         let dir = data_dir.join("journal");
         let opened = Journal::open(journal::Settings::new(&dir, workers));
         let journal = Arc::new(opened.map_err(|e| format!("the journal in {} cannot be opened: {e}", dir.display()))?);
         let bookkeeper = Bookkeeper::start(Arc::clone(&journal), data_dir, ledger.clone(), audit)?;
-        Ok(Some(Books { journal, hasher, dir, ledger, bookkeeper }))
+        Ok(Some(Books { journal, texts, dir, ledger, bookkeeper }))
     }
 
     /// Whether another request can be recorded. If not it must not be let in.
@@ -87,9 +85,9 @@ impl Books {
         self.journal.finish(worker, slot, entry, keep);
     }
 
-    /// A hasher for texts; `None`: the audit chain is off.
-    pub fn hasher(&self) -> Option<TextHasher> {
-        self.hasher.clone()
+    /// What texts are hashed with; `None`: the audit chain is off.
+    pub fn texts(&self) -> Option<&HashKey> {
+        self.texts.as_ref()
     }
 
     /// What tenants and apps have spent, as database and journals say. Remembers what it has asked.
@@ -164,6 +162,19 @@ impl Books {
             Some(((group.next()?, group.next()?), cost))
         };
         Ok(answer.lines.into_iter().filter_map(line).collect())
+    }
+}
+
+/// The audit chain's folder in `data_dir`.
+pub const AUDIT: &str = "audit";
+
+fn audit_settings(section: &file::Audit) -> audit::Settings {
+    let default = audit::Settings::default();
+    audit::Settings {
+        checkpoint_every: section.checkpoint_every.unwrap_or(default.checkpoint_every),
+        segment_records: section.segment_records.unwrap_or(default.segment_records),
+        key: section.key.as_ref().and_then(|key| audit::key::parse(key.expose().trim())),
+        keep: section.keep.map(|keep| keep.0),
     }
 }
 
