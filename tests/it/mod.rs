@@ -1,6 +1,7 @@
 //! One file per behaviour.
 
 mod accounts;
+mod audit;
 mod config;
 mod failover;
 mod observability;
