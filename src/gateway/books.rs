@@ -141,7 +141,7 @@ impl Record {
     }
 
     /// The end of the request: its entry goes to the journal, its reservation with it.
-    pub(super) fn into_books(&mut self, outcome: Option<Kind>, costs: &Costs) {
+    pub(super) fn book(&mut self, outcome: Option<Kind>, costs: &Costs) {
         let mut reservation = std::mem::take(&mut self.admission.reservation);
         reservation.charge(costs.attempts.iter().flatten().map(|cost| cost.usd).sum());
         let Some(books) = self.gateway.shared.durable.books.clone() else { return };

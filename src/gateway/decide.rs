@@ -18,6 +18,7 @@ use crate::signals::{self, Hints, SignalId, Signals, tokenizer, tokens};
 use crate::state::{RouteEntry, Snapshot};
 use crate::upstream::Target;
 use crate::upstream::send::Locality;
+use crate::upstream::target::Asked;
 
 /// Targets of a plan.
 pub type Targets = SmallVec<[(policy::TargetId, Arc<Target>); 4]>;
@@ -94,7 +95,8 @@ pub fn decide(read: &Read, record: &mut Record) -> Result<Plan> {
 /// Sets the worst case of the dearest target aside. Where that fails and the edge may go on, the cloud is dropped.
 fn reserve(targets: &mut Targets, read: &Read, signals: &Signals<'_>, record: &mut Record) -> Result<()> {
     let is_edge = |target: &Target| target.upstream.placement() == Placement::Edge;
-    let longest = signals.max_output_tokens.unwrap_or(0);
+    let choices = read.view.choices;
+    let longest = signals.max_output_tokens.unwrap_or(0).saturating_mul(choices);
     let tokens = signals.input_tokens.saturating_add(longest);
     let model = targets.first().map_or("", |(_, target)| target.id.as_str()).to_owned();
     let exact = || {
@@ -102,8 +104,14 @@ fn reserve(targets: &mut Targets, read: &Read, signals: &Signals<'_>, record: &m
         Some(tokenizer::exact(&model, pieces)?.saturating_add(longest))
     };
     let day = record.day();
+    let asked = Asked {
+        input_tokens: signals.input_tokens,
+        output_tokens: signals.max_output_tokens,
+        choices,
+        images: u64::from(read.view.images),
+    };
     let worst = |targets: &Targets| {
-        let each = targets.iter().filter_map(|(_, t)| t.worst(signals.input_tokens, signals.max_output_tokens, 0, day));
+        let each = targets.iter().filter_map(|(_, target)| target.worst(&asked, day));
         each.max().unwrap_or(0)
     };
     let edge_alone = targets.iter().all(|(_, target)| is_edge(target));

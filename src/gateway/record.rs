@@ -76,6 +76,7 @@ pub struct Seen {
     pub input_tokens: u64,
     pub max_output_tokens: Option<u64>,
     pub modalities: Modalities,
+    pub images: u32,
     pub has_tools: bool,
     pub turns: u32,
     pub placement: Option<PlacementHint>,
@@ -182,6 +183,7 @@ impl Record {
             input_tokens: signals.input_tokens,
             max_output_tokens: signals.max_output_tokens,
             modalities: signals.modalities,
+            images: read.view.images,
             has_tools: signals.has_tools,
             turns: signals.turns,
             placement: read.hints.placement,
@@ -334,7 +336,7 @@ impl Record {
             let attempts = if self.elsewhere.is_some() { String::new() } else { self.tries.text() };
             durable.access.write(self.gateway.worker, &self.line(outcome, &attempts));
         }
-        self.into_books(outcome, &costs);
+        self.book(outcome, &costs);
     }
 
     /// The figures of the attempt that answered: the upstream's own, or what was counted here.
@@ -358,6 +360,10 @@ impl Record {
         } else if last.outcome == INTERRUPTED {
             // The client left before the answer began.
             self.tries.failed(outcome.unwrap_or(Kind::Internal), prompt, now);
+        }
+        let images = self.seen.images.into();
+        if let Some(last) = self.tries.last_mut().filter(|last| last.usage != Usage::default()) {
+            last.usage.images = images;
         }
         let used: u64 = self.tries.iter().map(|t| t.usage.prompt.saturating_add(t.usage.completion)).sum();
         self.admission.used(used);

@@ -26,9 +26,11 @@ pub struct View {
     pub body_open: usize,
     /// The body object has no member at all, so an inserted one takes no comma.
     pub body_empty: bool,
-    /// The least of `max_tokens`, `max_completion_tokens`, `max_output_tokens` that are given.
+    /// The greatest of `max_tokens`, `max_completion_tokens`, `max_output_tokens` that are given: which one an upstream goes by, it knows.
     pub max_output_tokens: Option<u64>,
-    /// `n` (choices asked for), 1 when absent.
+    /// Images in the prompt.
+    pub images: u32,
+    /// `n` (choices asked for) or `best_of` if that is more; 1 when absent.
     pub choices: u64,
     /// `tools` or `functions` is a non-empty array.
     pub has_tools: bool,

@@ -21,7 +21,7 @@ pub fn signals(hints: &Hints) -> Signals<'_> {
         turns: 2,
         hints,
         tenant: "acme",
-        privacy: hints.privacy.map_or(Privacy::default(), |hint| hint.tier()),
+        privacy: hints.privacy.map_or(Privacy::default(), crate::signals::hints::PrivacyHint::tier),
         regions: None,
         budget: crate::signals::Budget::default(),
         edge_available: true,

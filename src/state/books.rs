@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use super::bookkeeper::Bookkeeper;
 use crate::audit::{self, HashKey};
 use crate::config::file::{self, File};
 use crate::error::{Error, Kind, Result};
-use crate::ledger::Entry;
+use crate::ledger;
 use crate::ledger::journal::{self, Full, Journal, Slot};
 use crate::ledger::query::{self, Dimension, Query};
 use crate::ledger::store;
@@ -66,17 +67,17 @@ impl Books {
     }
 
     /// Writes down what is to be recorded if the process dies now.
-    pub fn begin(&self, worker: usize, entry: &Entry<'_>) -> Result<Slot> {
+    pub fn begin(&self, worker: usize, entry: &ledger::Entry<'_>) -> Result<Slot> {
         self.journal.begin(worker, entry).map_err(full)
     }
 
     /// The same anew.
-    pub fn amend(&self, slot: &Slot, entry: &Entry<'_>) {
+    pub fn amend(&self, slot: &Slot, entry: &ledger::Entry<'_>) {
         self.journal.amend(slot, entry);
     }
 
     /// The end of a request. The reservation is settled once the entry is durable.
-    pub fn finish(&self, worker: usize, slot: Option<Slot>, entry: &Entry<'_>, reservation: Reservation) {
+    pub fn finish(&self, worker: usize, slot: Option<Slot>, entry: &ledger::Entry<'_>, reservation: Reservation) {
         let keep = Some(reservation).filter(|reservation| !reservation.is_empty());
         if let (Some(slot), true) = (&slot, keep.is_some()) {
             // Until the journal's thread has it, the slot stands for it: with the true cost where money counts.
@@ -140,12 +141,11 @@ impl Spending<'_> {
     pub fn since(&self, tenant: &str, app: &str, since: i64) -> Result<NanoUsd, String> {
         let Some(settings) = &self.books.ledger else { return Ok(0) };
         let mut asked = self.asked.borrow_mut();
-        if !asked.contains_key(&since) {
-            let sums = apart(|| self.books.sums(settings, since))?;
-            asked.insert(since, sums);
-        }
-        let sums = asked.get(&since).into_iter().flatten();
-        let of = sums.filter(|((whose, of), _)| whose == tenant && (app.is_empty() || of == app));
+        let sums = match asked.entry(since) {
+            Entry::Occupied(sums) => sums.into_mut(),
+            Entry::Vacant(vacant) => vacant.insert(apart(|| self.books.sums(settings, since))?),
+        };
+        let of = sums.iter().filter(|((whose, of), _)| whose == tenant && (app.is_empty() || of == app));
         Ok(of.map(|(_, spent)| *spent).sum())
     }
 }

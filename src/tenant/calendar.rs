@@ -32,7 +32,7 @@ fn bounds(period: Period, at: &Zoned) -> Option<Window> {
             (first, next)
         }
     };
-    let micros = |zoned: &Zoned| zoned.timestamp().round(Unit::Microsecond).ok().map(|t| t.as_microsecond());
+    let micros = |zoned: &Zoned| zoned.timestamp().round(Unit::Microsecond).ok().map(Timestamp::as_microsecond);
     Some(Window { start: micros(&first)?, end: micros(&next)? })
 }
 

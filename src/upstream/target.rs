@@ -16,6 +16,9 @@ use crate::telemetry::metrics::TargetMetrics;
 /// The largest answer of a model that says nothing of it: what the common ones write at most in one go.
 const USUAL_LONGEST: u64 = 16_384;
 
+/// Tokens that an image counts for at most with the common models: one of high detail takes some 1,500.
+const IMAGE_TOKENS: u64 = 2_000;
+
 /// A `models` entry.
 #[derive(Debug)]
 pub struct Target {
@@ -34,6 +37,17 @@ pub struct Target {
     pub context: Option<u64>,
     pub metrics: TargetMetrics,
     paths: [PathAndQuery; 4],
+}
+
+/// What a request may use at most, as far as it says so.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked {
+    pub input_tokens: u64,
+    /// Of one answer.
+    pub output_tokens: Option<u64>,
+    /// Answers.
+    pub choices: u64,
+    pub images: u64,
 }
 
 impl Target {
@@ -80,14 +94,16 @@ impl Target {
         }
     }
 
-    /// The most that an attempt can cost; `None` where the price is not known. `output`: what the client asks for at most.
-    pub fn worst(&self, input: u64, output: Option<u64>, images: u64, day: Day) -> Option<NanoUsd> {
+    /// The most that an attempt can cost; `None` where the price is not known.
+    pub fn worst(&self, asked: &Asked, day: Day) -> Option<NanoUsd> {
+        let input = asked.input_tokens.saturating_add(asked.images.saturating_mul(IMAGE_TOKENS));
         // Without a bound from the client the model's own counts, and without that what fits into its context.
         let longest = self.max_output.or(self.context.map(|context| context.saturating_sub(input)));
         let longest = longest.unwrap_or(USUAL_LONGEST);
-        let output_tokens = output.map_or(longest, |asked| asked.min(longest.max(1)));
+        let one = asked.output_tokens.map_or(longest, |most| most.min(longest.max(1)));
+        let output_tokens = one.saturating_mul(asked.choices.max(1));
         let busy = price::node_time(input, output_tokens).min(self.upstream.timeouts.total);
-        self.prices.worst(&Bounds { input_tokens: input, output_tokens, images, busy }, day)
+        self.prices.worst(&Bounds { input_tokens: input, output_tokens, images: asked.images, busy }, day)
     }
 
     /// What was used cost; `None` where the price is not known. `busy`: see [`Prices::cost`].

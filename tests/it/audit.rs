@@ -24,7 +24,8 @@ fn segment(gateway: &Gateway) -> PathBuf {
 /// A gateway that has answered `requests` and has ended, so that its chain is closed.
 async fn after(requests: usize) -> (Gateway, Vec<String>) {
     let (edge, cloud) = (Upstream::named("edge").await, Upstream::named("cloud").await);
-    let config = Config::hybrid(&edge, &cloud).top("audit: {checkpoint_every: 4}").tenant("acme", "privacy: local-only");
+    let config =
+        Config::hybrid(&edge, &cloud).top("audit: {checkpoint_every: 4}").tenant("acme", "privacy: local-only");
     let mut gateway = Gateway::with(&config).await;
     let mut ids = vec![];
     for number in 0..requests {
@@ -103,7 +104,8 @@ async fn a_proof_stands_without_the_log() {
     let sound = verify(&proof.stdout, &key).await;
     assert_eq!(sound.code, Some(0), "{sound:?}");
     assert!(sound.text().contains(&ids[2]), "{sound:?}");
-    let forged = verify(&proof.stdout.replace("\"edge\"", "\"cloud\"").replace("\\\"edge\\\"", "\\\"cloud\\\""), &key).await;
+    let forged =
+        verify(&proof.stdout.replace("\"edge\"", "\"cloud\"").replace("\\\"edge\\\"", "\\\"cloud\\\""), &key).await;
     assert_eq!(forged.code, Some(1), "{forged:?}");
     let stranger = verify(&proof.stdout, &"ab".repeat(32)).await;
     assert_eq!(stranger.code, Some(1), "{stranger:?}");

@@ -100,7 +100,6 @@ fn a_crash_anywhere_resumes_exactly_once() {
         (fs::read(segment(whole.path(), 1)).unwrap(), fs::read(whole.path().join(CHECKPOINTS_FILE)).unwrap());
     for length in signed as usize..=log.len() {
         let folder = tempfile::tempdir().unwrap();
-        let hash_key = fs::read(whole.path().join("hash-key")).unwrap();
         fs::write(folder.path().join("public-key"), format!("{}\n", chain.public_key())).unwrap();
         fs::write(segment(folder.path(), 1), &log[..length]).unwrap();
         fs::write(folder.path().join(CHECKPOINTS_FILE), &copies).unwrap();
@@ -114,7 +113,6 @@ fn a_crash_anywhere_resumes_exactly_once() {
         chain.close().unwrap();
         let report = sound(folder.path(), 7);
         assert_eq!(report.unsigned, 0);
-        drop(hash_key);
     }
 }
 
@@ -285,7 +283,7 @@ fn a_failed_write_is_made_up_for() {
     let mut chain = Chain::open(folder.path(), &settings(2, 3)).unwrap();
     append(&mut chain, 1);
     // A file that is only open for reading stands for a disk that takes nothing.
-    let broken = || fs::File::open(folder.path().join("public-key")).unwrap();
+    let broken = || File::open(folder.path().join("public-key")).unwrap();
     let good = std::mem::replace(&mut chain.segment_file, broken());
     assert!(chain.commit().is_err());
     chain.segment_file = good;

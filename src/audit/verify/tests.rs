@@ -75,14 +75,20 @@ fn a_log_that_nobody_touched_is_sound() {
     }
 }
 
+/// Each byte is flipped in two places: in one that changes from byte to byte, and where upper and lower case differ. The fuzz target
+/// tries all.
+fn bits(at: usize) -> [usize; 2] {
+    [at % 8, 5]
+}
+
 #[test]
-fn every_flipped_bit_is_found() {
+fn a_flipped_bit_in_any_byte_is_found() {
     let log = Log::new(5, 2, 3);
     let trust = Trust { public_key: PublicKey::new(&public_key(&[7; 32])), kept: vec![] };
     let mut segments = log.segments.clone();
     for number in 0..segments.len() {
         for at in 0..segments[number].len() {
-            for bit in 0..8 {
+            for bit in bits(at) {
                 segments[number][at] ^= 1 << bit;
                 let given: Vec<&[u8]> = segments.iter().map(Vec::as_slice).collect();
                 let report = verify_bytes(&given, &log.checkpoints, &trust);
@@ -94,7 +100,7 @@ fn every_flipped_bit_is_found() {
     let mut checkpoints = log.checkpoints.clone();
     let given: Vec<&[u8]> = segments.iter().map(Vec::as_slice).collect();
     for at in 0..checkpoints.len() {
-        for bit in 0..8 {
+        for bit in bits(at) {
             checkpoints[at] ^= 1 << bit;
             assert!(!verify_bytes(&given, &checkpoints, &trust).is_sound(), "checkpoints, byte {at}, bit {bit}");
             checkpoints[at] ^= 1 << bit;
@@ -288,7 +294,7 @@ fn a_log_cut_back_to_a_checkpoint_is_found_with_a_kept_one() {
     log_of(folder.path(), 8, 4, 100);
     let kept = checked(folder.path()).last_checkpoint;
     let trust = Trust { public_key: None, kept: vec![kept.clone(), "a comment".into()] };
-    let report = |trust| verify(folder.path(), trust, &mut |_| {}).unwrap();
+    let report = |trust: &Trust| verify(folder.path(), trust, &mut |_| {}).unwrap();
     assert!(report(&trust).is_sound());
     for (path, lines) in [(path_of(folder.path(), 1), 6), (folder.path().join(CHECKPOINTS_FILE), 1)] {
         let text = fs::read_to_string(&path).unwrap();

@@ -15,7 +15,7 @@ type Result<T> = std::result::Result<T, Malformed>;
 const BYTES_PER_TOKEN_ID: usize = 4;
 
 /// Fields that must not come twice: which of the two counts differs between parsers, and what the gateway reads must be what the upstream reads.
-const ONCE: [&str; 15] = [
+const ONCE: [&str; 16] = [
     "model",
     "stream",
     "stream_options",
@@ -29,6 +29,7 @@ const ONCE: [&str; 15] = [
     "max_completion_tokens",
     "max_output_tokens",
     "n",
+    "best_of",
     "tidegate",
     "suffix",
 ];
@@ -105,9 +106,10 @@ impl Fields {
             b"stream_options" => self.view.stream_options = stream_options(s)?,
             b"max_tokens" | b"max_completion_tokens" | b"max_output_tokens" => {
                 let given = integer(s)?;
-                self.view.max_output_tokens = [self.view.max_output_tokens, given].into_iter().flatten().min();
+                self.view.max_output_tokens = [self.view.max_output_tokens, given].into_iter().flatten().max();
             }
-            b"n" => self.view.choices = integer(s)?.unwrap_or(1).max(1),
+            // `best_of` answers are written and billed, whatever is shown of them.
+            b"n" | b"best_of" => self.view.choices = integer(s)?.unwrap_or(1).max(self.view.choices).max(1),
             b"tools" | b"functions" => self.tools(s)?,
             b"user" => self.text(s, Source::Name, 0)?,
             b"tidegate" => {
@@ -267,6 +269,7 @@ impl Fields {
     /// Something that is no text; of a file, the name is.
     fn attached(&mut self, s: &mut Scanner<'_>, kind: Modalities, index: u32) -> Result<()> {
         self.view.modalities = self.view.modalities.with(kind);
+        self.view.images = self.view.images.saturating_add(u32::from(kind == Modalities::IMAGE));
         if s.peek() != Some(b'{') {
             return s.skip().map(drop);
         }

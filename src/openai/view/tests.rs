@@ -31,7 +31,7 @@ fn the_fields_of_a_chat_are_found() {
     let view = view(body);
     assert_eq!(view.model_name(body.as_bytes()).unwrap().unwrap(), "auto");
     assert!(view.stream && view.has_tools);
-    assert_eq!((view.max_output_tokens, view.choices, view.turns), (Some(7), 2, 1));
+    assert_eq!((view.max_output_tokens, view.choices, view.turns), (Some(9), 2, 1));
     assert!(view.modalities.contains(Modalities::TEXT) && view.modalities.contains(Modalities::IMAGE));
     assert!(!view.modalities.contains(Modalities::AUDIO));
     let expected = [
