@@ -183,10 +183,8 @@ impl Chain {
         if self.buffer.is_empty() {
             return Ok(());
         }
-        let result = self
-            .segment_file
-            .write_all_at(&self.buffer, self.length)
-            .and_then(|()| self.segment_file.sync_data());
+        let result =
+            self.segment_file.write_all_at(&self.buffer, self.length).and_then(|()| self.segment_file.sync_data());
         result.map_err(|e| self.failed(&e))?;
         self.written();
         Ok(())

@@ -62,11 +62,7 @@ impl Filter {
 ///
 /// # Errors
 /// There is no log, or it cannot be read.
-pub fn each(
-    folder: &Path,
-    filter: &Filter,
-    visit: &mut dyn FnMut(&str) -> ControlFlow<()>,
-) -> Result<(), AuditError> {
+pub fn each(folder: &Path, filter: &Filter, visit: &mut dyn FnMut(&str) -> ControlFlow<()>) -> Result<(), AuditError> {
     // Most lines are passed over by one look for the name in quotes; JSON is read only of the rest.
     let mut quoted = Vec::new();
     if let Some(name) = filter.request_id.as_ref().or(filter.user.as_ref()).or(filter.tenant.as_ref()) {

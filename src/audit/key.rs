@@ -175,17 +175,18 @@ fn open_or_make(path: &Path) -> Result<[u8; 32], AuditError> {
     text.push(b'\n');
     // Under another name first: a key of which only half was written would never be read again.
     let draft = path.with_extension(format!("new-{}", std::process::id()));
-    let made = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft).and_then(|mut file| {
-        file.write_all(&text)?;
-        file.sync_all()?;
-        // A link, not a rename: of two processes that start at once, the second must take the first one's key.
-        match fs::hard_link(&draft, path) {
-            Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(()),
-            other => other,
-        }?;
-        fs::remove_file(&draft)?;
-        path.parent().map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all())
-    });
+    let made =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft).and_then(|mut file| {
+            file.write_all(&text)?;
+            file.sync_all()?;
+            // A link, not a rename: of two processes that start at once, the second must take the first one's key.
+            match fs::hard_link(&draft, path) {
+                Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(()),
+                other => other,
+            }?;
+            fs::remove_file(&draft)?;
+            path.parent().map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all())
+        });
     made.map_err(|e| AuditError::io("write", path, &e))?;
     read(path)
 }
@@ -201,7 +202,8 @@ fn read(path: &Path) -> Result<[u8; 32], AuditError> {
     let mut text = String::new();
     file.read_to_string(&mut text).map_err(|e| fail(&e))?;
     // What the file holds is not told: it may be a key with a digit too many.
-    parse(&text).ok_or_else(|| AuditError::key(format!("{} does not hold a key: 64 hexadecimal digits", path.display())))
+    parse(&text)
+        .ok_or_else(|| AuditError::key(format!("{} does not hold a key: 64 hexadecimal digits", path.display())))
 }
 
 #[cfg(test)]

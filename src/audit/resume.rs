@@ -231,7 +231,8 @@ impl Chain {
 impl State {
     fn new(numbers: &[u32], checkpoints: &Checkpoints) -> Result<State, AuditError> {
         if numbers.is_empty() && checkpoints.length > 0 {
-            let what = "audit log: there is a checkpoints.jsonl but no segment: move the folder away to begin a new chain";
+            let what =
+                "audit log: there is a checkpoints.jsonl but no segment: move the folder away to begin a new chain";
             return Err(AuditError::tampered(what.to_owned()));
         }
         // Of a chain that is there already, the header has it.

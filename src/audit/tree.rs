@@ -134,7 +134,8 @@ mod tests {
             assert_eq!(frontier.size(), size as u64);
             for index in 0..size {
                 let path = path(&leaves[..size], index);
-                let climbed = |leaf, index: usize, size: usize, path: &[Hash]| climb(leaf, index as u64, size as u64, path);
+                let climbed =
+                    |leaf, index: usize, size: usize, path: &[Hash]| climb(leaf, index as u64, size as u64, path);
                 assert_eq!(climbed(leaves[index], index, size, &path), Some(root), "{index} of {size}");
                 assert_ne!(climbed(leaf(99), index, size, &path), Some(root));
                 assert_ne!(climbed(leaves[index], index + 1, size, &path), Some(root));

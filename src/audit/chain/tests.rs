@@ -17,7 +17,8 @@ pub(crate) fn at(offset: u64) -> Position {
 /// Record number `offset`.
 fn append(chain: &mut Chain, offset: u64) -> bool {
     let id = format!("req-{offset}");
-    let entry = Entry { request_id: &id, tenant: "acme", at: 1_772_366_400_000_000 + offset as i64, ..Entry::default() };
+    let entry =
+        Entry { request_id: &id, tenant: "acme", at: 1_772_366_400_000_000 + offset as i64, ..Entry::default() };
     chain.append(at(offset), &entry).unwrap()
 }
 
@@ -52,7 +53,10 @@ fn batches_checkpoints_and_segments() {
             chain.commit().unwrap();
         }
     }
-    assert_eq!((chain.seq(), chain.position(1), chain.position(2)), (23, at(23), Position { boot: 2, ..Position::default() }));
+    assert_eq!(
+        (chain.seq(), chain.position(1), chain.position(2)),
+        (23, at(23), Position { boot: 2, ..Position::default() })
+    );
     chain.close().unwrap();
     let report = sound(folder.path(), 23);
     assert_eq!((report.segments, report.unsigned, report.torn), (3, 0, false));
@@ -92,10 +96,10 @@ fn a_crash_anywhere_resumes_exactly_once() {
     append(&mut chain, 5);
     append(&mut chain, 6);
     chain.flush().unwrap();
-    let (log, copies) = (fs::read(segment(whole.path(), 1)).unwrap(), fs::read(whole.path().join(CHECKPOINTS_FILE)).unwrap());
+    let (log, copies) =
+        (fs::read(segment(whole.path(), 1)).unwrap(), fs::read(whole.path().join(CHECKPOINTS_FILE)).unwrap());
     for length in signed as usize..=log.len() {
         let folder = tempfile::tempdir().unwrap();
-        let hash_key = fs::read(whole.path().join("hash-key")).unwrap();
         fs::write(folder.path().join("public-key"), format!("{}\n", chain.public_key())).unwrap();
         fs::write(segment(folder.path(), 1), &log[..length]).unwrap();
         fs::write(folder.path().join(CHECKPOINTS_FILE), &copies).unwrap();
@@ -109,7 +113,6 @@ fn a_crash_anywhere_resumes_exactly_once() {
         chain.close().unwrap();
         let report = sound(folder.path(), 7);
         assert_eq!(report.unsigned, 0);
-        drop(hash_key);
     }
 }
 
@@ -280,7 +283,7 @@ fn a_failed_write_is_made_up_for() {
     let mut chain = Chain::open(folder.path(), &settings(2, 3)).unwrap();
     append(&mut chain, 1);
     // A file that is only open for reading stands for a disk that takes nothing.
-    let broken = || fs::File::open(folder.path().join("public-key")).unwrap();
+    let broken = || File::open(folder.path().join("public-key")).unwrap();
     let good = std::mem::replace(&mut chain.segment_file, broken());
     assert!(chain.commit().is_err());
     chain.segment_file = good;

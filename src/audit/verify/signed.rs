@@ -131,8 +131,8 @@ impl<R: BufRead> Walk<R> {
     /// A checkpoint whose place in a segment was deleted with the records.
     fn only_copy(&mut self, number: u64) -> io::Result<()> {
         let Some((copy, line, _)) = self.copies.take()? else { return Ok(()) };
-        let signed = self.parse_checkpoint(&copy).is_some()
-            && line::split(&copy).is_some_and(|parts| self.is_signed(&parts));
+        let signed =
+            self.parse_checkpoint(&copy).is_some() && line::split(&copy).is_some_and(|parts| self.is_signed(&parts));
         if !signed || number != self.number + 1 {
             self.fault_in_copies(Kind::Checkpoint, line, format!("checkpoint {number} was changed, or others removed"));
         }
@@ -184,7 +184,9 @@ impl<R: BufRead> Walk<R> {
         let mut kept: Vec<u64> = self.anchors.keys().copied().collect();
         kept.sort_unstable();
         for number in kept {
-            let what = format!("checkpoint {number}, of which you have a copy, is not in the log: it was cut off or made anew");
+            let what = format!(
+                "checkpoint {number}, of which you have a copy, is not in the log: it was cut off or made anew"
+            );
             self.report.add(super::Fault { kind: Kind::Truncated, file: String::new(), line: 0, what });
         }
         self.report.unsigned = (self.expected - 1).saturating_sub(self.signed);
@@ -220,7 +222,8 @@ impl<R: BufRead> Walk<R> {
         match self.parse_checkpoint(copy) {
             Some(checkpoint) if checkpoint.seq > found => {
                 let Checkpoint { number, seq, .. } = checkpoint;
-                let what = format!("checkpoint {number} says {seq} records, the log ends at {found}: its end was cut off");
+                let what =
+                    format!("checkpoint {number} says {seq} records, the log ends at {found}: its end was cut off");
                 self.fault_in_copies(Kind::Truncated, line, what);
             }
             Some(checkpoint) => {

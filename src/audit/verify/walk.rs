@@ -240,7 +240,8 @@ impl<R: BufRead> Walk<R> {
         }
         let id = request_id(bytes);
         let Some(at) = self.gaps.iter().position(|(first, last, ..)| (*first..=*last).contains(&seq)) else {
-            let what = format!("record {seq}{id} is there a second time, number {expected} was to come: one was inserted");
+            let what =
+                format!("record {seq}{id} is there a second time, number {expected} was to come: one was inserted");
             return self.fault(Kind::Inserted, what);
         };
         let (first, last, file, line) = self.gaps.swap_remove(at);
