@@ -1,6 +1,7 @@
 //! The command line: one file per command. Exit status: 0 done, 1 the input or configuration is wrong, 2 usage, 3 the environment failed.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "commands talk to people on their terminal")]
 
+pub mod audit;
 pub mod check;
 pub mod demo;
 pub mod explain;
@@ -45,7 +46,7 @@ struct LogArgs {
     log_level: Level,
 }
 
-#[derive(Args)]
+#[derive(Debug, Args)]
 struct ConfigArgs {
     /// The configuration file.
     #[arg(short, long = "config", value_name = "FILE", default_value = "config/tidegate.yaml")]
@@ -106,6 +107,11 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// The audit log: check it, show where one request ran, export records; reads it also while a gateway runs.
+    Audit {
+        #[command(subcommand)]
+        command: audit::AuditCommand,
+    },
     /// Print the JSON schema of the configuration.
     Schema,
     /// Ask a running gateway whether it lives (for containers).
@@ -129,6 +135,7 @@ pub fn run() -> u8 {
         Command::Explain { config, request, endpoint, headers, json } => {
             explain::run(&config.config, &request, endpoint.into(), &headers, json)
         }
+        Command::Audit { command } => audit::run(&command),
         Command::Schema => schema::run(),
         Command::Healthcheck { config } => healthcheck::run(&config.config),
     }
