@@ -7,10 +7,10 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use tidegate::config::file::Placement;
+use tidegate::config::file::{Placement, Privacy};
 use tidegate::openai::Modalities;
 use tidegate::policy::{Candidate, Condition, Route, Rule, decide};
-use tidegate::signals::{Hints, Signals, tokens};
+use tidegate::signals::{Budget, Hints, Signals, tokens};
 
 fn hints() -> Hints {
     Hints {
@@ -30,6 +30,10 @@ fn signals(hints: &Hints) -> Signals<'_> {
         stream: true,
         turns: 2,
         hints,
+        tenant: "",
+        privacy: Privacy::Retained,
+        regions: None,
+        budget: Budget::default(),
         edge_available: true,
         cloud_available: true,
         hour: 9,
@@ -45,6 +49,8 @@ fn rule(when: Option<&str>) -> Rule {
         context: Some(8_192),
         modalities: Modalities::TEXT,
         tools: true,
+        region: None,
+        is_priced: true,
         retires_on: None,
     };
     let candidates =

@@ -295,7 +295,20 @@ mod tests {
         assert_eq!(Checkpoint::parse(&line, &[2; 32], &mut hasher).unwrap().0, checkpoint);
         assert!(Checkpoint::parse(&line, &[9; 32], &mut hasher).is_none(), "the key's digits differ");
         assert!(Checkpoint::parse(&written(&checkpoint, false), &[2; 32], &mut hasher).is_none());
-        insta::assert_snapshot!(String::from_utf8(line).unwrap().replace(",\"", ",\n\""), @"");
+        insta::assert_snapshot!(String::from_utf8(line).unwrap().replace(",\"", ",\n\""), @r#"
+        {"checkpoint":4,
+        "chain":"01010101010101010101010101010101",
+        "segment":2,
+        "seq":20,
+        "records":10,
+        "root":"0303030303030303030303030303030303030303030303030303030303030303",
+        "at":"2026-03-01T12:00:00.000000Z",
+        "key_id":"0202020202020202",
+        "sealed":true,
+        "prev":"0000000000000000000000000000000000000000000000000000000000000000",
+        "hash":"5065509a595eaf5a9eabb821f2304aaf0dd3314a2df7ca9ef844be33a369e09f",
+        "signature":"01010101010101010101010101010101010101010101010101010101010101010101010101010101010101010101010101010101010101010101010101010101"}
+        "#);
         let line = written(&notice, true);
         assert_eq!(parse::<Notice>(&line, &mut hasher).unwrap().0, notice);
     }

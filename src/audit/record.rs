@@ -274,10 +274,79 @@ pub(super) mod tests {
     fn a_full_record_and_an_empty_one() {
         let full = written(&entry());
         serde_json::from_str::<serde_json::Value>(&format!("{full}}}")).unwrap();
-        insta::assert_snapshot!(full.replace(",\"", ",\n\""), @"");
+        insta::assert_snapshot!(full.replace(",\"", ",\n\""), @r#"
+        {"seq":17,
+        "journal":[1,2,3],
+        "at":"2026-03-01T12:00:00.123456Z",
+        "request_id":"req-\"1\"",
+        "tenant":"acme",
+        "app":"chat",
+        "user":"c02431179768aa729bac92b2b0434973",
+        "endpoint":"chat",
+        "policy":"5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9",
+        "route":"auto",
+        "rule":"easy",
+        "privacy":"no-retention",
+        "cache":"miss",
+        "seen":{"input_tokens":1190,
+        "max_output_tokens":500,
+        "modalities":"text",
+        "tools":true,
+        "stream":true,
+        "turns":2,
+        "difficulty":0.312000,
+        "threshold":0.500000,
+        "pii":"EMAIL_ADDRESS=1",
+        "hint_placement":"prefer-edge",
+        "hint_privacy":"no-retention"},
+        "targets":[{"model":"small"},{"model":"spare",
+        "dropped":"context"},{"model":"frontier"}],
+        "attempts":[{"role":"first",
+        "model":"small",
+        "upstream":"lab",
+        "node":"1",
+        "placement":"edge",
+        "region":"eu",
+        "outcome":"timeout",
+        "status":0,
+        "bytes_out":1103,
+        "cost_nanousd":0},{"role":"fallback",
+        "model":"frontier",
+        "upstream":"openai",
+        "node":"1",
+        "placement":"cloud",
+        "region":"eu",
+        "outcome":"ok",
+        "status":200,
+        "bytes_out":1103,
+        "tokens":{"prompt":1200,
+        "cached":1024,
+        "completion":350},
+        "estimated":true,
+        "cost_nanousd":3720000}],
+        "bytes_out":{"edge":1103,
+        "cloud":1103},
+        "outcome":"ok",
+        "status":200,
+        "cost_nanousd":3720000,
+        "prompt_hash":"abababababababababababababababababababababababababababababababab",
+        "answer_hash":"cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd"
+        "#);
         let empty = written(&Entry::default());
         serde_json::from_str::<serde_json::Value>(&format!("{empty}}}")).unwrap();
-        insta::assert_snapshot!(empty.replace(",\"", ",\n\""), @"");
+        insta::assert_snapshot!(empty.replace(",\"", ",\n\""), @r#"
+        {"seq":17,
+        "journal":[1,2,3],
+        "at":"1970-01-01T00:00:00.000000Z",
+        "seen":{"input_tokens":0,
+        "turns":0},
+        "targets":[],
+        "attempts":[],
+        "bytes_out":{"edge":0,
+        "cloud":0},
+        "status":0,
+        "cost_nanousd":0
+        "#);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The command line: one file per command. Exit status: 0 done, 1 the input or configuration is wrong, 2 usage, 3 the environment failed.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "commands talk to people on their terminal")]
 
+pub mod audit;
 pub mod check;
 pub mod demo;
 pub mod explain;
@@ -47,7 +48,7 @@ struct LogArgs {
     log_level: Level,
 }
 
-#[derive(Args)]
+#[derive(Debug, Args)]
 struct ConfigArgs {
     /// The configuration file.
     #[arg(short, long = "config", value_name = "FILE", default_value = "config/tidegate.yaml")]
@@ -123,6 +124,11 @@ enum Command {
         #[command(subcommand)]
         command: KeysCommand,
     },
+    /// The audit log: check it, show where one request ran, export records; reads it also while a gateway runs.
+    Audit {
+        #[command(subcommand)]
+        command: audit::AuditCommand,
+    },
     /// Print the JSON schema of the configuration.
     Schema,
     /// Ask a running gateway whether it lives (for containers).
@@ -161,6 +167,7 @@ pub fn run() -> u8 {
         }
         Command::Usage { config, args } => usage::run(&config.config, &args),
         Command::Keys { command: KeysCommand::New { tenant } } => keys::new(&tenant),
+        Command::Audit { command } => audit::run(&command),
         Command::Schema => schema::run(),
         Command::Healthcheck { config } => healthcheck::run(&config.config),
     }

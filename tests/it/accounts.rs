@@ -178,7 +178,7 @@ async fn a_client_who_leaves_pays_for_what_was_produced() {
         assert!(stream.event().await.is_some());
     }
     let left = stream.disconnect();
-    let cancel = eventually("the upstream sees the cancel", async || edge.cancels().first().cloned()).await;
+    let cancel = eventually("the upstream sees the cancel", async || edge.cancels().first().copied()).await;
     let after = cancel.at.duration_since(left);
     assert!(after < std::time::Duration::from_secs(2), "{after:?}");
     let booked = async || {
@@ -264,7 +264,7 @@ async fn every_attempt_is_told_apart() {
     let by_model: HashMap<&str, &Value> = lines.iter().map(|line| (line["model"].as_str().unwrap(), line)).collect();
     // The mock says 11 prompt tokens, 3 of them cached, and 7 of the answer.
     let near = |value: &Value, expected: f64| {
-        assert!((value.as_f64().unwrap() - expected).abs() < 1e-12, "{value} {expected}")
+        assert!((value.as_f64().unwrap() - expected).abs() < 1e-12, "{value} {expected}");
     };
     near(&by_model["frontier"]["cost_usd"], (8.0 * 10.0 + 3.0 * 1.0 + 7.0 * 100.0) / 1e6);
     near(&by_model["small"]["cost_usd"], (11.0 + 14.0) / 1e6);
