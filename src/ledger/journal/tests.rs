@@ -67,6 +67,14 @@ pub(super) fn numbers(found: &[(u64, String)]) -> Vec<u64> {
     found.iter().map(|(number, _)| *number).collect()
 }
 
+/// As `kill -9`. A process that another test is just starting holds a copy of the lock between fork and exec: until then nobody is dead.
+pub(super) fn died<T>(dir: &Path, killed: T) {
+    drop(killed);
+    while orphans(dir).unwrap().is_empty() {
+        std::thread::yield_now();
+    }
+}
+
 /// What all dead processes have left, and what recovery said of the last.
 fn left(dir: &Path) -> (Vec<(u64, String)>, Recovered) {
     let (mut found, mut recovered) = (vec![], Recovered::default());
@@ -174,7 +182,7 @@ fn a_killed_process_leaves_each_request_once() {
         assert!(orphans(dir.path()).unwrap().is_empty(), "it lives");
         let living: Vec<u64> = numbers(&tail(dir.path(), Position::default()));
         assert_eq!(living, if steps < 2 { vec![1] } else { vec![1, 3] });
-        drop(rig);
+        died(dir.path(), rig);
         let third = if steps < 2 { "interrupted" } else { "ok" };
         let mut seen = tail(dir.path(), Position::default());
         seen.sort();
@@ -206,7 +214,7 @@ fn a_closed_slot_stays_closed_when_its_segment_is_gone() {
     let open = rig.journal.begin(0, &rig.interrupted(21)).unwrap();
     rig.journal.release(rig.journal.durable());
     let books = rig.journal.durable();
-    drop((open, rig));
+    died(dir.path(), (open, rig));
     assert_eq!(tail(dir.path(), books), [(21, "interrupted".into())]);
     let orphan = orphans(dir.path()).unwrap().remove(0);
     assert_eq!(orphan.recover().unwrap().interrupted, 1);
@@ -226,7 +234,7 @@ fn half_an_entry_at_the_end_is_covered_and_positions_stay_true() {
         rig.step();
         let (books, boot) = (rig.journal.durable(), rig.journal.boot());
         let path = segment::path(rig.folder(), 1);
-        drop((open, rig));
+        died(dir.path(), (open, rig));
         let mut bytes = fs::read(&path).unwrap();
         bytes.extend_from_slice(torn);
         fs::write(&path, &bytes).unwrap();
@@ -263,7 +271,7 @@ fn damage_in_the_middle_is_named_and_costs_only_what_it_hit() {
     let error = reader.next_batch(Some(durable), 100, &mut batch).unwrap_err().to_string();
     let error = error.replace(&path.display().to_string(), "FILE").replace(&ends[0].to_string(), "N");
     insta::assert_snapshot!(error, @"FILE is damaged at byte N: the checksum does not match; a restart recovers what is intact behind it");
-    drop(rig);
+    died(dir.path(), rig);
     let (found, recovered) = left(dir.path());
     assert_eq!(numbers(&found), [1, 3]);
     assert_eq!(recovered.damaged, [(path, ends[0], ends[1] - ends[0])]);
@@ -278,7 +286,7 @@ fn a_segment_that_was_just_begun_is_no_obstacle() {
     rig.finish(1);
     rig.step();
     fs::write(segment::path(rig.folder(), 2), "tg").unwrap();
-    drop((open, rig));
+    died(dir.path(), (open, rig));
     assert_eq!(numbers(&tail(dir.path(), Position::default())), [1, 2]);
     let (found, recovered) = left(dir.path());
     assert_eq!((numbers(&found), recovered.end.segment), (vec![1, 2], 2));

@@ -95,7 +95,7 @@ proptest! {
         }
         let boot = rig.journal.boot();
         let folder = rig.folder().to_owned();
-        drop((rig, open));
+        died(dir.path(), (rig, open));
 
         let last = segment::path(&folder, *segment::list(&folder).unwrap().last().unwrap());
         let mut bytes = fs::read(&last).unwrap();
