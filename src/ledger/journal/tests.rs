@@ -71,7 +71,7 @@ pub(super) fn numbers(found: &[(u64, String)]) -> Vec<u64> {
 pub(super) fn died<T>(dir: &Path, killed: T) {
     drop(killed);
     while orphans(dir).unwrap().is_empty() {
-        std::thread::yield_now();
+        thread::yield_now();
     }
 }
 
