@@ -20,7 +20,13 @@ for name in alpha beta azure edge control; do export "MOCK_${name^^}_URL=$(mock_
 DEAD_URL="http://127.0.0.1:$(closed_port)"
 export DEAD_URL
 
-if [ "${TIDEGATE_DIRECT:-}" = 1 ]; then export TIDEGATE_URL=$MOCK_ALPHA_URL; else start_gateway "$ROOT/tests/sdk/gateway.yaml" "$WORK/gateway.log"; fi
+if [ "${TIDEGATE_DIRECT:-}" = 1 ]; then
+  export TIDEGATE_URL=$MOCK_ALPHA_URL
+else
+  start_gateway "$ROOT/tests/sdk/tenants.yaml" "$WORK/tenants.log"
+  export TIDEGATE_TENANTS_URL=$TIDEGATE_URL
+  start_gateway "$ROOT/tests/sdk/gateway.yaml" "$WORK/gateway.log"
+fi
 
 failed=0
 
