@@ -113,6 +113,14 @@ impl HashKey {
         open_or_make(&folder.join(HASH_KEY_FILE)).map(HashKey::new)
     }
 
+    /// The key in the audit folder, which must be there: a new one would fit no hash.
+    ///
+    /// # Errors
+    /// The file cannot be read, others may read it, or what it holds is no key.
+    pub fn read(folder: &Path) -> Result<HashKey, AuditError> {
+        read(&folder.join(HASH_KEY_FILE)).map(HashKey::new)
+    }
+
     pub(super) fn new(key: [u8; 32]) -> HashKey {
         HashKey { texts: key, names: blake3::derive_key(NAME_CONTEXT, &key) }
     }

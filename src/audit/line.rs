@@ -22,6 +22,9 @@ const END: &[u8] = b"\"}";
 const HASH_LENGTH: usize = HASH.len() + 64;
 const SIGNATURE_LENGTH: usize = SIGNATURE.len() + 128;
 
+/// Signs a line's hash.
+pub(super) type Sign<'a> = dyn Fn(&Hash) -> [u8; 64] + 'a;
+
 /// Hashes lines; kept, because making one for each line costs more than a short line's hash.
 pub(super) struct LineHasher(blake3::Hasher);
 
@@ -35,13 +38,7 @@ impl LineHasher {
     }
 
     /// Ends the line that begins at `start` of `out` and has all its fields: link, hash, signature if one is made, newline.
-    pub(super) fn end(
-        &mut self,
-        out: &mut Vec<u8>,
-        start: usize,
-        prev: &Hash,
-        sign: Option<&dyn Fn(&Hash) -> [u8; 64]>,
-    ) -> Hash {
+    pub(super) fn end(&mut self, out: &mut Vec<u8>, start: usize, prev: &Hash, sign: Option<&Sign<'_>>) -> Hash {
         out.extend_from_slice(PREV);
         hex(out, prev);
         // The quote that closes `prev` is covered.

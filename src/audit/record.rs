@@ -9,8 +9,12 @@ use super::key::HashKey;
 use super::line::RECORD_START;
 use super::text;
 
+/// Bytes of a usual record.
+const USUAL: usize = 2048;
+
 /// Writes a record up to its link (`prev`), which the chain adds.
 pub(super) fn write(out: &mut Vec<u8>, seq: u64, position: Position, entry: &Entry<'_>, names: &HashKey) {
+    out.reserve(USUAL);
     out.extend_from_slice(RECORD_START);
     text::number(out, seq);
     out.extend_from_slice(b",\"journal\":");
@@ -155,6 +159,7 @@ fn bytes_out(out: &mut Vec<u8>, attempts: &[Attempt<'_>]) {
     out.push(b'}');
 }
 
+#[inline]
 fn field(out: &mut Vec<u8>, name: &[u8], value: &str) {
     if !value.is_empty() {
         out.extend_from_slice(name);

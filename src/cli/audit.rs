@@ -279,7 +279,7 @@ fn show(
     for (name, path) in texts {
         let Some(path) = path else { continue };
         let bytes = fs::read(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
-        let hash = HashKey::open(&folder)?.hash(&bytes);
+        let hash = HashKey::read(&folder)?.hash(&bytes);
         let same = render::hash_of(line, name)?.is_some_and(|is| is == hex::encode(hash));
         let is = if same { "is" } else { "is not" };
         print(&format!("\n{} {is} the {name} of this request\n", path.display()));
@@ -300,7 +300,7 @@ fn export(
     };
     let (since, until) = (time(since)?, time(until)?);
     let (folder, _) = place.find()?;
-    let user = user.map(|user| Ok::<_, Failure>(hex::encode(HashKey::open(&folder)?.name(user)))).transpose()?;
+    let user = user.map(|user| Ok::<_, Failure>(hex::encode(HashKey::read(&folder)?.name(user)))).transpose()?;
     let filter = Filter { since, until, tenant: tenant.map(str::to_owned), user, request_id: None };
     let mut out = io::BufWriter::new(io::stdout().lock());
     find::each(&folder, &filter, &mut |line| match writeln!(out, "{line}") {

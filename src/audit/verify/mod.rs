@@ -112,7 +112,7 @@ fn segment<R: BufRead, C: BufRead>(
     progress: &mut dyn FnMut(u64),
 ) -> io::Result<Vec<u8>> {
     loop {
-        if lines.number % 4096 == 0 {
+        if lines.number.is_multiple_of(4096) {
             progress(lines.read);
         }
         match lines.next()? {
