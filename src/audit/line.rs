@@ -22,11 +22,11 @@ const END: &[u8] = b"\"}";
 const HASH_LENGTH: usize = HASH.len() + 64;
 const SIGNATURE_LENGTH: usize = SIGNATURE.len() + 128;
 
+/// Signs a line's hash.
+pub(super) type Sign<'a> = dyn Fn(&Hash) -> [u8; 64] + 'a;
+
 /// Hashes lines; kept, because making one for each line costs more than a short line's hash.
 pub(super) struct LineHasher(blake3::Hasher);
-
-/// Signs a hash (Ed25519).
-pub type Sign<'a> = dyn Fn(&Hash) -> [u8; 64] + 'a;
 
 impl LineHasher {
     pub(super) fn new() -> LineHasher {

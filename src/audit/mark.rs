@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::ledger::entry::Position;
 
-use super::line::{self, CHECKPOINT_START, HEADER_START, Hash, LineHasher, NOTICE_START, Parts};
+use super::line::{self, CHECKPOINT_START, HEADER_START, Hash, LineHasher, NOTICE_START, Parts, Sign};
 use super::record::write_position;
 use super::text::{self, hex, unhex};
 
@@ -80,7 +80,7 @@ pub(super) fn parse<'a, M: Mark>(bytes: &'a [u8], hasher: &mut LineHasher) -> Op
     let mut again = Vec::with_capacity(bytes.len() + 1);
     mark.write(&mut again);
     let signature = parts.signature.map(|signature| move |_: &Hash| signature);
-    let sign = signature.as_ref().map(|sign| sign as &dyn Fn(&Hash) -> [u8; 64]);
+    let sign = signature.as_ref().map(|sign| sign as &Sign<'_>);
     hasher.end(&mut again, 0, &parts.prev, sign);
     (again.strip_suffix(b"\n") == Some(bytes)).then_some((mark, parts))
 }

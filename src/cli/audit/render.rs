@@ -158,16 +158,16 @@ fn attempts(out: &mut String, record: &Record) -> std::fmt::Result {
             "" => "not connected".to_owned(),
             node => format!("node {}", clean(node)),
         };
+        let status = if attempt.status == 0 { String::new() } else { format!(" {}", attempt.status) };
         let cost = attempt.cost_nanousd.map(|cost| format!(", {}", usd(cost))).unwrap_or_default();
         writeln!(
             out,
-            "  {:<11} {} at {} {}{region}, {node}: {style}{}{style:#} {}, {} bytes out{cost}",
+            "  {:<11} {} at {} {}{region}, {node}: {style}{}{style:#}{status}, {} bytes out{cost}",
             clean(&attempt.role),
             clean(model),
             clean(&attempt.upstream),
             clean(&attempt.placement),
             clean(&attempt.outcome),
-            attempt.status,
             attempt.bytes_out,
         )?;
     }

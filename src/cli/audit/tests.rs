@@ -106,7 +106,7 @@ fn a_record_is_shown_with_what_proves_it() {
       seen       input_tokens 12, modalities text, turns 1, difficulty 0.25
 
     where it ran
-      first       small at lab edge, not connected: connect 0, 0 bytes out
+      first       small at lab edge, not connected: connect, 0 bytes out
       fallback    frontier at openai cloud (eu), node 0: ok 200, 1103 bytes out, $0.003720
       bytes of the request that left: edge 0, cloud 1103
 
