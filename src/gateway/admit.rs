@@ -109,6 +109,22 @@ pub fn may_ask(model: &str, record: &Record) -> Result<()> {
     Err(Error::client(Kind::ModelNotAllowed, message).with_param("model"))
 }
 
+/// Whether the key may use a passed-through endpoint that may cost. Nothing is read of what is passed through, so a list of models cannot be
+/// held against it: whoever has one must have the path in it (`/v1/images`).
+pub fn may_pass(path: &str, record: &Record) -> Result<()> {
+    let Some(known) = &record.admission.known else { return Ok(()) };
+    let lists = [&known.tenant.models, &known.models];
+    let allows = |list: &std::collections::HashSet<String>| {
+        list.iter().any(|entry| entry.starts_with("/v1/") && path.starts_with(entry.as_str()))
+    };
+    if lists.into_iter().flatten().all(allows) {
+        return Ok(());
+    }
+    let shown: String = path.chars().take(100).collect();
+    let message = format!("this key may ask for some models only, and `{shown}` is passed through unread");
+    Err(Error::client(Kind::ModelNotAllowed, message))
+}
+
 /// Takes the estimated tokens from the limits, and sets the worst case aside in the budgets. `exact` counts them where the estimate
 /// would be refused: it costs more than everything else here, so it is asked only then. `beyond`: the plan has edge targets only,
 /// which go on serving where a budget says `then: edge-only`.
@@ -140,7 +156,8 @@ fn take_tokens(record: &mut Record, tokens: u64) -> std::result::Result<(), Refu
             }
         }
     }
-    record.admission.tokens = tokens;
+    // Added, not set: where the cloud is dropped for want of money this comes a second time.
+    record.admission.tokens += tokens;
     Ok(())
 }
 

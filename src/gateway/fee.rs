@@ -61,7 +61,10 @@ fn price(upstream: &Upstream, path: &str) -> Option<NanoUsd> {
 /// Sets the price aside, and keeps it as the request's cost.
 pub fn reserve(record: &mut Record, upstream: &Upstream, method: &Method, path: &str, upgrades: bool) -> Result<()> {
     let cost = match may_cost(method, path, upgrades) {
-        true => price(upstream, path),
+        true => {
+            admit::may_pass(path, record)?;
+            price(upstream, path)
+        }
         false => Some(0),
     };
     let is_edge = upstream.placement() == Placement::Edge;

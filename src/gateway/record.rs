@@ -343,8 +343,7 @@ impl Record {
     fn settle_usage(&mut self, outcome: Option<Kind>) {
         let now = self.age();
         let (said, produced, prompt) = (self.usage, self.produced, self.seen.input_tokens);
-        let Some(last) = self.tries.last_mut() else { return };
-        if last.outcome == OK {
+        if let Some(last) = self.tries.last_mut().filter(|last| last.outcome == OK) {
             if let Some(kind) = outcome {
                 last.outcome = kind.label();
             }
@@ -357,7 +356,7 @@ impl Record {
                 }
                 None => {}
             }
-        } else if last.outcome == INTERRUPTED {
+        } else if self.tries.last().is_some_and(|last| last.outcome == INTERRUPTED) {
             // The client left before the answer began.
             self.tries.failed(outcome.unwrap_or(Kind::Internal), prompt, now);
         }
@@ -365,6 +364,7 @@ impl Record {
         if let Some(last) = self.tries.last_mut().filter(|last| last.usage != Usage::default()) {
             last.usage.images = images;
         }
+        // Also where nothing was tried: the estimate is given back.
         let used: u64 = self.tries.iter().map(|t| t.usage.prompt.saturating_add(t.usage.completion)).sum();
         self.admission.used(used);
     }

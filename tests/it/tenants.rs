@@ -105,6 +105,13 @@ async fn models_outside_the_tenants_list_are_refused_and_not_listed() {
     assert_eq!(ids, ["gpt-4o", "frontier"]);
     assert_eq!(gateway.get("/v1/models/auto").by("acme").send().await.status, 404);
     assert_eq!((edge.requests().len(), cloud.requests().len()), (1, 1));
+    let image = gateway.post("/v1/images/generations").by("acme").json(&json!({"prompt": "x", "model": "dall-e-3"}));
+    assert_eq!(
+        image.send().await.expect_error(403)["code"],
+        "model_not_allowed",
+        "a list of models is no list of paths"
+    );
+    assert_eq!(gateway.get("/v1/files").by("acme").send().await.status, 200);
 }
 
 #[tokio::test]
@@ -146,6 +153,22 @@ async fn tokens_a_minute_are_estimated_and_then_corrected() {
     let error = gateway.chat(&body).by("acme").send().await;
     assert_eq!(error.expect_error(429)["code"], "rate_limit_exceeded");
     assert_eq!(error.header("x-should-retry"), "false", "it would never fit");
+}
+
+#[tokio::test]
+async fn tokens_of_a_request_that_was_refused_are_given_back() {
+    let (edge, cloud) = (Upstream::named("edge").await, Upstream::named("cloud").await);
+    let config = Config::hybrid(&edge, &cloud)
+        .tenant("acme", "limits: {tokens_per_minute: 1000}\nbudget: {usd: 0}")
+        .model("dear", "acme", "price: {input: 1, output: 1}")
+        .route("only-dear", "", &["dear"]);
+    let gateway = Gateway::with(&config).await;
+    let mut body = chat("only-dear", "hi");
+    body["max_tokens"] = json!(600);
+    for _ in 0..4 {
+        let refused = gateway.chat(&body).by("acme").send().await;
+        assert_eq!(refused.expect_error(429)["code"], "insufficient_quota", "not the limit of tokens");
+    }
 }
 
 #[tokio::test]

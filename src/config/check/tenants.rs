@@ -93,14 +93,16 @@ fn is_hash(text: &str) -> bool {
 fn names(checker: &mut Checker<'_>, list: Option<&Node>, given: Option<&[String]>) {
     let file = checker.input.file;
     let known = |name: &str| {
-        file.routes.contains_key(name)
+        // A passed-through path: `/v1/images`.
+        name.starts_with("/v1/")
+            || file.routes.contains_key(name)
             || file.models.contains_key(name)
             || file.routes.values().any(|route| route.aliases.iter().any(|alias| alias == name))
     };
     let items = decoded_items(list, checker.input.silent);
     for (item, name) in items.into_iter().zip(given.unwrap_or_default()) {
         if !known(name) {
-            let hint = "name routes, their aliases or models: what a client may ask for";
+            let hint = "name routes, their aliases or models, or a passed-through path (/v1/images): what a client may ask for";
             checker.error(item, format!("no route, alias or model is named {}", shown(item)), hint);
         }
     }

@@ -49,7 +49,7 @@ pub struct Tenant {
     pub privacy: Privacy,
     /// Upstreams must have one of these regions (edge upstreams without a region may always be used). Default: anywhere.
     pub regions: Option<Vec<String>>,
-    /// Routes, aliases and models that may be asked for. Default: all.
+    /// Routes, aliases and models that may be asked for, and beginnings of passed-through paths (`/v1/images`) that may cost. Default: all.
     pub models: Option<Vec<String>>,
     /// How much at once and a minute, all apps and users together.
     pub limits: Limits,

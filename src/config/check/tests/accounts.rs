@@ -38,7 +38,7 @@ fn names_limits_and_budgets_are_checked() {
     f:5:3: tenant name `a b` has characters that cannot stand in a header
         hint: use ASCII letters, digits and punctuation, no spaces or commas: it goes into headers and metrics
     f:7:25: no route, alias or model is named `nothing`
-        hint: name routes, their aliases or models: what a client may ask for
+        hint: name routes, their aliases or models, or a passed-through path (/v1/images): what a client may ask for
     f:9:35: `requests_per_minute` must be at least 1
         hint: remove `requests_per_minute` for its default
     f:9:49: `in_flight` must be at least 1
