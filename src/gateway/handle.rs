@@ -26,7 +26,10 @@ impl Gateway {
     /// Nobody gets further than this without a key, where keys are asked for.
     async fn answer(&self, request: Request<Incoming>, record: &mut Record) -> Result<answer::Answered, Error> {
         let destination = destination(&request)?;
-        admit::enter(request.headers(), record)?;
+        if let Err(error) = admit::enter(request.headers(), record) {
+            record.waiting(read::discard(request)).await;
+            return Err(error);
+        }
         match destination {
             Destination::Model(endpoint) => self.ask_model(endpoint, request, record).await,
             Destination::Models => models::answer(&request, record),

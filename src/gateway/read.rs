@@ -119,6 +119,31 @@ pub async fn collect(mut incoming: Incoming, limit: u64, time: Duration) -> Resu
     tokio::time::timeout(time, read).await.map_err(|_| slow())?
 }
 
+/// So much of a refused request's body is taken in.
+const DISCARDED: usize = 1 << 20;
+/// And for so long.
+const DISCARDING: Duration = Duration::from_secs(1);
+
+/// Reads a refused request's body to its end, within reason: a connection that is closed with unread bytes on it is reset, and the client may
+/// never see why it was refused (what nginx calls a lingering close). One who waits to be asked for the body is not.
+pub async fn discard(request: Request<Incoming>) {
+    if request.headers().contains_key(http::header::EXPECT) {
+        return;
+    }
+    let mut body = request.into_body();
+    let mut left = DISCARDED;
+    let read = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+            if left == 0 {
+                return;
+            }
+        }
+    };
+    // Late is as good as done: the answer goes out either way.
+    let _ = tokio::time::timeout(DISCARDING, read).await;
+}
+
 fn gone(error: hyper::Error) -> Error {
     Error::client(Kind::ClientGone, "the request body broke off").with_source(error)
 }

@@ -50,6 +50,22 @@ async fn a_key_is_asked_for_and_goes_no_further() {
 }
 
 #[tokio::test]
+async fn who_is_refused_at_the_head_learns_of_it_whatever_he_sends() {
+    let (edge, _cloud, gateway) = hybrid(|config| config.tenant("acme", "")).await;
+    for _ in 0..20 {
+        let (call, body) = gateway.post("/v1/chat/completions").streamed_body("application/json");
+        let sending = tokio::spawn(async move {
+            // The head is there long before the body.
+            tokio::task::yield_now().await;
+            let _ = body.send(vec![b' '; 300 << 10].into()).await;
+        });
+        assert_eq!(call.send().await.expect_error(401)["code"], "invalid_api_key");
+        sending.await.unwrap();
+    }
+    assert_eq!(edge.requests().len(), 0);
+}
+
+#[tokio::test]
 async fn keys_are_rotated_revoked_and_end_with_a_reload() {
     let (edge, cloud) = (Upstream::named("edge").await, Upstream::named("cloud").await);
     let with = |keys: &[&str]| Config::hybrid(&edge, &cloud).tenant_with("acme", keys, "");
