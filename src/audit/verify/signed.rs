@@ -5,7 +5,7 @@
 
 use std::io::{self, BufRead};
 
-use crate::audit::line::{self, Parts};
+use crate::audit::line::{self, HEADER_START, Parts, RECORD_START};
 use crate::audit::mark::Checkpoint;
 
 use super::copies::Met;
@@ -161,11 +161,11 @@ impl<R: BufRead> Walk<R> {
             let what = "there is no segment, only checkpoints".to_owned();
             self.fault_in_copies(Kind::MissingSegment, 0, what);
         }
-        let mut copied = tail.is_empty();
+        let mut begins = tail.is_empty() || self.may_follow(tail);
         if let Some((copy, line, at_first)) = self.copies.take()? {
             if self.is_next(&copy) {
                 // The process ended between the checkpoint and its copy, or stands there just now.
-                copied |= copy.starts_with(tail);
+                begins = copy.starts_with(tail);
                 self.seen_last(&copy);
             } else if at_first {
                 self.too_many(&copy, line);
@@ -174,7 +174,7 @@ impl<R: BufRead> Walk<R> {
                 self.too_many(&copy, line);
             }
         }
-        if !copied && (!line::may_be_torn(tail) || self.sealed) {
+        if !begins {
             self.fault(Kind::Changed, "what stands behind the last whole line is not the beginning of one".into());
         }
         if self.copies.torn()?.is_some_and(|tail| !line::may_be_torn(&tail)) {
@@ -192,6 +192,13 @@ impl<R: BufRead> Walk<R> {
         }
         self.report.unsigned = (self.expected - 1).saturating_sub(self.signed);
         Ok(())
+    }
+
+    /// Whether a line that is not whole can be the beginning of the next one. Of a checkpoint it cannot: its copy would be there.
+    fn may_follow(&self, tail: &[u8]) -> bool {
+        let start = if self.line == 1 { HEADER_START } else { RECORD_START };
+        let shorter = tail.len().min(start.len());
+        !self.sealed && tail[..shorter] == start[..shorter] && line::may_be_torn(tail)
     }
 
     /// Whether a copy is the checkpoint that the segment was about to have.

@@ -108,6 +108,24 @@ fn a_flipped_bit_in_any_byte_is_found() {
     }
 }
 
+/// Found by the fuzzer: a last line without its newline is no licence to change the rest of it.
+#[test]
+fn a_torn_checkpoint_must_be_the_beginning_of_its_copy() {
+    let mut log = small();
+    let cut = log.segments[0].pop();
+    assert_eq!(cut, Some(b'\n'));
+    assert!(log.report().is_sound() && log.report().torn);
+    *log.segments[0].last_mut().unwrap() = b']';
+    assert_eq!(log.report().faults[0].kind, Kind::Changed);
+    let mut sealed = Log::new(4, 10, 3);
+    sealed.segments.truncate(1);
+    let seal = sealed.checkpoints.iter().position(|byte| *byte == b'\n').unwrap();
+    sealed.checkpoints.truncate(seal + 1);
+    assert_eq!(told(&sealed.report()), Vec::<String>::new());
+    sealed.segments[0].extend_from_slice(b"{\"seq\":4");
+    assert_eq!(sealed.report().faults[0].kind, Kind::Changed);
+}
+
 /// The place that is named for a flipped bit is the line that it is in (or, for a newline, the one that it ended).
 #[test]
 fn the_flipped_bits_line_is_named() {

