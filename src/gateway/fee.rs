@@ -17,7 +17,8 @@ const ENDPOINTS: [(&str, bool); 20] = [
     ("assistants", false),
     ("audio", true),
     ("batches", true),
-    ("chat", false),
+    // What is not exactly `/v1/chat/completions` comes here: `/v1/chat//completions` too, which a provider may take for the same.
+    ("chat", true),
     ("containers", true),
     ("conversations", false),
     ("evals", true),
@@ -93,6 +94,8 @@ mod tests {
         for (method, path, costs) in [
             (Method::POST, "/v1/images/generations", true),
             (Method::POST, "/v1/files", false),
+            (Method::POST, "/v1/chat//completions", true),
+            (Method::POST, "/v1//chat/completions", true),
             (Method::GET, "/v1/batches/b1", false),
             (Method::POST, "/v1/something_new", true),
             (Method::DELETE, "/v1/files/f", false),

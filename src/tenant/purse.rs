@@ -17,6 +17,10 @@ use crate::upstream::price::{NANOS_PER_USD, NanoUsd};
 /// Shares of the budget at which the operator is told.
 const ALERTS: [u8; 3] = [50, 80, 100];
 
+/// A million dollars: no request costs more, and thousands of such reservations still add up exactly (an absurd `n` must not saturate the
+/// sum, for what saturates cannot be given back).
+const MOST_HELD: NanoUsd = 1_000_000_000_000_000;
+
 /// What has been spent and reserved in the current period. Survives reloads.
 #[derive(Debug)]
 pub struct Purse {
@@ -115,6 +119,7 @@ impl Budget {
     }
 
     fn hold(&self, amount: NanoUsd, now: i64, beyond: bool) -> Option<Held> {
+        let amount = amount.clamp(0, MOST_HELD);
         let mut state = self.purse.state.lock();
         self.purse.roll(&mut state, now);
         if !beyond && state.spent.saturating_add(state.reserved) >= self.limit {
@@ -232,6 +237,17 @@ mod tests {
         assert!((budget.left(NOON) - 0.3).abs() < 1e-9);
         drop(held);
         assert!((budget.left(NOON) - 0.6).abs() < 1e-9);
+    }
+
+    #[test]
+    fn an_absurd_reservation_hides_no_other() {
+        let budget = budget(DOLLAR, 0);
+        let usual = Reservation::make([&budget], 10 * CENT, NOON, false).unwrap();
+        let absurd = Reservation::make([&budget], NanoUsd::MAX, NOON, false).unwrap();
+        assert!(budget.is_used_up(NOON));
+        drop(absurd);
+        assert_eq!(budget.purse.balance(NOON).reserved, 10 * CENT);
+        drop(usual);
     }
 
     #[test]
