@@ -5,7 +5,6 @@
 //! was, and whether somebody named that key or the log did.
 
 mod render;
-mod when;
 
 use std::fs;
 use std::io::{self, IsTerminal as _, Read as _, Write as _};
@@ -17,6 +16,7 @@ use crate::audit::key::{self, PublicKey};
 use crate::audit::proof::Proof;
 use crate::audit::verify::{Report, Trust, verify};
 use crate::audit::{AuditError, HashKey};
+use crate::ledger::query::moment;
 use crate::state::reload;
 
 use super::{ConfigArgs, ENVIRONMENT, WRONG_INPUT};
@@ -294,11 +294,11 @@ fn export(
     tenant: Option<&str>,
     user: Option<&str>,
 ) -> Result<u8, Failure> {
-    let now = jiff::Timestamp::now();
-    let time = |text: Option<&str>| {
-        text.map(|text| when::parse(text, now)).transpose().map_err(|message| Failure(USAGE, message))
+    let now = jiff::Timestamp::now().as_microsecond();
+    let time = |name, text: Option<&str>| {
+        text.map(|text| moment(name, text, now)).transpose().map_err(|message| Failure(USAGE, message))
     };
-    let (since, until) = (time(since)?, time(until)?);
+    let (since, until) = (time("since", since)?, time("until", until)?);
     let (folder, _) = place.find()?;
     let user = user.map(|user| Ok::<_, Failure>(hex::encode(HashKey::read(&folder)?.name(user)))).transpose()?;
     let filter = Filter { since, until, tenant: tenant.map(str::to_owned), user, request_id: None };

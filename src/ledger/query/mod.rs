@@ -12,6 +12,7 @@ mod text;
 pub use ask::{After, AskError, Asked, ask, usage_json};
 pub use dimension::Dimension;
 pub use output::{COLUMNS, Column, csv_line, decimal, number};
+pub use text::moment;
 
 use std::cmp::Reverse;
 

@@ -45,7 +45,12 @@ impl Query {
     }
 }
 
-fn moment(name: &str, text: &str, now: i64) -> Result<i64, String> {
+/// Microseconds (Unix) of `24h`, `7d` (before `now`), `2026-03-01` (UTC's midnight) or `2026-03-01T09:30:00Z`; `name` is the argument's, for the
+/// message.
+///
+/// # Errors
+/// It is none of these.
+pub fn moment(name: &str, text: &str, now: i64) -> Result<i64, String> {
     let text = text.trim();
     let length: Result<HumanDuration, serde::de::value::Error> = HumanDuration::deserialize(text.into_deserializer());
     if let Ok(HumanDuration(length)) = length {
