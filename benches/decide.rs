@@ -36,6 +36,12 @@ fn signals(hints: &Hints) -> Signals<'_> {
         budget: Budget::default(),
         edge_available: true,
         cloud_available: true,
+        difficulty: 0.312,
+        fresh: 0.04,
+        threshold: 0.5,
+        edge_load: 0.25,
+        cloud_pressure: 0.0,
+        conversation: 0,
         hour: 9,
         today: jiff::civil::date(2026, 3, 1),
     }

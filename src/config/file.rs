@@ -7,6 +7,7 @@
 mod account;
 mod price;
 mod route;
+mod threshold;
 mod upstream;
 
 use std::time::Duration;
@@ -17,11 +18,12 @@ use serde::Deserialize;
 
 use super::scalar::{ByteSize, HumanDuration, Secret};
 pub use account::{
-    App, Audit, Billing, Budget, Fees, Key, KeyWith, Ledger, LedgerWith, Limits, Period, Priority, Privacy, Tenant,
-    Then,
+    App, Audit, Billing, Budget, Fees, Key, KeyWith, Ledger, LedgerWith, Limits, Period, PlacementWish, Priority,
+    Privacy, Tenant, Then,
 };
 pub use price::{Price, Pricing};
-pub use route::{Modality, Model, Route, Rule, Try, TryWith};
+pub use route::{Modality, Model, Route, Rule, Shadow, Try, TryWith};
+pub use threshold::{DifficultyModel, DifficultyModelWith, Pace, Sticky, Threshold, ThresholdWith};
 pub use upstream::{Balance, Health, Placement, Timeouts, Upstream, UpstreamKind, UpstreamTls};
 
 /// Tidegate's configuration.
@@ -51,6 +53,10 @@ pub struct File {
     /// The model names that clients ask for.
     #[serde(default)]
     pub routes: IndexMap<String, Route>,
+    /// Which model says how hard a prompt is: a file written by `tidegate train routing`, `{current: FILE, candidate: FILE, share: 0.05}`,
+    /// or `builtin` (default).
+    #[serde(default)]
+    pub difficulty_model: Option<DifficultyModel>,
     /// The upstream that answers every `/v1` path that is not routed by model (files, audio, images, batches, realtime, …).
     /// Default: the first cloud upstream, or the first upstream where there is no cloud. `off` answers 404.
     #[serde(default)]

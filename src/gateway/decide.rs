@@ -157,6 +157,12 @@ pub fn signals<'r>(read: &'r Read, entry: &RouteEntry, snapshot: &Snapshot, aske
         budget: asker.budget,
         edge_available: reads(SignalId::EdgeAvailable) && snapshot.available(Placement::Edge),
         cloud_available: reads(SignalId::CloudAvailable) && snapshot.available(Placement::Cloud),
+        difficulty: 0.0,
+        fresh: 0.0,
+        threshold: 0.5,
+        edge_load: 0.0,
+        cloud_pressure: 0.0,
+        conversation: 0,
         hour: now.as_ref().and_then(|now| u8::try_from(now.hour()).ok()).unwrap_or(0),
         today: now.map_or(Date::MIN, |now| now.date()),
     }

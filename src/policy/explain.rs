@@ -152,6 +152,11 @@ fn value_of(id: SignalId, signals: &Signals<'_>) -> Value {
         SignalId::Hour => signals.hour.into(),
         SignalId::Tenant => signals.tenant.into(),
         SignalId::BudgetLeft => signals.budget.left.into(),
+        SignalId::Difficulty => signals.difficulty.into(),
+        SignalId::NeedsFreshKnowledge => signals.fresh.into(),
+        SignalId::Threshold => signals.threshold.into(),
+        SignalId::EdgeLoad => signals.edge_load.into(),
+        SignalId::CloudPressure => signals.cloud_pressure.into(),
     }
 }
 

@@ -38,6 +38,18 @@ pub struct Signals<'r> {
     pub edge_available: bool,
     /// At least one cloud upstream is reachable, as far as is known.
     pub cloud_available: bool,
+    /// How hard the prompt is, 0 to 1; 0 where nothing reads it.
+    pub difficulty: f64,
+    /// Whether the answer needs recent knowledge, 0 to 1; 0 where nothing reads it.
+    pub fresh: f64,
+    /// Where easy ends and hard begins for this request, 0 to 1.
+    pub threshold: f64,
+    /// Requests at work over places at the edge, 0 to 1.
+    pub edge_load: f64,
+    /// How much the providers push back, 0 to 1.
+    pub cloud_pressure: f64,
+    /// What the requests of one conversation have in common, and others do not: decides shares (`split`). 0 where nothing needs it.
+    pub conversation: u64,
     /// Local hour, 0 to 23.
     pub hour: u8,
     /// Local date, for retirement.

@@ -25,6 +25,11 @@ pub enum SignalId {
     Hour,
     Tenant,
     BudgetLeft,
+    Difficulty,
+    NeedsFreshKnowledge,
+    Threshold,
+    EdgeLoad,
+    CloudPressure,
 }
 
 /// The type of a signal's value, in CEL's words (`Display`).
@@ -158,13 +163,13 @@ static SIGNALS: [Signal; 24] = {
         signal("hour", Int, Hour, "the local hour, 0 to 23"),
         signal("tenant", Text, Tenant, "whose key it is; '' where nobody is asked for one"),
         signal("budget.left", Double, BudgetLeft, "the share of the tenant's (or app's) budget that is left, 0 to 1; 1 without one"),
-        later("difficulty", Double, "how hard the prompt is, 0 to 1"),
-        later("needs_fresh_knowledge", Double, "whether the answer needs recent knowledge, 0 to 1"),
-        later("threshold", Double, "where easy ends and hard begins on this route"),
+        signal("difficulty", Double, Difficulty, "how hard the prompt is, 0 to 1: the probability that the cloud succeeds where the edge fails"),
+        signal("needs_fresh_knowledge", Double, NeedsFreshKnowledge, "whether the answer needs recent knowledge, 0 to 1"),
+        signal("threshold", Double, Threshold, "where easy ends and hard begins on this route"),
         later("pii.severity", Int, "0 none, 1 personal, 2 sensitive, 3 secret"),
         later("pii.types", TextList, "the types of personal data found"),
-        later("edge.load", Double, "how busy the edge is, 0 to 1"),
-        later("cloud.pressure", Double, "how much the providers push back, 0 to 1"),
+        signal("edge.load", Double, EdgeLoad, "how busy the edge is, 0 to 1: requests at work over places"),
+        signal("cloud.pressure", Double, CloudPressure, "how much the providers push back, 0 to 1"),
     ]
 };
 

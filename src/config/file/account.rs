@@ -59,6 +59,11 @@ pub struct Tenant {
     pub budget: Option<Budget>,
     /// The apps of the tenant (`x-tidegate-app`). Where there are any, others are refused.
     pub apps: IndexMap<String, App>,
+    /// Where its requests run: `only-edge`, `prefer-edge`, `prefer-cloud`, `only-cloud`. An app and a request may choose among what
+    /// this leaves. Default: as the rules say.
+    pub placement: Option<PlacementWish>,
+    /// In place of the route's `threshold`.
+    pub threshold: Option<f64>,
     /// Who is served first under overload: `low`, `normal` (default) or `high`.
     pub priority: Priority,
 }
@@ -71,6 +76,26 @@ pub struct App {
     pub limits: Limits,
     /// Budget of this app.
     pub budget: Option<Budget>,
+    /// What may become of the app's data: it can only tighten the tenant's.
+    pub privacy: Option<Privacy>,
+    /// Where its requests run, among what the tenant's `placement` leaves.
+    pub placement: Option<PlacementWish>,
+    /// In place of the tenant's and the route's `threshold`.
+    pub threshold: Option<f64>,
+}
+
+/// Where requests are to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PlacementWish {
+    /// The edge or nowhere.
+    OnlyEdge,
+    /// Edge targets of the matched rule first.
+    PreferEdge,
+    /// Cloud targets of the matched rule first.
+    PreferCloud,
+    /// The cloud or nowhere.
+    OnlyCloud,
 }
 
 /// A key's hash, or one with conditions.

@@ -5,12 +5,14 @@
 
 use std::fmt;
 
+use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
 use super::price::Pricing;
+use super::threshold::{Sticky, Threshold};
 
 /// What a model takes in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -49,6 +51,9 @@ pub struct Model {
     /// What an answer costs. Default: the provider's list price where it is known for certain; otherwise the cost is unknown.
     #[serde(default)]
     pub price: Option<Pricing>,
+    /// The day to which its knowledge reaches (YYYY-MM-DD): prompts that name a later year need fresh knowledge.
+    #[serde(default, deserialize_with = "crate::config::scalar::date")]
+    pub knowledge_until: Option<jiff::civil::Date>,
     /// The day after which it is refused (YYYY-MM-DD); warned about 90 days ahead.
     #[serde(default, deserialize_with = "crate::config::scalar::date")]
     pub retires_on: Option<jiff::civil::Date>,
@@ -60,9 +65,13 @@ pub struct Route {
     /// Further names for the same route.
     #[serde(default)]
     pub aliases: Vec<String>,
-    /// Where easy ends and hard begins. Not available yet.
+    /// Where easy ends and hard begins: a number from 0 to 1 (default 0.5), or `{target_quality: 0.95}`, `{max_cloud_share: 0.2}`,
+    /// `{budget: {usd: 10, per: day}}`.
     #[serde(default)]
-    pub threshold: Option<serde_json::Value>,
+    pub threshold: Option<Threshold>,
+    /// `conversation`: a conversation stays with the model that it began with unless a rule or a failure says otherwise. Default `off`.
+    #[serde(default)]
+    pub sticky: Option<Sticky>,
     /// First match wins; none matching is an error that says so.
     #[serde(default)]
     pub rules: Vec<Rule>,
@@ -79,12 +88,28 @@ pub struct Rule {
     /// `models` keys, best first; each next one takes over when the one before cannot serve.
     #[serde(default, rename = "try")]
     pub targets: Vec<Try>,
-    /// Shares of traffic. Not available yet.
+    /// Shares of traffic by `models` key (`{frontier: 95, challenger: 5}`): a conversation's share decides which is tried first; `try`
+    /// (or, without it, the others of the split) follows.
     #[serde(default)]
-    pub split: Option<serde_json::Value>,
-    /// A sampled copy to another model. Not available yet.
+    pub split: IndexMap<String, f64>,
+    /// A sampled copy of requests to another model, off the request's path; its answer is compared, counted and thrown away.
     #[serde(default)]
-    pub shadow: Option<serde_json::Value>,
+    pub shadow: Option<Shadow>,
+}
+
+/// A sampled copy of requests to another model.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+pub struct Shadow {
+    /// The `models` key.
+    pub model: String,
+    /// The share of requests that are copied, 0 to 1. Default 0.01.
+    #[serde(default = "default_sample")]
+    pub sample: f64,
+}
+
+/// Enough to see a difference in a day of traffic, little enough to cost next to nothing.
+fn default_sample() -> f64 {
+    0.01
 }
 
 /// One target of a rule: a `models` key, or one with conditions.
