@@ -10,6 +10,7 @@ pub mod decide;
 pub mod explain;
 #[cfg(test)]
 pub(crate) mod fixtures;
+pub mod threshold;
 
 use crate::config::file::Placement;
 use crate::openai::Modalities;

@@ -24,7 +24,7 @@ use crate::upstream::node::{Address, NodeTls};
 use crate::upstream::pool::{self, NodeKey, Plan};
 use crate::upstream::price::Day;
 use crate::upstream::tls::TlsSettings;
-use crate::upstream::{Node, Pool, Target, Upstream};
+use crate::upstream::{Node, Pool, Pressure, Target, Upstream};
 
 /// The name of the rule that stands behind a model asked for by its own key.
 pub const DIRECT: &str = "direct";
@@ -125,6 +125,7 @@ async fn upstream(name: &str, section: &file::Upstream, durable: &Durable) -> Re
         provider,
         credentials,
         pool,
+        pressure: Pressure::default(),
         timeouts: (&section.timeouts).into(),
         name_header: header(name)?,
     });
