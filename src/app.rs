@@ -18,7 +18,7 @@ use crate::server::pid_file::PidFile;
 use crate::server::{self, Handle, Peer, Running, Signals, Sockets, upgrade};
 use crate::state::admin::Admin;
 use crate::state::reload::Reloader;
-use crate::state::{Books, Durable, Shared, Snapshot, prepare};
+use crate::state::{Books, Controls, Durable, Shared, Snapshot, prepare};
 use crate::task;
 use crate::telemetry::access::{AccessLog, FLUSH_EVERY};
 use crate::telemetry::log::Format;
@@ -117,6 +117,7 @@ impl State {
             control: control.clone(),
             workers,
             accounts: Accounts::default(),
+            thresholds: Controls::default(),
             books,
         };
         let first = control.block_on(prepare::prepare(loaded, &durable, None)).map_err(Failure::Configuration)?;
@@ -158,13 +159,13 @@ impl State {
     /// Reloads on SIGHUP and when the file changes; writes the request log out.
     fn tend(&self, path: &Path, loaded: &Loaded) -> tokio::task::JoinHandle<()> {
         let _runs_on_control = self.control.enter();
-        let mut watch = Watch::new(path, &loaded.secret_files);
+        let mut watch = Watch::new(path, &loaded.further_files);
         let reloader = Arc::clone(&self.reloader);
         task::spawn("reload on change", async move {
             loop {
                 watch.changed().await;
-                if let Ok(secret_files) = reloader.reload_told().await {
-                    watch.follow(&secret_files);
+                if let Ok(further_files) = reloader.reload_told().await {
+                    watch.follow(&further_files);
                 }
             }
         });

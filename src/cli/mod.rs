@@ -161,7 +161,7 @@ pub fn run() -> u8 {
     match command {
         Command::Serve { config, upgrade } => serve::run(&config.config, upgrade, log.log_format, log.log_level),
         Command::Demo { listen, once } => demo::run(listen, once),
-        Command::Check { config } => check::run(&config.config, &crate::state::reload::conditions),
+        Command::Check { config } => check::run(&config.config, crate::state::reload::judges()),
         Command::Explain { config, request, endpoint, headers, json } => {
             explain::run(&config.config, &request, endpoint.into(), &headers, json)
         }

@@ -106,6 +106,7 @@ impl Walk<'_> {
                 Err(error) => error,
             };
             record.failed_attempt(error.kind);
+            target.upstream.pressure.failed(error.kind);
             if matches!(error.kind, Kind::Connect | Kind::Broken) {
                 target.upstream.pool.failed(&node);
             }
@@ -165,6 +166,7 @@ impl Walk<'_> {
         };
         let segments = self.body(target);
         record.begin_attempt(target, &place);
+        let began = Instant::now();
         let violations = &self.gateway.shared.durable.metrics.locality_violations;
         let bytes = segments.iter().map(|segment| segment.len() as u64).sum();
         let make = || Some((Outgoing::segments(segments.clone()), bytes));
@@ -172,6 +174,7 @@ impl Walk<'_> {
         if answer.head.status.is_success() {
             let hold = Hold { read: self.read, target, deadline, started: Instant::now() };
             let answered = record.waiting_upstream(hold.commit(answer)).await?;
+            upstream.pressure.answered(began.elapsed());
             record.committed(id, target, answered.0.status);
             (record.usage, record.produced) = answered.1;
             return Ok(answered.0);

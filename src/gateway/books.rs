@@ -180,6 +180,8 @@ impl Record {
             stream: self.stream,
             privacy: self.privacy.name(),
             cache: "off",
+            difficulty: seen.difficulty.map(|difficulty| difficulty as f32),
+            threshold: seen.difficulty.map(|_| seen.threshold.value as f32),
             saving: costs.saving,
             wait_us: micros(self.queued),
             overhead_us: micros(self.overhead),

@@ -2,19 +2,18 @@
 
 use std::sync::Arc;
 
-use jiff::civil::Date;
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
 use super::admit;
+use super::look::{self, Asker};
 use super::read::Read;
 use super::record::Record;
 use crate::config::file::{Placement, Privacy};
 use crate::error::{Error, Kind, Result};
 use crate::policy::{self, Constraint};
 use crate::signals::hints::PlacementHint;
-use crate::signals::hints::PrivacyHint;
-use crate::signals::{self, Hints, SignalId, Signals, tokenizer, tokens};
+use crate::signals::{Hints, Signals, tokenizer};
 use crate::state::{RouteEntry, Snapshot};
 use crate::upstream::Target;
 use crate::upstream::send::Locality;
@@ -32,23 +31,6 @@ pub struct Plan {
     pub deadline: Option<Instant>,
 }
 
-/// Who asks, as far as rules and constraints care.
-#[derive(Debug, Clone, Copy)]
-pub struct Asker<'a> {
-    pub tenant: &'a str,
-    pub privacy: Privacy,
-    pub regions: Option<&'a [String]>,
-    pub budget: signals::Budget,
-}
-
-impl Asker<'_> {
-    /// Nobody is asked for a key: what the request says of itself is all there is.
-    pub fn nobody(hints: &Hints) -> Asker<'static> {
-        let privacy = hints.privacy.map_or(Privacy::default(), PrivacyHint::tier);
-        Asker { tenant: "", privacy, regions: None, budget: signals::Budget::default() }
-    }
-}
-
 /// Decides, and takes what the request may cost from limits and budgets.
 pub fn decide(read: &Read, record: &mut Record) -> Result<Plan> {
     let started = std::time::Instant::now();
@@ -64,12 +46,14 @@ pub fn decide(read: &Read, record: &mut Record) -> Result<Plan> {
         privacy: record.privacy,
         regions: tenant.as_ref().and_then(|tenant| tenant.regions.as_deref()),
         budget: record.admission.budget(record.arrived_us()),
+        threshold: None,
     };
-    let signals = signals(read, entry, &snapshot, asker);
-    let decision = policy::decide(&entry.route, &signals);
+    let looked = look::look(read, entry, &snapshot, asker);
+    let signals = &looked.signals;
+    let decision = policy::decide(&entry.route, signals);
     count_failures(record, entry, &decision);
     record.rule = decision.rule;
-    record.note(read, &signals);
+    record.note(read, &looked);
     let mut targets: Targets = decision.plan().filter_map(|id| Some((id, Arc::clone(snapshot.target(id)?)))).collect();
     record.decision = Some(decision.clone());
     if targets.is_empty() {
@@ -78,14 +62,16 @@ pub fn decide(read: &Read, record: &mut Record) -> Result<Plan> {
             && signals.budget.edge_only;
         return Err(match only_money {
             true => admit::used_up(record, record.admission.budgets().find(|b| b.is_used_up(record.arrived_us()))),
-            false => policy::decide::none_left(&entry.route, &decision, &signals),
+            false => policy::decide::none_left(&entry.route, &decision, signals),
         });
     }
     // What is known to be down comes last: not dropped, for it may be back by then.
     if targets.len() > 1 {
         targets.sort_by_key(|(_, target)| !target.upstream.pool.is_available());
     }
-    reserve(&mut targets, read, &signals, record)?;
+    let to_cloud = targets.first().is_some_and(|(_, target)| target.upstream.placement() == Placement::Cloud);
+    entry.threshold.observe(signals.difficulty, to_cloud, record.arrived_us());
+    reserve(&mut targets, read, signals, record)?;
     let locality = locality(&read.hints, record.privacy);
     let deadline = read.hints.deadline_ms.map(|ms| record.arrived() + std::time::Duration::from_millis(ms));
     record.shared().durable.metrics.overhead_decide.observe(started.elapsed().as_secs_f64());
@@ -133,39 +119,6 @@ fn reserve(targets: &mut Targets, read: &Read, signals: &Signals<'_>, record: &m
 /// The route of a model's name.
 pub fn route<'s>(snapshot: &'s Snapshot, model: &str) -> Result<&'s Arc<RouteEntry>> {
     snapshot.routes.get(model).ok_or_else(|| unknown_model(model))
-}
-
-/// What the rules and constraints of a route may read. What they do not read is not looked up.
-pub fn signals<'r>(read: &'r Read, entry: &RouteEntry, snapshot: &Snapshot, asker: Asker<'r>) -> Signals<'r> {
-    let view = &read.view;
-    let reads = |signal| entry.reads.contains(signal);
-    let now = (entry.has_retiring || reads(SignalId::Hour)).then(jiff::Zoned::now);
-    let messages = view.pieces.iter().map(|piece| piece.message + 1).max().unwrap_or(0);
-    let texts = view.pieces.iter().filter_map(|piece| read.body.get(piece.range.clone()));
-    Signals {
-        model: &read.model,
-        input_tokens: tokens::estimate_pieces(texts, messages),
-        max_output_tokens: view.max_output_tokens,
-        modalities: view.modalities,
-        has_tools: view.has_tools,
-        stream: view.stream,
-        turns: view.turns,
-        hints: &read.hints,
-        tenant: asker.tenant,
-        privacy: asker.privacy,
-        regions: asker.regions,
-        budget: asker.budget,
-        edge_available: reads(SignalId::EdgeAvailable) && snapshot.available(Placement::Edge),
-        cloud_available: reads(SignalId::CloudAvailable) && snapshot.available(Placement::Cloud),
-        difficulty: 0.0,
-        fresh: 0.0,
-        threshold: 0.5,
-        edge_load: 0.0,
-        cloud_pressure: 0.0,
-        conversation: 0,
-        hour: now.as_ref().and_then(|now| u8::try_from(now.hour()).ok()).unwrap_or(0),
-        today: now.map_or(Date::MIN, |now| now.date()),
-    }
 }
 
 /// What the last check before the socket holds a request to.

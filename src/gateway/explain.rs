@@ -5,9 +5,8 @@
 use bytes::Bytes;
 use http::HeaderMap;
 
-use super::decide;
 use super::read;
-use crate::config::file::Placement;
+use super::{decide, look};
 use crate::error::Result;
 use crate::openai::Endpoint;
 use crate::policy::{self, Explanation};
@@ -32,13 +31,8 @@ impl Asked {
 pub fn explain(snapshot: &Snapshot, asked: &Asked) -> Result<Explanation> {
     let read = read::understand(asked.endpoint, asked.headers.clone(), asked.body.clone())?;
     let entry = decide::route(snapshot, &read.model)?;
-    // For a person, everything is looked up, whether a rule reads it or not.
-    let mut signals = decide::signals(&read, entry, snapshot, decide::Asker::nobody(&read.hints));
-    let now = jiff::Zoned::now();
-    signals.edge_available = snapshot.available(Placement::Edge);
-    signals.cloud_available = snapshot.available(Placement::Cloud);
-    signals.hour = u8::try_from(now.hour()).unwrap_or(0);
-    signals.today = now.date();
+    let looked = look::look_at_all(&read, entry, snapshot, look::Asker::nobody(&read.hints));
+    let signals = looked.signals;
     let decision = policy::decide(&entry.route, &signals);
     Ok(Explanation::new(&entry.route, &decision, &signals))
 }

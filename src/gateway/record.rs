@@ -11,14 +11,15 @@ use http::{HeaderValue, Method, Request, StatusCode, Uri};
 use super::Gateway;
 use super::admit::Admission;
 use super::books::Open;
+use super::look::Looked;
 use super::read::Read;
 use super::tries::{INTERRUPTED, OK, Role, Tries, Try};
 use crate::config::file::Privacy;
 use crate::error::{Kind, Result};
 use crate::openai::Modalities;
 use crate::openai::usage::Usage;
+use crate::policy::threshold::Reading;
 use crate::policy::{Decision, TargetId};
-use crate::signals::Signals;
 use crate::signals::hints::{PlacementHint, PrivacyHint};
 use crate::state::{RouteEntry, Shared, Snapshot};
 use crate::upstream::body::Outgoing;
@@ -85,6 +86,9 @@ pub struct Seen {
     pub tags: String,
     /// What the request is for, in the records' words.
     pub endpoint: &'static str,
+    /// How hard the prompt is; `None`: nobody looked.
+    pub difficulty: Option<f64>,
+    pub threshold: Reading,
 }
 
 impl Record {
@@ -177,7 +181,8 @@ impl Record {
     }
 
     /// Keeps what the records tell of the decision's grounds.
-    pub fn note(&mut self, read: &Read, signals: &Signals<'_>) {
+    pub fn note(&mut self, read: &Read, looked: &Looked<'_>) {
+        let signals = &looked.signals;
         let tags = &read.hints.tags;
         self.seen = Seen {
             input_tokens: signals.input_tokens,
@@ -190,6 +195,8 @@ impl Record {
             privacy: read.hints.privacy,
             tags: tags.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(","),
             endpoint: read.endpoint.name(),
+            difficulty: looked.model.map(|_| signals.difficulty),
+            threshold: looked.threshold,
         };
     }
 

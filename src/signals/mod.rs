@@ -1,15 +1,20 @@
 //! What is known about a request before it is decided where it runs. Values only: computing one is a function here, reading
 //! one is `policy/`. A signal that no rule and no constraint reads is not computed.
 
+pub mod calibration;
+pub mod classifier;
 pub mod hints;
 pub mod table;
 pub mod tokenizer;
 pub mod tokens;
+pub mod year;
 
 use jiff::civil::Date;
 
 use crate::config::file::Privacy;
 use crate::openai::Modalities;
+pub use calibration::Calibration;
+pub use classifier::Classifier;
 pub use hints::Hints;
 pub use table::{SignalId, SignalSet};
 

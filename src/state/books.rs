@@ -110,6 +110,18 @@ impl Books {
         })
     }
 
+    /// What a route's cloud attempts have cost since a microsecond (Unix).
+    ///
+    /// # Errors
+    /// The books cannot be read.
+    pub fn spent_in_cloud(&self, route: &str, since: i64) -> Result<NanoUsd, String> {
+        let Some(settings) = &self.ledger else { return Ok(0) };
+        let by = vec![Dimension::Route, Dimension::Placement];
+        let lines = apart(|| self.costs(settings, by, since))?;
+        let of = lines.iter().filter(|(group, _)| matches!(group.as_slice(), [r, p] if r == route && p == "cloud"));
+        Ok(of.map(|(_, cost)| *cost).sum())
+    }
+
     /// Bytes in memory, bytes on disk that are in no book yet, failed writes.
     pub fn condition(&self) -> (usize, u64, u64) {
         (self.journal.pending_bytes(), self.journal.backlog_bytes(), self.journal.write_failures())
@@ -152,16 +164,30 @@ impl Spending<'_> {
 
 impl Books {
     fn sums(&self, settings: &store::Settings, since: i64) -> Result<Sums, String> {
-        let query = Query { by: vec![Dimension::Tenant, Dimension::App], since: Some(since), ..Query::default() };
+        let lines = self.costs(settings, vec![Dimension::Tenant, Dimension::App], since)?;
+        let sum = |(group, cost): (Vec<String>, NanoUsd)| {
+            let mut group = group.into_iter();
+            Some(((group.next()?, group.next()?), cost))
+        };
+        Ok(lines.into_iter().filter_map(sum).collect())
+    }
+
+    /// The cost of each group since a microsecond (Unix).
+    fn costs(
+        &self,
+        settings: &store::Settings,
+        by: Vec<Dimension>,
+        since: i64,
+    ) -> Result<Vec<(Vec<String>, NanoUsd)>, String> {
+        let query = Query { by, since: Some(since), ..Query::default() };
         let tail = journal::pending_tail(&self.dir).map_err(|e| format!("the journal cannot be read: {e}"))?;
         let asked = query::ask(settings, &query, |after, each| tail.read(after, each));
         let answer = asked.map_err(|e| format!("what was spent before cannot be told: {e}"))?.answer;
         let line = |line: query::Line| {
             let cost = line.totals.get(store::Figure::Cost);
-            let mut group = line.group.into_iter();
-            Some(((group.next()?, group.next()?), cost))
+            (line.group.into_iter().collect(), cost)
         };
-        Ok(answer.lines.into_iter().filter_map(line).collect())
+        Ok(answer.lines.into_iter().map(line).collect())
     }
 }
 

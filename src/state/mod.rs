@@ -8,6 +8,7 @@ pub mod bookkeeper;
 pub mod books;
 pub mod prepare;
 pub mod reload;
+pub mod routing;
 pub mod snapshot;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use crate::telemetry::metrics::Metrics;
 use crate::tenant::Accounts;
 use crate::upstream::pool::Nodes;
 pub use books::Books;
+pub use routing::{Classifiers, Controls};
 pub use snapshot::{RouteEntry, Snapshot};
 
 /// What a whole process shares.
@@ -40,6 +42,8 @@ pub struct Durable {
     pub workers: usize,
     /// What tenants have used.
     pub accounts: Accounts,
+    /// What thresholds have learnt.
+    pub thresholds: Controls,
     /// Journal, ledger and audit chain; `None`: nothing is recorded.
     pub books: Option<Arc<Books>>,
 }

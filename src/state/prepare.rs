@@ -11,13 +11,16 @@ use std::sync::{Arc, OnceLock};
 use http::HeaderValue;
 
 use super::Durable;
+use super::routing::{self, Classifiers};
 use super::snapshot::{RouteEntry, RuleEntry, Snapshot};
 use crate::config::file::{self, File};
 use crate::config::load::Loaded;
 use crate::openai::Modalities;
 use crate::openai::models::{self, Entry};
+use crate::policy::threshold::Threshold;
 use crate::policy::{Candidate, Condition, Route, Rule, TargetId};
 use crate::provider;
+use crate::signals::SignalId;
 use crate::tenant::Directory;
 use crate::upstream::health::Probe;
 use crate::upstream::node::{Address, NodeTls};
@@ -41,7 +44,8 @@ pub async fn prepare(loaded: &Loaded, durable: &Durable, before: Option<&Snapsho
         });
     }
     let targets = targets(file, &upstreams, durable)?;
-    let routes = routes(file, &targets)?;
+    let classifiers = Classifiers::load(file.difficulty_model.as_ref(), &loaded.attached)?;
+    let routes = routes(loaded, &targets, &classifiers, durable)?;
     let created = jiff::Timestamp::now().as_second();
     let models = listed(file).map(|name| Entry::new(name, created)).collect::<Vec<_>>();
     for (name, model) in &file.models {
@@ -59,6 +63,7 @@ pub async fn prepare(loaded: &Loaded, durable: &Durable, before: Option<&Snapsho
         upstreams,
         targets,
         routes,
+        classifiers,
         tenants: tenants(file, durable)?,
         models_answer: models::list(&models),
         models,
@@ -169,19 +174,25 @@ fn targets(file: &File, upstreams: &[Arc<Upstream>], durable: &Durable) -> Resul
     file.models.iter().map(one).collect()
 }
 
-fn routes(file: &File, targets: &[Arc<Target>]) -> Result<HashMap<String, Arc<RouteEntry>>, String> {
+fn routes(
+    loaded: &Loaded,
+    targets: &[Arc<Target>],
+    classifiers: &Classifiers,
+    durable: &Durable,
+) -> Result<HashMap<String, Arc<RouteEntry>>, String> {
+    let file = &loaded.file;
     let mut routes = HashMap::new();
     for name in file.models.keys() {
         let rule = Rule { name: DIRECT.into(), when: None, candidates: vec![candidate(file, targets, name)?] };
-        routes.insert(
-            name.clone(),
-            Arc::new(entry(Route { name: name.clone(), rules: vec![rule] }, file.tenants.len())?),
-        );
+        let route = Route { name: name.clone(), rules: vec![rule] };
+        routes.insert(name.clone(), Arc::new(entry(route, Threshold::unset(), file, targets)?));
     }
     for (name, section) in &file.routes {
         let rules = section.rules.iter().map(|r| rule(file, targets, r)).collect::<Result<Vec<_>, _>>();
         let rules = rules.map_err(|e| format!("routes.{name}: {e}"))?;
-        let entry = Arc::new(entry(Route { name: name.clone(), rules }, file.tenants.len())?);
+        let threshold = routing::threshold(name, section.threshold.as_ref(), loaded, classifiers, durable);
+        let threshold = threshold.map_err(|e| format!("routes.{name}.threshold: {e}"))?;
+        let entry = Arc::new(entry(Route { name: name.clone(), rules }, threshold, file, targets)?);
         for known_as in std::iter::once(name).chain(&section.aliases) {
             routes.insert(known_as.clone(), Arc::clone(&entry));
         }
@@ -223,15 +234,30 @@ fn modalities(configured: Option<&[file::Modality]>) -> Modalities {
     configured.map_or(Modalities::TEXT, |list| list.iter().map(one).fold(Modalities::default(), Modalities::with))
 }
 
-fn entry(route: Route, tenants: usize) -> Result<RouteEntry, String> {
+fn entry(route: Route, threshold: Threshold, file: &File, targets: &[Arc<Target>]) -> Result<RouteEntry, String> {
+    let tenants = file.tenants.len();
     let rules = route.rules.iter().map(|rule| {
         let ok = rule.candidates.iter().map(|c| (c.id, (0..=tenants).map(|_| OnceLock::new()).collect())).collect();
         Ok(RuleEntry { name_header: header(&rule.name)?, ok })
     });
     let rules = rules.collect::<Result<_, String>>()?;
-    let reads = route.reads();
-    let has_retiring = route.rules.iter().flat_map(|rule| &rule.candidates).any(|c| c.retires_on.is_some());
-    Ok(RouteEntry { rules, reads, has_retiring, name_header: header(&route.name)?, route })
+    let mut reads = route.reads();
+    if threshold.is_controlled() {
+        reads = reads.with(SignalId::Difficulty).with(SignalId::Threshold);
+    }
+    let candidates = || route.rules.iter().flat_map(|rule| &rule.candidates);
+    let has_retiring = candidates().any(|c| c.retires_on.is_some());
+    let knowledge_until = candidates().filter_map(|c| file.models.get(&c.model)?.knowledge_until).min();
+    let mut clouds: Vec<Arc<Upstream>> = Vec::new();
+    for candidate in candidates().filter(|c| c.placement == file::Placement::Cloud) {
+        let upstream = targets.get(usize::from(candidate.id)).map(|target| &target.upstream);
+        if let Some(upstream) = upstream.filter(|upstream| !clouds.iter().any(|known| Arc::ptr_eq(known, upstream))) {
+            clouds.push(Arc::clone(upstream));
+        }
+    }
+    let name_header = header(&route.name)?;
+    let is_decided = file.routes.contains_key(&route.name);
+    Ok(RouteEntry { is_decided, rules, reads, has_retiring, threshold, knowledge_until, clouds, name_header, route })
 }
 
 fn header(name: &str) -> Result<HeaderValue, String> {
