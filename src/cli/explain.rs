@@ -237,25 +237,30 @@ mod tests {
           ✗ spare     edge   dropped  context: needs about 9500 tokens, has 8192
 
         signals, those that no rule reads faint
-          model              "auto"
-          input_tokens       9000
-          max_output_tokens  500
-          modalities         ["text"]
-          has_tools          false
-          stream             true
-          turns              2
-          app                ""
-          user               "ann\u001b[31m"
-          tags               {"team":"search"}
-          hint.placement     "prefer-cloud"
-          hint.deadline_ms   0
-          edge.available     true
-          cloud.available    true
-          hour               9
-          tenant             "acme"
-          budget.left        1.0
-          privacy asked      retained
-          today              2026-03-01
+          model                  "auto"
+          input_tokens           9000
+          max_output_tokens      500
+          modalities             ["text"]
+          has_tools              false
+          stream                 true
+          turns                  2
+          app                    ""
+          user                   "ann\u001b[31m"
+          tags                   {"team":"search"}
+          hint.placement         "prefer-cloud"
+          hint.deadline_ms       0
+          edge.available         true
+          cloud.available        true
+          hour                   9
+          tenant                 "acme"
+          budget.left            1.0
+          difficulty             0.312
+          needs_fresh_knowledge  0.04
+          threshold              0.5
+          edge.load              0.25
+          cloud.pressure         0.0
+          privacy asked          retained
+          today                  2026-03-01
         "#);
     }
 
@@ -277,25 +282,30 @@ mod tests {
           ✗ frontier  cloud  dropped  privacy: no-retention is in force, and redaction before the cloud is not available yet: edge only
 
         signals, those that no rule reads faint
-          model              "auto"
-          input_tokens       9000
-          max_output_tokens  500
-          modalities         ["text"]
-          has_tools          false
-          stream             true
-          turns              2
-          app                ""
-          user               ""
-          tags               {}
-          hint.placement     ""
-          hint.deadline_ms   0
-          edge.available     true
-          cloud.available    true
-          hour               9
-          tenant             "acme"
-          budget.left        1.0
-          privacy asked      no-retention
-          today              2026-03-01
+          model                  "auto"
+          input_tokens           9000
+          max_output_tokens      500
+          modalities             ["text"]
+          has_tools              false
+          stream                 true
+          turns                  2
+          app                    ""
+          user                   ""
+          tags                   {}
+          hint.placement         ""
+          hint.deadline_ms       0
+          edge.available         true
+          cloud.available        true
+          hour                   9
+          tenant                 "acme"
+          budget.left            1.0
+          difficulty             0.312
+          needs_fresh_knowledge  0.04
+          threshold              0.5
+          edge.load              0.25
+          cloud.pressure         0.0
+          privacy asked          no-retention
+          today                  2026-03-01
         "#);
         insta::assert_snapshot!(plain(vec![rule("never", Some("false"), vec![small()])], &hints, 9_000), @r#"
         decision
@@ -308,25 +318,30 @@ mod tests {
           ✗ never  false        false
 
         signals, those that no rule reads faint
-          model              "auto"
-          input_tokens       9000
-          max_output_tokens  500
-          modalities         ["text"]
-          has_tools          false
-          stream             true
-          turns              2
-          app                ""
-          user               ""
-          tags               {}
-          hint.placement     ""
-          hint.deadline_ms   0
-          edge.available     true
-          cloud.available    true
-          hour               9
-          tenant             "acme"
-          budget.left        1.0
-          privacy asked      no-retention
-          today              2026-03-01
+          model                  "auto"
+          input_tokens           9000
+          max_output_tokens      500
+          modalities             ["text"]
+          has_tools              false
+          stream                 true
+          turns                  2
+          app                    ""
+          user                   ""
+          tags                   {}
+          hint.placement         ""
+          hint.deadline_ms       0
+          edge.available         true
+          cloud.available        true
+          hour                   9
+          tenant                 "acme"
+          budget.left            1.0
+          difficulty             0.312
+          needs_fresh_knowledge  0.04
+          threshold              0.5
+          edge.load              0.25
+          cloud.pressure         0.0
+          privacy asked          no-retention
+          today                  2026-03-01
         "#);
     }
 
