@@ -11,5 +11,6 @@ mod sdk;
 mod server;
 mod stream;
 mod tenants;
+mod thresholds;
 mod tls;
 mod wire;
