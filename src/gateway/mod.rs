@@ -14,7 +14,7 @@ pub mod fee;
 pub mod handle;
 pub mod headers;
 pub mod limits;
-mod look;
+pub mod look;
 pub mod models;
 pub mod passthrough;
 pub mod plain;
