@@ -12,9 +12,9 @@ use super::record::Record;
 use crate::config::file::{Placement, Privacy};
 use crate::error::{Error, Kind, Result};
 use crate::policy::{self, Constraint};
-use crate::signals::hints::PlacementHint;
+use crate::signals::conversation::{self, Leader};
 use crate::signals::hints::PrivacyHint;
-use crate::signals::{self, Hints, SignalId, Signals, tokenizer, tokens};
+use crate::signals::{self, Hints, SignalId, Signals, Wish, tokenizer, tokens};
 use crate::state::{RouteEntry, Snapshot};
 use crate::upstream::Target;
 use crate::upstream::send::Locality;
@@ -34,18 +34,32 @@ pub struct Plan {
 
 /// Who asks, as far as rules and constraints care.
 #[derive(Debug, Clone, Copy)]
-pub struct Asker<'a> {
+pub struct Asker<'a, 'l> {
     pub tenant: &'a str,
     pub privacy: Privacy,
     pub regions: Option<&'a [String]>,
     pub budget: signals::Budget,
+    /// Tenant, app and request together.
+    pub placement: Wish,
+    /// For the conversation's key; asked for until the signals are made.
+    pub leader: Leader<'l>,
 }
 
-impl Asker<'_> {
+impl<'l> Asker<'static, 'l> {
     /// Nobody is asked for a key: what the request says of itself is all there is.
-    pub fn nobody(hints: &Hints) -> Asker<'static> {
-        let privacy = hints.privacy.map_or(Privacy::default(), PrivacyHint::tier);
-        Asker { tenant: "", privacy, regions: None, budget: signals::Budget::default() }
+    pub fn nobody(hints: &'l Hints) -> Asker<'static, 'l> {
+        Asker {
+            tenant: "",
+            privacy: hints.privacy.map_or(Privacy::default(), PrivacyHint::tier),
+            regions: None,
+            budget: signals::Budget::default(),
+            placement: Wish::of_request(hints),
+            leader: Leader {
+                tenant: "",
+                app: hints.app.as_deref().unwrap_or(""),
+                user: hints.user.as_deref().unwrap_or(""),
+            },
+        }
     }
 }
 
@@ -59,11 +73,14 @@ pub fn decide(read: &Read, record: &mut Record) -> Result<Plan> {
     record.route = Some(Arc::clone(entry));
     let tenant = record.admission.tenant().cloned();
     record.privacy = record.admission.privacy(&read.hints);
+    let name = tenant.as_ref().map_or("", |tenant| tenant.name.as_str());
     let asker = Asker {
-        tenant: tenant.as_ref().map_or("", |tenant| tenant.name.as_str()),
+        tenant: name,
         privacy: record.privacy,
         regions: tenant.as_ref().and_then(|tenant| tenant.regions.as_deref()),
         budget: record.admission.budget(record.arrived_us()),
+        placement: record.admission.placement(&read.hints),
+        leader: record.admission.leader(name, &read.hints),
     };
     let signals = signals(read, entry, &snapshot, asker);
     let decision = policy::decide(&entry.route, &signals);
@@ -86,7 +103,7 @@ pub fn decide(read: &Read, record: &mut Record) -> Result<Plan> {
         targets.sort_by_key(|(_, target)| !target.upstream.pool.is_available());
     }
     reserve(&mut targets, read, &signals, record)?;
-    let locality = locality(&read.hints, record.privacy);
+    let locality = locality(signals.placement, record.privacy);
     let deadline = read.hints.deadline_ms.map(|ms| record.arrived() + std::time::Duration::from_millis(ms));
     record.shared().durable.metrics.overhead_decide.observe(started.elapsed().as_secs_f64());
     Ok(Plan { targets, locality, deadline })
@@ -136,12 +153,16 @@ pub fn route<'s>(snapshot: &'s Snapshot, model: &str) -> Result<&'s Arc<RouteEnt
 }
 
 /// What the rules and constraints of a route may read. What they do not read is not looked up.
-pub fn signals<'r>(read: &'r Read, entry: &RouteEntry, snapshot: &Snapshot, asker: Asker<'r>) -> Signals<'r> {
+pub fn signals<'r>(read: &'r Read, entry: &RouteEntry, snapshot: &Snapshot, asker: Asker<'r, '_>) -> Signals<'r> {
     let view = &read.view;
     let reads = |signal| entry.reads.contains(signal);
     let now = (entry.has_retiring || reads(SignalId::Hour)).then(jiff::Zoned::now);
     let messages = view.pieces.iter().map(|piece| piece.message + 1).max().unwrap_or(0);
     let texts = view.pieces.iter().filter_map(|piece| read.body.get(piece.range.clone()));
+    let conversation = match entry.needs_conversation {
+        true => conversation::key(asker.leader, view, &read.body),
+        false => 0,
+    };
     Signals {
         model: &read.model,
         input_tokens: tokens::estimate_pieces(texts, messages),
@@ -151,6 +172,7 @@ pub fn signals<'r>(read: &'r Read, entry: &RouteEntry, snapshot: &Snapshot, aske
         stream: view.stream,
         turns: view.turns,
         hints: &read.hints,
+        placement: asker.placement,
         tenant: asker.tenant,
         privacy: asker.privacy,
         regions: asker.regions,
@@ -162,16 +184,16 @@ pub fn signals<'r>(read: &'r Read, entry: &RouteEntry, snapshot: &Snapshot, aske
         threshold: 0.5,
         edge_load: 0.0,
         cloud_pressure: 0.0,
-        conversation: 0,
+        conversation,
         hour: now.as_ref().and_then(|now| u8::try_from(now.hour()).ok()).unwrap_or(0),
         today: now.map_or(Date::MIN, |now| now.date()),
     }
 }
 
 /// What the last check before the socket holds a request to.
-pub fn locality(hints: &Hints, privacy: Privacy) -> Locality {
+pub fn locality(placement: Wish, privacy: Privacy) -> Locality {
     // `no-retention` allows the cloud only with personal data redacted, which is not available yet: fail closed.
-    let stays = hints.placement == Some(PlacementHint::OnlyEdge) || privacy != Privacy::Retained;
+    let stays = placement.only_edge.is_some() || privacy != Privacy::Retained;
     if stays { Locality::EdgeOnly } else { Locality::Anywhere }
 }
 

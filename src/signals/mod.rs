@@ -1,10 +1,12 @@
 //! What is known about a request before it is decided where it runs. Values only: computing one is a function here, reading
 //! one is `policy/`. A signal that no rule and no constraint reads is not computed.
 
+pub mod conversation;
 pub mod hints;
 pub mod table;
 pub mod tokenizer;
 pub mod tokens;
+pub mod wish;
 
 use jiff::civil::Date;
 
@@ -12,6 +14,7 @@ use crate::config::file::Privacy;
 use crate::openai::Modalities;
 pub use hints::Hints;
 pub use table::{SignalId, SignalSet};
+pub use wish::Wish;
 
 /// Everything that rules and constraints may read.
 #[derive(Debug, Clone)]
@@ -27,6 +30,8 @@ pub struct Signals<'r> {
     pub stream: bool,
     pub turns: u32,
     pub hints: &'r Hints,
+    /// Where tenant, app and request together want it to run; rules read the request's own hint.
+    pub placement: Wish,
     /// Who asks; empty where nobody is asked for a key.
     pub tenant: &'r str,
     /// The stricter of the tenant's tier and the request's own.

@@ -12,11 +12,11 @@ use http::HeaderValue;
 
 use super::Durable;
 use super::snapshot::{RouteEntry, RuleEntry, Snapshot};
-use crate::config::file::{self, File};
+use crate::config::file::{self, File, Sticky};
 use crate::config::load::Loaded;
 use crate::openai::Modalities;
 use crate::openai::models::{self, Entry};
-use crate::policy::{Candidate, Condition, Route, Rule, TargetId};
+use crate::policy::{Candidate, Condition, Route, Rule, Shadow, Split, TargetId};
 use crate::provider;
 use crate::tenant::Directory;
 use crate::upstream::health::Probe;
@@ -171,16 +171,17 @@ fn targets(file: &File, upstreams: &[Arc<Upstream>], durable: &Durable) -> Resul
 fn routes(file: &File, targets: &[Arc<Target>]) -> Result<HashMap<String, Arc<RouteEntry>>, String> {
     let mut routes = HashMap::new();
     for name in file.models.keys() {
-        let rule = Rule { name: DIRECT.into(), when: None, candidates: vec![candidate(file, targets, name)?] };
+        let candidates = vec![candidate(file, targets, name)?];
+        let rule = Rule { name: DIRECT.into(), candidates, ..Rule::default() };
         routes.insert(
             name.clone(),
-            Arc::new(entry(Route { name: name.clone(), rules: vec![rule] }, file.tenants.len())?),
+            Arc::new(entry(Route { name: name.clone(), rules: vec![rule] }, None, file.tenants.len())?),
         );
     }
     for (name, section) in &file.routes {
-        let rules = section.rules.iter().map(|r| rule(file, targets, r)).collect::<Result<Vec<_>, _>>();
+        let rules = section.rules.iter().map(|r| rule(file, targets, name, r)).collect::<Result<Vec<_>, _>>();
         let rules = rules.map_err(|e| format!("routes.{name}: {e}"))?;
-        let entry = Arc::new(entry(Route { name: name.clone(), rules }, file.tenants.len())?);
+        let entry = Arc::new(entry(Route { name: name.clone(), rules }, section.sticky, file.tenants.len())?);
         for known_as in std::iter::once(name).chain(&section.aliases) {
             routes.insert(known_as.clone(), Arc::clone(&entry));
         }
@@ -188,10 +189,20 @@ fn routes(file: &File, targets: &[Arc<Target>]) -> Result<HashMap<String, Arc<Ro
     Ok(routes)
 }
 
-fn rule(file: &File, targets: &[Arc<Target>], raw: &file::Rule) -> Result<Rule, String> {
+fn rule(file: &File, targets: &[Arc<Target>], route: &str, raw: &file::Rule) -> Result<Rule, String> {
     let when = raw.when.as_deref().map(Condition::compile).transpose().map_err(|e| e.message)?;
-    let candidates = raw.targets.iter().map(|t| candidate(file, targets, t.model())).collect::<Result<_, _>>()?;
-    Ok(Rule { name: raw.name.clone(), when, candidates })
+    let tried: Vec<&str> = raw.targets.iter().map(file::Try::model).collect();
+    // What is both in `split` and in `try` is one target.
+    let split = raw.split.keys().map(String::as_str).filter(|name| !tried.contains(name));
+    let names = tried.iter().copied().chain(split);
+    let candidates = names.map(|name| candidate(file, targets, name)).collect::<Result<Vec<_>, _>>()?;
+    let weights = raw.split.iter().map(|(name, weight)| (name.as_str(), *weight));
+    let split = (!raw.split.is_empty()).then(|| Split::new(route, &raw.name, &candidates, weights, &tried));
+    let shadow = |shadow: &file::Shadow| {
+        candidate(file, targets, &shadow.model).map(|candidate| Shadow { candidate, sample: shadow.sample })
+    };
+    let shadow = raw.shadow.as_ref().map(shadow).transpose()?;
+    Ok(Rule { name: raw.name.clone(), when, candidates, split, shadow })
 }
 
 fn candidate(file: &File, targets: &[Arc<Target>], name: &str) -> Result<Candidate, String> {
@@ -222,15 +233,20 @@ fn modalities(configured: Option<&[file::Modality]>) -> Modalities {
     configured.map_or(Modalities::TEXT, |list| list.iter().map(one).fold(Modalities::default(), Modalities::with))
 }
 
-fn entry(route: Route, tenants: usize) -> Result<RouteEntry, String> {
+fn entry(route: Route, sticky: Option<Sticky>, tenants: usize) -> Result<RouteEntry, String> {
     let rules = route.rules.iter().map(|rule| {
         let ok = rule.candidates.iter().map(|c| (c.id, (0..=tenants).map(|_| OnceLock::new()).collect())).collect();
         Ok(RuleEntry { name_header: header(&rule.name)?, ok })
     });
     let rules = rules.collect::<Result<_, String>>()?;
     let reads = route.reads();
-    let has_retiring = route.rules.iter().flat_map(|rule| &rule.candidates).any(|c| c.retires_on.is_some());
-    Ok(RouteEntry { rules, reads, has_retiring, name_header: header(&route.name)?, route })
+    let shadows = route.rules.iter().filter_map(|rule| Some(&rule.shadow.as_ref()?.candidate));
+    let all = route.rules.iter().flat_map(|rule| &rule.candidates).chain(shadows);
+    let has_retiring = all.into_iter().any(|candidate| candidate.retires_on.is_some());
+    let is_sticky = sticky == Some(Sticky::Conversation);
+    let needs_conversation = is_sticky || route.rules.iter().any(|rule| rule.split.is_some());
+    let name_header = header(&route.name)?;
+    Ok(RouteEntry { rules, reads, has_retiring, needs_conversation, is_sticky, name_header, route })
 }
 
 fn header(name: &str) -> Result<HeaderValue, String> {

@@ -49,6 +49,10 @@ pub struct RouteEntry {
     pub reads: SignalSet,
     /// A target of it retires one day, so the date counts.
     pub has_retiring: bool,
+    /// Something of it goes by conversation: a split, `sticky`.
+    pub needs_conversation: bool,
+    /// A conversation stays with the model that it began with.
+    pub is_sticky: bool,
 }
 
 /// A rule's header and the counters of its targets.
