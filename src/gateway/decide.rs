@@ -82,8 +82,12 @@ pub fn decide(read: &Read, record: &mut Record) -> Result<Plan> {
         placement: record.admission.placement(&read.hints),
         leader: record.admission.leader(name, &read.hints),
     };
-    let signals = signals(read, entry, &snapshot, asker);
-    let decision = policy::decide(&entry.route, &signals);
+    let mut signals = signals(read, entry, &snapshot, asker);
+    record.conversation = super::conversation::recall(entry, record.shared(), &mut signals);
+    let mut decision = policy::decide(&entry.route, &signals);
+    if let Some(turn) = &record.conversation {
+        turn.resume(entry, &signals, &mut decision);
+    }
     count_failures(record, entry, &decision);
     record.rule = decision.rule;
     record.note(read, &signals);

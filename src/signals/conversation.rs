@@ -58,6 +58,11 @@ pub fn share_salted(key: u64, salt: u64) -> f64 {
     (mixed(key ^ mixed(salt)) >> 11) as f64 / (1u64 << 53) as f64
 }
 
+/// The conversation's key on one route.
+pub fn within(key: u64, route: &str) -> u64 {
+    mixed(key ^ mixed(name_hash(&[route])))
+}
+
 /// Names as a number that is the same everywhere and for ever (FNV-1a, 64 bits).
 pub fn name_hash(names: &[&str]) -> u64 {
     const BASIS: u64 = 0xcbf2_9ce4_8422_2325;

@@ -6,6 +6,7 @@
 pub mod admin;
 pub mod bookkeeper;
 pub mod books;
+pub mod conversations;
 pub mod prepare;
 pub mod reload;
 pub mod snapshot;
@@ -19,6 +20,7 @@ use crate::telemetry::metrics::Metrics;
 use crate::tenant::Accounts;
 use crate::upstream::pool::Nodes;
 pub use books::Books;
+pub use conversations::Conversations;
 pub use snapshot::{RouteEntry, Snapshot};
 
 /// What a whole process shares.
@@ -40,6 +42,8 @@ pub struct Durable {
     pub workers: usize,
     /// What tenants have used.
     pub accounts: Accounts,
+    /// What is remembered of conversations.
+    pub conversations: Conversations,
     /// Journal, ledger and audit chain; `None`: nothing is recorded.
     pub books: Option<Arc<Books>>,
 }
