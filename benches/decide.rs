@@ -10,7 +10,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tidegate::config::file::{Placement, Privacy};
 use tidegate::openai::Modalities;
 use tidegate::policy::{Candidate, Condition, Route, Rule, decide};
-use tidegate::signals::{Budget, Hints, Signals, tokens};
+use tidegate::signals::{Budget, Hints, Signals, Wish, tokens};
 
 fn hints() -> Hints {
     Hints {
@@ -30,6 +30,7 @@ fn signals(hints: &Hints) -> Signals<'_> {
         stream: true,
         turns: 2,
         hints,
+        placement: Wish::default(),
         tenant: "",
         privacy: Privacy::Retained,
         regions: None,
@@ -61,7 +62,7 @@ fn rule(when: Option<&str>) -> Rule {
     };
     let candidates =
         vec![candidate(0, Placement::Edge), candidate(1, Placement::Cloud), candidate(2, Placement::Cloud)];
-    Rule { name: "rule".into(), when: when.map(compile), candidates }
+    Rule { name: "rule".into(), when: when.map(compile), candidates, ..Rule::default() }
 }
 
 fn compile(text: &str) -> Condition {

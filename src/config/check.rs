@@ -11,6 +11,7 @@ mod notes;
 mod pem;
 mod prices;
 mod routes;
+mod shares;
 mod tenants;
 mod thresholds;
 mod upstreams;

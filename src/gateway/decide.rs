@@ -12,8 +12,7 @@ use super::record::Record;
 use crate::config::file::{Placement, Privacy};
 use crate::error::{Error, Kind, Result};
 use crate::policy::{self, Constraint};
-use crate::signals::hints::PlacementHint;
-use crate::signals::{Hints, Signals, tokenizer};
+use crate::signals::{Signals, Wish, tokenizer};
 use crate::state::{RouteEntry, Snapshot};
 use crate::upstream::Target;
 use crate::upstream::send::Locality;
@@ -41,17 +40,28 @@ pub fn decide(read: &Read, record: &mut Record) -> Result<Plan> {
     record.route = Some(Arc::clone(entry));
     let tenant = record.admission.tenant().cloned();
     record.privacy = record.admission.privacy(&read.hints);
+    let name = tenant.as_ref().map_or("", |tenant| tenant.name.as_str());
     let asker = Asker {
-        tenant: tenant.as_ref().map_or("", |tenant| tenant.name.as_str()),
+        tenant: name,
         privacy: record.privacy,
         regions: tenant.as_ref().and_then(|tenant| tenant.regions.as_deref()),
         budget: record.admission.budget(record.arrived_us()),
-        threshold: None,
+        placement: record.admission.placement(&read.hints),
+        threshold: record.admission.threshold(),
+        leader: record.admission.leader(name, &read.hints),
     };
-    let looked = look::look(read, entry, &snapshot, asker);
+    let mut looked = look::look(read, entry, &snapshot, asker);
+    record.conversation = super::conversation::recall(entry, record.shared(), &mut looked);
     let signals = &looked.signals;
-    let decision = policy::decide(&entry.route, signals);
+    let mut decision = policy::decide(&entry.route, signals);
+    if let Some(turn) = &record.conversation {
+        turn.resume(entry, signals, &mut decision);
+    }
     count_failures(record, entry, &decision);
+    if let (Some(model), Some((candidate, _))) = (looked.model, &snapshot.classifiers.candidate) {
+        let which = if std::ptr::eq(model, candidate.as_ref()) { "candidate" } else { "current" };
+        record.shared().durable.metrics.routing.scored.with_label_values(&[which]).inc();
+    }
     record.rule = decision.rule;
     record.note(read, &looked);
     let mut targets: Targets = decision.plan().filter_map(|id| Some((id, Arc::clone(snapshot.target(id)?)))).collect();
@@ -72,7 +82,7 @@ pub fn decide(read: &Read, record: &mut Record) -> Result<Plan> {
     let to_cloud = targets.first().is_some_and(|(_, target)| target.upstream.placement() == Placement::Cloud);
     entry.threshold.observe(signals.difficulty, to_cloud, record.arrived_us());
     reserve(&mut targets, read, signals, record)?;
-    let locality = locality(&read.hints, record.privacy);
+    let locality = locality(signals.placement, record.privacy);
     let deadline = read.hints.deadline_ms.map(|ms| record.arrived() + std::time::Duration::from_millis(ms));
     record.shared().durable.metrics.overhead_decide.observe(started.elapsed().as_secs_f64());
     Ok(Plan { targets, locality, deadline })
@@ -122,9 +132,9 @@ pub fn route<'s>(snapshot: &'s Snapshot, model: &str) -> Result<&'s Arc<RouteEnt
 }
 
 /// What the last check before the socket holds a request to.
-pub fn locality(hints: &Hints, privacy: Privacy) -> Locality {
+pub fn locality(placement: Wish, privacy: Privacy) -> Locality {
     // `no-retention` allows the cloud only with personal data redacted, which is not available yet: fail closed.
-    let stays = hints.placement == Some(PlacementHint::OnlyEdge) || privacy != Privacy::Retained;
+    let stays = placement.only_edge.is_some() || privacy != Privacy::Retained;
     if stays { Locality::EdgeOnly } else { Locality::Anywhere }
 }
 

@@ -10,29 +10,45 @@ use crate::config::file::{Placement, Privacy};
 use crate::openai::view::Piece;
 use crate::policy::threshold::{Own, Reading};
 use crate::signals::classifier::{self, Circumstances, Classifier, Passage};
+use crate::signals::conversation::{self, Leader};
 use crate::signals::hints::PrivacyHint;
-use crate::signals::{self, Hints, SignalId, Signals, year};
+use crate::signals::{self, Hints, SignalId, Signals, Wish, year};
 use crate::state::{RouteEntry, Snapshot};
+
+/// Which conversations a difficulty model on trial decides has nothing to do with other shares.
+const ON_TRIAL: &str = "difficulty_model";
 
 /// How much a prompt needs fresh knowledge that names a year after a model's knowledge ends.
 const BEYOND_KNOWLEDGE: f64 = 0.9;
 
 /// Who asks, as far as rules and constraints care.
 #[derive(Debug, Clone, Copy)]
-pub struct Asker<'a> {
+pub struct Asker<'a, 'l> {
     pub tenant: &'a str,
     pub privacy: Privacy,
     pub regions: Option<&'a [String]>,
     pub budget: signals::Budget,
+    /// Tenant, app and request together.
+    pub placement: Wish,
     /// The tenant's or app's own threshold.
     pub threshold: Option<Own>,
+    /// For the conversation's key; asked for until the signals are made.
+    pub leader: Leader<'l>,
 }
 
-impl Asker<'_> {
+impl<'l> Asker<'static, 'l> {
     /// Nobody is asked for a key: what the request says of itself is all there is.
-    pub fn nobody(hints: &Hints) -> Asker<'static> {
-        let privacy = hints.privacy.map_or(Privacy::default(), PrivacyHint::tier);
-        Asker { tenant: "", privacy, regions: None, budget: signals::Budget::default(), threshold: None }
+    pub fn nobody(hints: &'l Hints) -> Asker<'static, 'l> {
+        let (app, user) = (hints.app.as_deref(), hints.user.as_deref());
+        Asker {
+            tenant: "",
+            privacy: hints.privacy.map_or(Privacy::default(), PrivacyHint::tier),
+            regions: None,
+            budget: signals::Budget::default(),
+            placement: Wish::of_request(hints),
+            threshold: None,
+            leader: Leader { tenant: "", app: app.unwrap_or(""), user: user.unwrap_or("") },
+        }
     }
 }
 
@@ -46,12 +62,12 @@ pub struct Looked<'r> {
 }
 
 /// Looks. What no rule and no constraint of the route reads is not looked up.
-pub fn look<'r>(read: &'r Read, entry: &RouteEntry, snapshot: &'r Snapshot, asker: Asker<'r>) -> Looked<'r> {
+pub fn look<'r>(read: &'r Read, entry: &RouteEntry, snapshot: &'r Snapshot, asker: Asker<'r, '_>) -> Looked<'r> {
     look_for(read, entry, snapshot, asker, |signal| entry.reads.contains(signal))
 }
 
 /// The same with everything looked up, whether a rule reads it or not: for a person.
-pub fn look_at_all<'r>(read: &'r Read, entry: &RouteEntry, snapshot: &'r Snapshot, asker: Asker<'r>) -> Looked<'r> {
+pub fn look_at_all<'r>(read: &'r Read, entry: &RouteEntry, snapshot: &'r Snapshot, asker: Asker<'r, '_>) -> Looked<'r> {
     look_for(read, entry, snapshot, asker, |_| true)
 }
 
@@ -59,7 +75,7 @@ fn look_for<'r>(
     read: &'r Read,
     entry: &RouteEntry,
     snapshot: &'r Snapshot,
-    asker: Asker<'r>,
+    asker: Asker<'r, '_>,
     reads: impl Fn(SignalId) -> bool,
 ) -> Looked<'r> {
     let view = &read.view;
@@ -67,8 +83,15 @@ fn look_for<'r>(
     let pushed = reads(SignalId::CloudPressure) || entry.threshold.reads_pressure();
     let cloud_pressure = if pushed { entry.cloud_pressure() } else { 0.0 };
     let threshold = entry.threshold.read(cloud_pressure, asker.threshold);
-    let conversation = 0;
-    let difficulty = reads(SignalId::Difficulty).then(|| snapshot.classifiers.for_conversation(1.0));
+    let conversation = match entry.needs_conversation {
+        true => conversation::key(asker.leader, view, &read.body),
+        false => 0,
+    };
+    let classifiers = &snapshot.classifiers;
+    let difficulty = reads(SignalId::Difficulty).then(|| match &classifiers.candidate {
+        Some((candidate, share)) if conversation::share(conversation, ON_TRIAL) < *share => candidate,
+        _ => &classifiers.difficulty,
+    });
     let fresh = reads(SignalId::NeedsFreshKnowledge).then_some(&snapshot.classifiers.fresh);
     let (difficulty, fresh) = (difficulty.map(AsRef::as_ref), fresh.map(AsRef::as_ref));
     let scores = if difficulty.is_some() || fresh.is_some() {
@@ -89,6 +112,7 @@ fn look_for<'r>(
         stream: view.stream,
         turns: view.turns,
         hints: &read.hints,
+        placement: asker.placement,
         tenant: asker.tenant,
         privacy: asker.privacy,
         regions: asker.regions,

@@ -8,6 +8,7 @@ pub mod answer;
 pub mod attempt;
 pub mod body;
 pub mod books;
+pub mod conversation;
 pub mod decide;
 pub mod explain;
 pub mod fee;

@@ -11,6 +11,7 @@ use http::{HeaderValue, Method, Request, StatusCode, Uri};
 use super::Gateway;
 use super::admit::Admission;
 use super::books::Open;
+use super::conversation::{self, Turn};
 use super::look::Looked;
 use super::read::Read;
 use super::tries::{INTERRUPTED, OK, Role, Tries, Try};
@@ -52,6 +53,7 @@ pub struct Record {
     /// Index of the rule that matched.
     pub rule: Option<usize>,
     pub decision: Option<Decision>,
+    pub conversation: Option<Turn>,
     pub seen: Seen,
     pub target: Option<(TargetId, Arc<Target>)>,
     /// Where a passed-through request went.
@@ -112,6 +114,7 @@ impl Record {
             route: None,
             rule: None,
             decision: None,
+            conversation: None,
             seen: Seen::default(),
             target: None,
             elsewhere: None,
@@ -299,6 +302,7 @@ impl Record {
     pub fn committed(&mut self, id: TargetId, target: &Arc<Target>, status: StatusCode) {
         self.first_token = Some(self.age());
         self.target = Some((id, Arc::clone(target)));
+        conversation::answered(self);
         self.answering(status);
     }
 

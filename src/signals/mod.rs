@@ -3,10 +3,12 @@
 
 pub mod calibration;
 pub mod classifier;
+pub mod conversation;
 pub mod hints;
 pub mod table;
 pub mod tokenizer;
 pub mod tokens;
+pub mod wish;
 pub mod year;
 
 use jiff::civil::Date;
@@ -17,6 +19,7 @@ pub use calibration::Calibration;
 pub use classifier::Classifier;
 pub use hints::Hints;
 pub use table::{SignalId, SignalSet};
+pub use wish::Wish;
 
 /// Everything that rules and constraints may read.
 #[derive(Debug, Clone)]
@@ -32,6 +35,8 @@ pub struct Signals<'r> {
     pub stream: bool,
     pub turns: u32,
     pub hints: &'r Hints,
+    /// Where tenant, app and request together want it to run; rules read the request's own hint.
+    pub placement: Wish,
     /// Who asks; empty where nobody is asked for a key.
     pub tenant: &'r str,
     /// The stricter of the tenant's tier and the request's own.

@@ -6,6 +6,7 @@
 pub mod admin;
 pub mod bookkeeper;
 pub mod books;
+pub mod conversations;
 pub mod prepare;
 pub mod reload;
 pub mod routing;
@@ -20,6 +21,7 @@ use crate::telemetry::metrics::Metrics;
 use crate::tenant::Accounts;
 use crate::upstream::pool::Nodes;
 pub use books::Books;
+pub use conversations::Conversations;
 pub use routing::{Classifiers, Controls};
 pub use snapshot::{RouteEntry, Snapshot};
 
@@ -44,6 +46,8 @@ pub struct Durable {
     pub accounts: Accounts,
     /// What thresholds have learnt.
     pub thresholds: Controls,
+    /// What is remembered of conversations.
+    pub conversations: Conversations,
     /// Journal, ledger and audit chain; `None`: nothing is recorded.
     pub books: Option<Arc<Books>>,
 }

@@ -51,14 +51,6 @@ impl Classifiers {
             fresh: Classifier::fresh_knowledge(),
         })
     }
-
-    /// The model that decides for a conversation: `place` is where it lies between 0 and 1.
-    pub fn for_conversation(&self, place: f64) -> &Arc<Classifier> {
-        match &self.candidate {
-            Some((candidate, share)) if place < *share => candidate,
-            _ => &self.difficulty,
-        }
-    }
 }
 
 /// The threshold of a route.

@@ -62,6 +62,10 @@ pub struct RouteEntry {
     pub knowledge_until: Option<Date>,
     /// The cloud upstreams of its targets.
     pub clouds: Vec<Arc<Upstream>>,
+    /// Something of it goes by conversation: a split, `sticky`.
+    pub needs_conversation: bool,
+    /// A conversation stays with the model that it began with.
+    pub is_sticky: bool,
 }
 
 /// A rule's header and the counters of its targets.

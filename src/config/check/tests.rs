@@ -27,6 +27,7 @@ mod accounts;
 mod listeners;
 mod models;
 mod routing;
+mod shares;
 
 const UPSTREAMS: &str = "upstreams: {a: {placement: edge, kind: vllm, nodes: [http://127.0.0.1:1]}}\n";
 const MODELS: &str = "models: {small: {upstream: a}, large: {upstream: a}}\n";
@@ -316,10 +317,8 @@ fn what_this_version_does_not_do_is_refused() {
         \x20   threshold: 0.5\n\
         \x20   rules:\n\
         \x20   - name: r\n\
-        \x20     try: [{model: m, min_confidence: 0.4}]\n\
-        \x20     split: {m: 1}\n\
-        \x20     shadow: {model: m, sample: 0.1}\n"
-    ), @"
+        \x20     try: [{model: m, min_confidence: 0.4}]\n"
+    ), @r"
     f:1:1: `pii` is not available yet: it would find personal data and redact it before it goes to the cloud
         hint: remove it
     f:2:1: `cache` is not available yet: it would answer repeated and similar prompts from memory
@@ -339,10 +338,6 @@ fn what_this_version_does_not_do_is_refused() {
     f:9:25: `kind: bedrock` is not available yet: it would speak Bedrock's protocol to the provider
         hint: choose another
     f:16:24: `min_confidence` is not available yet: it would escalate answers of low confidence to the next target
-        hint: remove it
-    f:17:7: `split` is not available yet: it would share traffic out between models
-        hint: remove it
-    f:18:7: `shadow` is not available yet: it would send a sample of requests to a further model
         hint: remove it
     ");
 }
