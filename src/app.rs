@@ -18,7 +18,7 @@ use crate::server::pid_file::PidFile;
 use crate::server::{self, Handle, Peer, Running, Signals, Sockets, upgrade};
 use crate::state::admin::Admin;
 use crate::state::reload::Reloader;
-use crate::state::{Books, Conversations, Durable, Shared, Snapshot, prepare};
+use crate::state::{Books, Conversations, Durable, Shadows, Shared, Snapshot, prepare};
 use crate::task;
 use crate::telemetry::access::{AccessLog, FLUSH_EVERY};
 use crate::telemetry::log::Format;
@@ -118,6 +118,7 @@ impl State {
             workers,
             accounts: Accounts::default(),
             conversations: Conversations::default(),
+            shadows: Shadows::default(),
             books,
         };
         let first = control.block_on(prepare::prepare(loaded, &durable, None)).map_err(Failure::Configuration)?;

@@ -6,9 +6,9 @@ use jiff::civil::Date;
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
-use super::admit;
 use super::read::Read;
 use super::record::Record;
+use super::{admit, conversation as turns, shadow};
 use crate::config::file::{Placement, Privacy};
 use crate::error::{Error, Kind, Result};
 use crate::policy::{self, Constraint};
@@ -83,7 +83,7 @@ pub fn decide(read: &Read, record: &mut Record) -> Result<Plan> {
         leader: record.admission.leader(name, &read.hints),
     };
     let mut signals = signals(read, entry, &snapshot, asker);
-    record.conversation = super::conversation::recall(entry, record.shared(), &mut signals);
+    record.conversation = turns::recall(entry, record.shared(), &mut signals);
     let mut decision = policy::decide(&entry.route, &signals);
     if let Some(turn) = &record.conversation {
         turn.resume(entry, &signals, &mut decision);
@@ -107,6 +107,7 @@ pub fn decide(read: &Read, record: &mut Record) -> Result<Plan> {
         targets.sort_by_key(|(_, target)| !target.upstream.pool.is_available());
     }
     reserve(&mut targets, read, &signals, record)?;
+    shadow::draw(record, &signals);
     let locality = locality(signals.placement, record.privacy);
     let deadline = read.hints.deadline_ms.map(|ms| record.arrived() + std::time::Duration::from_millis(ms));
     record.shared().durable.metrics.overhead_decide.observe(started.elapsed().as_secs_f64());

@@ -13,6 +13,7 @@ use super::admit::Admission;
 use super::books::Open;
 use super::conversation::{self, Turn};
 use super::read::Read;
+use super::shadow::{self, Shadowing};
 use super::tries::{INTERRUPTED, OK, Role, Tries, Try};
 use crate::config::file::Privacy;
 use crate::error::{Kind, Result};
@@ -53,6 +54,7 @@ pub struct Record {
     pub rule: Option<usize>,
     pub decision: Option<Decision>,
     pub conversation: Option<Turn>,
+    pub shadow: Shadowing,
     pub seen: Seen,
     pub target: Option<(TargetId, Arc<Target>)>,
     /// Where a passed-through request went.
@@ -73,7 +75,7 @@ pub struct Record {
 }
 
 /// The signals that stay known for the records.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Seen {
     pub input_tokens: u64,
     pub max_output_tokens: Option<u64>,
@@ -111,6 +113,7 @@ impl Record {
             rule: None,
             decision: None,
             conversation: None,
+            shadow: Shadowing::None,
             seen: Seen::default(),
             target: None,
             elsewhere: None,
@@ -332,6 +335,7 @@ impl Record {
         if std::mem::replace(&mut self.closed, true) {
             return;
         }
+        shadow::ended(self, outcome);
         self.settle_usage(outcome);
         let costs = self.costs();
         self.measure(outcome, &costs);

@@ -14,6 +14,7 @@ use crate::audit::{self, HashKey};
 use crate::config::file::{self, File};
 use crate::error::{Error, Kind, Result};
 use crate::ledger;
+use crate::ledger::entry::SHADOW;
 use crate::ledger::journal::{self, Full, Journal, Slot};
 use crate::ledger::query::{self, Dimension, Query};
 use crate::ledger::store;
@@ -152,16 +153,23 @@ impl Spending<'_> {
 
 impl Books {
     fn sums(&self, settings: &store::Settings, since: i64) -> Result<Sums, String> {
-        let query = Query { by: vec![Dimension::Tenant, Dimension::App], since: Some(since), ..Query::default() };
+        let by = vec![Dimension::Tenant, Dimension::App, Dimension::Role];
+        let query = Query { by, since: Some(since), ..Query::default() };
         let tail = journal::pending_tail(&self.dir).map_err(|e| format!("the journal cannot be read: {e}"))?;
         let asked = query::ask(settings, &query, |after, each| tail.read(after, each));
         let answer = asked.map_err(|e| format!("what was spent before cannot be told: {e}"))?.answer;
         let line = |line: query::Line| {
             let cost = line.totals.get(store::Figure::Cost);
             let mut group = line.group.into_iter();
-            Some(((group.next()?, group.next()?), cost))
+            let whose = (group.next()?, group.next()?);
+            // Copies to a shadow are charged to nobody's budget.
+            (group.next()? != SHADOW).then_some((whose, cost))
         };
-        Ok(answer.lines.into_iter().filter_map(line).collect())
+        let mut sums = Sums::new();
+        for (whose, cost) in answer.lines.into_iter().filter_map(line) {
+            *sums.entry(whose).or_default() += cost;
+        }
+        Ok(sums)
     }
 }
 

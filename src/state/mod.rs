@@ -9,6 +9,7 @@ pub mod books;
 pub mod conversations;
 pub mod prepare;
 pub mod reload;
+pub mod shadows;
 pub mod snapshot;
 
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::tenant::Accounts;
 use crate::upstream::pool::Nodes;
 pub use books::Books;
 pub use conversations::Conversations;
+pub use shadows::Shadows;
 pub use snapshot::{RouteEntry, Snapshot};
 
 /// What a whole process shares.
@@ -44,6 +46,8 @@ pub struct Durable {
     pub accounts: Accounts,
     /// What is remembered of conversations.
     pub conversations: Conversations,
+    /// Copies of requests under way.
+    pub shadows: Shadows,
     /// Journal, ledger and audit chain; `None`: nothing is recorded.
     pub books: Option<Arc<Books>>,
 }

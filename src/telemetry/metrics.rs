@@ -4,6 +4,7 @@
 //! (`TargetMetrics`, `state::Lane`); gauges of nodes are read when somebody scrapes.
 
 mod money;
+mod shadow;
 
 use std::sync::OnceLock;
 
@@ -13,6 +14,7 @@ use prometheus::{
 };
 
 pub use money::Money;
+pub use shadow::Shadow;
 
 /// Seconds of a whole request: an edge model answers in tens of milliseconds, a reasoning model in minutes.
 const REQUEST_BUCKETS: &[f64] =
@@ -48,6 +50,7 @@ pub struct Metrics {
     /// `upstream, node`
     pub upstream_in_flight: IntGaugeVec,
     pub money: Money,
+    pub shadow: Shadow,
     /// Must stay 0: counted at the last place before the socket.
     pub locality_violations: IntCounter,
     /// `result`
@@ -161,6 +164,7 @@ impl Metrics {
                 &["route", "rule"],
             )?,
             money: Money::new(&build)?,
+            shadow: Shadow::new(&build)?,
             registry: registry.clone(),
         };
         metrics.begin()?;
