@@ -83,7 +83,7 @@ pub fn decide(read: &Read, record: &mut Record) -> Result<Plan> {
         leader: record.admission.leader(name, &read.hints),
     };
     let mut signals = signals(read, entry, &snapshot, asker);
-    record.conversation = turns::recall(entry, record.shared(), &mut signals);
+    record.conversation = turns::recall(entry, &record.shared().durable.conversations, &mut signals);
     let mut decision = policy::decide(&entry.route, &signals);
     if let Some(turn) = &record.conversation {
         turn.resume(entry, &signals, &mut decision);
