@@ -5,10 +5,10 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
-use super::admit;
 use super::look::{self, Asker};
 use super::read::Read;
 use super::record::Record;
+use super::{admit, conversation as turns, shadow};
 use crate::config::file::{Placement, Privacy};
 use crate::error::{Error, Kind, Result};
 use crate::policy::{self, Constraint};
@@ -51,7 +51,7 @@ pub fn decide(read: &Read, record: &mut Record) -> Result<Plan> {
         leader: record.admission.leader(name, &read.hints),
     };
     let mut looked = look::look(read, entry, &snapshot, asker);
-    record.conversation = super::conversation::recall(entry, record.shared(), &mut looked);
+    record.conversation = turns::recall(entry, &record.shared().durable.conversations, &mut looked);
     let signals = &looked.signals;
     let mut decision = policy::decide(&entry.route, signals);
     if let Some(turn) = &record.conversation {
@@ -82,6 +82,7 @@ pub fn decide(read: &Read, record: &mut Record) -> Result<Plan> {
     let to_cloud = targets.first().is_some_and(|(_, target)| target.upstream.placement() == Placement::Cloud);
     entry.threshold.observe(signals.difficulty, to_cloud, record.arrived_us());
     reserve(&mut targets, read, signals, record)?;
+    shadow::draw(record, signals);
     let locality = locality(signals.placement, record.privacy);
     let deadline = read.hints.deadline_ms.map(|ms| record.arrived() + std::time::Duration::from_millis(ms));
     record.shared().durable.metrics.overhead_decide.observe(started.elapsed().as_secs_f64());

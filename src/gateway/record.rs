@@ -14,6 +14,7 @@ use super::books::Open;
 use super::conversation::{self, Turn};
 use super::look::Looked;
 use super::read::Read;
+use super::shadow::{self, Shadowing};
 use super::tries::{INTERRUPTED, OK, Role, Tries, Try};
 use crate::config::file::Privacy;
 use crate::error::{Kind, Result};
@@ -54,6 +55,7 @@ pub struct Record {
     pub rule: Option<usize>,
     pub decision: Option<Decision>,
     pub conversation: Option<Turn>,
+    pub shadow: Shadowing,
     pub seen: Seen,
     pub target: Option<(TargetId, Arc<Target>)>,
     /// Where a passed-through request went.
@@ -74,7 +76,7 @@ pub struct Record {
 }
 
 /// The signals that stay known for the records.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Seen {
     pub input_tokens: u64,
     pub max_output_tokens: Option<u64>,
@@ -115,6 +117,7 @@ impl Record {
             rule: None,
             decision: None,
             conversation: None,
+            shadow: Shadowing::None,
             seen: Seen::default(),
             target: None,
             elsewhere: None,
@@ -339,6 +342,7 @@ impl Record {
         if std::mem::replace(&mut self.closed, true) {
             return;
         }
+        shadow::ended(self, outcome);
         self.settle_usage(outcome);
         let costs = self.costs();
         self.measure(outcome, &costs);

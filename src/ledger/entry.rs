@@ -104,7 +104,7 @@ pub struct Considered<'a> {
 /// One attempt at one node.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Attempt<'a> {
-    /// Why it was made: `first`, `retry` (the same target), `fallback` (the next one), `passthrough`; to come: `hedge`, `escalation`, `shadow`.
+    /// Why it was made: `first`, `retry` (the same target), `fallback` (the next one), `passthrough`, [`SHADOW`]; to come: `hedge`, `escalation`.
     pub role: &'a str,
     /// The `models` key; empty for what is passed through.
     pub model: &'a str,
@@ -152,7 +152,15 @@ pub struct Tokens {
     pub audio_out: u64,
 }
 
+/// The role of a copy that a shadow model got: its cost is the operator's, in no budget and on no invoice.
+pub const SHADOW: &str = "shadow";
+
 impl<'a> Entry<'a> {
+    /// It is a copy of a request, and no request.
+    pub fn is_shadow(&self) -> bool {
+        self.attempts.last().is_some_and(|attempt| attempt.role == SHADOW)
+    }
+
     /// The attempt that answered.
     pub fn answered(&self) -> Option<&Attempt<'a>> {
         self.attempts.last().filter(|attempt| attempt.outcome == "ok" || attempt.status / 100 == 2)

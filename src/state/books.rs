@@ -14,6 +14,7 @@ use crate::audit::{self, HashKey};
 use crate::config::file::{self, File};
 use crate::error::{Error, Kind, Result};
 use crate::ledger;
+use crate::ledger::entry::SHADOW;
 use crate::ledger::journal::{self, Full, Journal, Slot};
 use crate::ledger::query::{self, Dimension, Query};
 use crate::ledger::store;
@@ -116,9 +117,11 @@ impl Books {
     /// The books cannot be read.
     pub fn spent_in_cloud(&self, route: &str, since: i64) -> Result<NanoUsd, String> {
         let Some(settings) = &self.ledger else { return Ok(0) };
-        let by = vec![Dimension::Route, Dimension::Placement];
+        let by = vec![Dimension::Route, Dimension::Placement, Dimension::Role];
         let lines = apart(|| self.costs(settings, by, since))?;
-        let of = lines.iter().filter(|(group, _)| matches!(group.as_slice(), [r, p] if r == route && p == "cloud"));
+        let is_its_own =
+            |group: &[String]| matches!(group, [r, p, role] if r == route && p == "cloud" && role != SHADOW);
+        let of = lines.iter().filter(|(group, _)| is_its_own(group));
         Ok(of.map(|(_, cost)| *cost).sum())
     }
 
@@ -164,12 +167,17 @@ impl Spending<'_> {
 
 impl Books {
     fn sums(&self, settings: &store::Settings, since: i64) -> Result<Sums, String> {
-        let lines = self.costs(settings, vec![Dimension::Tenant, Dimension::App], since)?;
-        let sum = |(group, cost): (Vec<String>, NanoUsd)| {
-            let mut group = group.into_iter();
-            Some(((group.next()?, group.next()?), cost))
-        };
-        Ok(lines.into_iter().filter_map(sum).collect())
+        let lines = self.costs(settings, vec![Dimension::Tenant, Dimension::App, Dimension::Role], since)?;
+        let mut sums = Sums::new();
+        for (group, cost) in lines {
+            // Copies to a shadow are charged to nobody's budget.
+            if let [tenant, app, role] = group.as_slice()
+                && role != SHADOW
+            {
+                *sums.entry((tenant.clone(), app.clone())).or_default() += cost;
+            }
+        }
+        Ok(sums)
     }
 
     /// The cost of each group since a microsecond (Unix).

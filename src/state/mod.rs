@@ -10,6 +10,7 @@ pub mod conversations;
 pub mod prepare;
 pub mod reload;
 pub mod routing;
+pub mod shadows;
 pub mod snapshot;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::upstream::pool::Nodes;
 pub use books::Books;
 pub use conversations::Conversations;
 pub use routing::{Classifiers, Controls};
+pub use shadows::Shadows;
 pub use snapshot::{RouteEntry, Snapshot};
 
 /// What a whole process shares.
@@ -48,6 +50,8 @@ pub struct Durable {
     pub thresholds: Controls,
     /// What is remembered of conversations.
     pub conversations: Conversations,
+    /// Copies of requests under way.
+    pub shadows: Shadows,
     /// Journal, ledger and audit chain; `None`: nothing is recorded.
     pub books: Option<Arc<Books>>,
 }

@@ -5,6 +5,7 @@
 
 mod money;
 mod routing;
+mod shadow;
 
 use std::sync::OnceLock;
 
@@ -15,6 +16,7 @@ use prometheus::{
 
 pub use money::Money;
 pub use routing::Routing;
+pub use shadow::Shadow;
 
 /// Seconds of a whole request: an edge model answers in tens of milliseconds, a reasoning model in minutes.
 const REQUEST_BUCKETS: &[f64] =
@@ -51,6 +53,7 @@ pub struct Metrics {
     pub upstream_in_flight: IntGaugeVec,
     pub money: Money,
     pub routing: Routing,
+    pub shadow: Shadow,
     /// Must stay 0: counted at the last place before the socket.
     pub locality_violations: IntCounter,
     /// `result`
@@ -165,6 +168,7 @@ impl Metrics {
             )?,
             money: Money::new(&build)?,
             routing: Routing::new(&build)?,
+            shadow: Shadow::new(&build)?,
             registry: registry.clone(),
         };
         metrics.begin()?;

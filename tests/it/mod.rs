@@ -9,6 +9,7 @@ mod passthrough;
 mod policy;
 mod sdk;
 mod server;
+mod shares;
 mod stream;
 mod tenants;
 mod thresholds;

@@ -1,5 +1,7 @@
 //! Rules in order, preferences, each constraint at its edge, and the property that no rule lets a forbidden target through.
 
+mod never;
+
 use proptest::prelude::*;
 
 use super::*;
