@@ -260,6 +260,40 @@ async fn copies_cost_apart_and_charge_nobody() {
     eventually("the budget is used up", refused).await;
 }
 
+/// As the process ends, by itself or not: what has left is in the books, and is nobody's request.
+#[tokio::test]
+async fn a_copy_that_is_cut_off_is_booked() {
+    for signal in ["TERM", "KILL"] {
+        let gate = Gate::new();
+        let held = gate.clone();
+        let edge = Upstream::named("edge").await;
+        let cloud = Upstream::named("cloud").await;
+        let cloud = cloud.answering(move |request| usual("cloud", request).gated(Point::BeforeHead, &held));
+        let config = priced(&edge, &cloud).top("audit: {}").rules("auto", "", &[SHADOWED]);
+        let mut gateway = Gateway::with(&config).await;
+        let answer = gateway.chat(&chat("auto", "hi")).send().await;
+        assert_eq!(answer.status, 200);
+        eventually("the copy is at the shadow", async || (cloud.requests().len() == 1).then_some(())).await;
+        gateway.signal(signal);
+        gateway.wait_exit().await;
+        // The next process books what this one could not.
+        let mut again = Gateway::start(gateway.shared_dir(), &[]).await;
+        let lines = usage(&again, &["--by", "role,model"]).await;
+        let count = |role: &str, what: &str| {
+            lines.iter().filter(|line| line["role"] == role).map(|line| line[what].as_u64().unwrap()).sum::<u64>()
+        };
+        assert_eq!((count("shadow", "requests"), count("shadow", "attempts")), (0, 1), "{signal}: {lines:?}");
+        assert_eq!(count("first", "requests"), 1, "{signal}: {lines:?}");
+        again.signal("TERM");
+        again.wait_exit().await;
+        let id = format!("{}-shadow", answer.header("x-request-id"));
+        let arguments = ["audit", "show", &id, "-c", "tidegate.yaml"];
+        let shown = run(again.dir(), &arguments).await;
+        assert_eq!(shown.code, Some(0), "{signal}: {shown:?}");
+        assert!(shown.stdout.contains("frontier") && shown.stdout.contains("cloud"), "{}", shown.stdout);
+    }
+}
+
 #[tokio::test]
 async fn tenants_and_apps_wish_and_a_request_only_tightens() {
     let (edge, cloud) = both().await;
