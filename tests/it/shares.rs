@@ -260,6 +260,41 @@ async fn copies_cost_apart_and_charge_nobody() {
     eventually("the budget is used up", refused).await;
 }
 
+#[tokio::test]
+async fn what_the_client_did_not_get_to_its_end_is_not_compared() {
+    let gate = Gate::new();
+    let stream = Answer::chat_stream(&["never", " ending"], true).gated(Point::AfterPiece(2), &gate);
+    let edge = Upstream::named("edge").await.always(stream);
+    let cloud = Upstream::named("cloud").await;
+    let gateway = Gateway::with(&priced(&edge, &cloud).rules("auto", "", &[SHADOWED])).await;
+    let mut client = gateway.chat(&chat_stream("auto", "hi")).stream().await;
+    assert!(client.event().await.is_some());
+    client.disconnect();
+    results(&gateway, "skipped", 1.0).await;
+    assert_eq!(cloud.requests().len(), 1);
+    gate.open();
+
+    // Numbers are not compared, only that they are there.
+    let body = json!({"model": "auto", "input": "hi"});
+    edge.now_well();
+    assert_eq!(gateway.post("/v1/embeddings").json(&body).send().await.status, 200);
+    results(&gateway, "same", 1.0).await;
+    assert_eq!(gateway.metrics().await.sum("tidegate_shadow_agreement_count", &[]), 0.0);
+}
+
+#[tokio::test]
+async fn a_passed_through_path_goes_where_the_wish_leaves_it() {
+    let (edge, cloud) = both().await;
+    let config =
+        priced(&edge, &cloud).top("passthrough: lab").tenant("cloudy", "placement: only-cloud").tenant("free", "");
+    let gateway = Gateway::with(&config).await;
+    let ask = |tenant: &str| gateway.post("/v1/files").body("text/plain", "x").by(tenant);
+    assert_eq!(ask("free").send().await.header("x-tidegate-placement"), "edge");
+    ask("cloudy").send().await.expect_error(503);
+    ask("free").header("x-tidegate-placement", "only-cloud").send().await.expect_error(503);
+    assert_eq!((edge.requests().len(), cloud.requests().len()), (1, 0));
+}
+
 /// As the process ends, by itself or not: what has left is in the books, and is nobody's request.
 #[tokio::test]
 async fn a_copy_that_is_cut_off_is_booked() {
