@@ -119,12 +119,13 @@ async fn results(gateway: &Gateway, result: &str, expected: f64) {
 async fn a_copy_goes_to_the_shadow_and_both_answers_are_compared() {
     let (edge, cloud) = both().await;
     let gateway = Gateway::with(&priced(&edge, &cloud).rules("auto", "", &[SHADOWED])).await;
-    let answer = gateway.chat(&chat("auto", "hi")).send().await;
+    let answer = gateway.chat(&chat("auto", "hi")).header("idempotency-key", "k").send().await;
     assert_eq!((answer.header("x-tidegate-attempts"), answer.content().ends_with("edge")), ("small:ok", true));
     results(&gateway, "different", 1.0).await;
     let (sent, copied) = (edge.only_request(), cloud.only_request());
     let body: Value = serde_json::from_slice(&copied.body).unwrap();
     assert_eq!((&body["model"], &body["messages"]), (&json!("frontier"), &chat("", "hi")["messages"]));
+    assert!(sent.header("idempotency-key").is_some() && copied.header("idempotency-key").is_none());
     assert!(sent.header("authorization").is_none() && copied.header("authorization").is_some());
     assert!(copied.headers.iter().all(|(name, _)| !name.starts_with("x-tidegate")), "{:?}", copied.headers);
     let agreed = gateway.metrics().await.sum("tidegate_shadow_agreement_sum", &[]);

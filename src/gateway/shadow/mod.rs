@@ -102,6 +102,8 @@ fn prepare(gateway: &Gateway, read: &Read, locality: Locality, id: TargetId, rec
     let permit = gateway.shared.durable.shadows.place()?;
     let place = target.upstream.pool.pick(attempt::prefix(read), &[])?;
     let mut headers = headers::upwards(&read.headers, true);
+    // The same key for another body would be refused, or answered with the original.
+    headers.remove("idempotency-key");
     if let Some((name, value)) = &target.upstream.credentials {
         headers.insert(name.clone(), value.clone());
     }
