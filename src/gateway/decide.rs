@@ -82,7 +82,7 @@ pub fn decide(read: &Read, record: &mut Record) -> Result<Plan> {
     let to_cloud = targets.first().is_some_and(|(_, target)| target.upstream.placement() == Placement::Cloud);
     entry.threshold.observe(signals.difficulty, to_cloud, record.arrived_us());
     reserve(&mut targets, read, signals, record)?;
-    shadow::draw(record, signals);
+    shadow::draw(record, decision.rule.and_then(|index| entry.route.rules.get(index)), signals);
     let locality = locality(signals.placement, record.privacy);
     let deadline = read.hints.deadline_ms.map(|ms| record.arrived() + std::time::Duration::from_millis(ms));
     record.shared().durable.metrics.overhead_decide.observe(started.elapsed().as_secs_f64());

@@ -119,12 +119,13 @@ async fn results(gateway: &Gateway, result: &str, expected: f64) {
 async fn a_copy_goes_to_the_shadow_and_both_answers_are_compared() {
     let (edge, cloud) = both().await;
     let gateway = Gateway::with(&priced(&edge, &cloud).rules("auto", "", &[SHADOWED])).await;
-    let answer = gateway.chat(&chat("auto", "hi")).send().await;
+    let answer = gateway.chat(&chat("auto", "hi")).header("idempotency-key", "k").send().await;
     assert_eq!((answer.header("x-tidegate-attempts"), answer.content().ends_with("edge")), ("small:ok", true));
     results(&gateway, "different", 1.0).await;
     let (sent, copied) = (edge.only_request(), cloud.only_request());
     let body: Value = serde_json::from_slice(&copied.body).unwrap();
     assert_eq!((&body["model"], &body["messages"]), (&json!("frontier"), &chat("", "hi")["messages"]));
+    assert!(sent.header("idempotency-key").is_some() && copied.header("idempotency-key").is_none());
     assert!(sent.header("authorization").is_none() && copied.header("authorization").is_some());
     assert!(copied.headers.iter().all(|(name, _)| !name.starts_with("x-tidegate")), "{:?}", copied.headers);
     let agreed = gateway.metrics().await.sum("tidegate_shadow_agreement_sum", &[]);
@@ -258,6 +259,75 @@ async fn copies_cost_apart_and_charge_nobody() {
     assert_eq!(again.chat(&chat("auto", "hi")).by("acme").send().await.status, 200);
     let refused = async || (again.chat(&chat("auto", "hi")).by("acme").send().await.status == 429).then_some(());
     eventually("the budget is used up", refused).await;
+}
+
+#[tokio::test]
+async fn what_the_client_did_not_get_to_its_end_is_not_compared() {
+    let gate = Gate::new();
+    let stream = Answer::chat_stream(&["never", " ending"], true).gated(Point::AfterPiece(2), &gate);
+    let edge = Upstream::named("edge").await.always(stream);
+    let cloud = Upstream::named("cloud").await;
+    let gateway = Gateway::with(&priced(&edge, &cloud).rules("auto", "", &[SHADOWED])).await;
+    let mut client = gateway.chat(&chat_stream("auto", "hi")).stream().await;
+    assert!(client.event().await.is_some());
+    client.disconnect();
+    results(&gateway, "skipped", 1.0).await;
+    assert_eq!(cloud.requests().len(), 1);
+    gate.open();
+
+    // Numbers are not compared, only that they are there.
+    let body = json!({"model": "auto", "input": "hi"});
+    edge.now_well();
+    assert_eq!(gateway.post("/v1/embeddings").json(&body).send().await.status, 200);
+    results(&gateway, "same", 1.0).await;
+    assert_eq!(gateway.metrics().await.sum("tidegate_shadow_agreement_count", &[]), 0.0);
+}
+
+#[tokio::test]
+async fn a_passed_through_path_goes_where_the_wish_leaves_it() {
+    let (edge, cloud) = both().await;
+    let config =
+        priced(&edge, &cloud).top("passthrough: lab").tenant("cloudy", "placement: only-cloud").tenant("free", "");
+    let gateway = Gateway::with(&config).await;
+    let ask = |tenant: &str| gateway.post("/v1/files").body("text/plain", "x").by(tenant);
+    assert_eq!(ask("free").send().await.header("x-tidegate-placement"), "edge");
+    ask("cloudy").send().await.expect_error(503);
+    ask("free").header("x-tidegate-placement", "only-cloud").send().await.expect_error(503);
+    assert_eq!((edge.requests().len(), cloud.requests().len()), (1, 0));
+}
+
+/// As the process ends, by itself or not: what has left is in the books, and is nobody's request.
+#[tokio::test]
+async fn a_copy_that_is_cut_off_is_booked() {
+    for signal in ["TERM", "KILL"] {
+        let gate = Gate::new();
+        let held = gate.clone();
+        let edge = Upstream::named("edge").await;
+        let cloud = Upstream::named("cloud").await;
+        let cloud = cloud.answering(move |request| usual("cloud", request).gated(Point::BeforeHead, &held));
+        let config = priced(&edge, &cloud).top("audit: {}").rules("auto", "", &[SHADOWED]);
+        let mut gateway = Gateway::with(&config).await;
+        let answer = gateway.chat(&chat("auto", "hi")).send().await;
+        assert_eq!(answer.status, 200);
+        eventually("the copy is at the shadow", async || (cloud.requests().len() == 1).then_some(())).await;
+        gateway.signal(signal);
+        gateway.wait_exit().await;
+        // The next process books what this one could not.
+        let mut again = Gateway::start(gateway.shared_dir(), &[]).await;
+        let lines = usage(&again, &["--by", "role,model"]).await;
+        let count = |role: &str, what: &str| {
+            lines.iter().filter(|line| line["role"] == role).map(|line| line[what].as_u64().unwrap()).sum::<u64>()
+        };
+        assert_eq!((count("shadow", "requests"), count("shadow", "attempts")), (0, 1), "{signal}: {lines:?}");
+        assert_eq!(count("first", "requests"), 1, "{signal}: {lines:?}");
+        again.signal("TERM");
+        again.wait_exit().await;
+        let id = format!("{}-shadow", answer.header("x-request-id"));
+        let arguments = ["audit", "show", &id, "-c", "tidegate.yaml"];
+        let shown = run(again.dir(), &arguments).await;
+        assert_eq!(shown.code, Some(0), "{signal}: {shown:?}");
+        assert!(shown.stdout.contains("frontier") && shown.stdout.contains("cloud"), "{}", shown.stdout);
+    }
 }
 
 #[tokio::test]

@@ -33,8 +33,6 @@ const LONGEST_WAIT: Duration = Duration::from_secs(600);
 /// A copy about to be sent.
 pub struct Copying {
     pub endpoint: Endpoint,
-    /// The client asked for a stream, so the copy does.
-    pub is_stream: bool,
     /// Credentials included.
     pub headers: HeaderMap,
     pub body: Segments,
@@ -48,8 +46,7 @@ pub struct Copying {
 impl Copying {
     /// Sends it, and compares its answer with the original that is told.
     pub(super) async fn run(self, told: oneshot::Receiver<Original>) {
-        let Copying { endpoint, headers, body, locality, place, mut booking, permit, .. } = self;
-        let is_stream = self.is_stream;
+        let Copying { endpoint, headers, body, locality, place, mut booking, permit } = self;
         let sent = send_off(endpoint, headers, body, locality, place, &mut booking).await;
         let heard = match sent {
             Ok(heard) => heard,
@@ -60,7 +57,7 @@ impl Copying {
         let outcome = match tokio::time::timeout(LONGEST_WAIT, told).await {
             // Numbers for numbers: that both are there is all that can be said.
             Ok(Ok(_)) if endpoint == Endpoint::Embeddings => (Outcome::Same, None),
-            Ok(Ok(Original(original))) => match agreement(&original, &heard, (is_stream, is_stream)) {
+            Ok(Ok(Original(original))) => match agreement(&original, &heard) {
                 Some(agreed) if agreed >= 1.0 => (Outcome::Same, Some(agreed)),
                 Some(agreed) => (Outcome::Different, Some(agreed)),
                 None => (Outcome::Skipped, None),

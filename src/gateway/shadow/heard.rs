@@ -36,8 +36,10 @@ impl Heard {
     }
 
     /// Its words; `None`: it is no JSON, or not all of it.
-    fn words(&self, is_stream: bool) -> Option<Vec<String>> {
-        if is_stream {
+    fn words(&self) -> Option<Vec<String>> {
+        // An upstream may answer whole where a stream was asked for; no event begins with a brace.
+        let begins = self.pieces.iter().flat_map(|piece| piece.iter()).find(|byte| !byte.is_ascii_whitespace());
+        if begins != Some(&b'{') {
             return Some(words(&said::of_stream(&self.pieces)));
         }
         let text = match self.pieces.as_slice() {
@@ -48,10 +50,9 @@ impl Heard {
     }
 }
 
-/// How far two answers agree, 0 to 1; 1: the same words in the same order. `None`: they cannot be compared. `streams`: which of them
-/// came as an event stream.
-pub fn agreement(one: &Heard, other: &Heard, streams: (bool, bool)) -> Option<f64> {
-    let (mut a, mut b) = (one.words(streams.0)?, other.words(streams.1)?);
+/// How far two answers agree, 0 to 1; 1: the same words in the same order. `None`: they cannot be compared.
+pub fn agreement(one: &Heard, other: &Heard) -> Option<f64> {
+    let (mut a, mut b) = (one.words()?, other.words()?);
     if one.is_partial || other.is_partial {
         let shorter = a.len().min(b.len());
         a.truncate(shorter);
@@ -110,8 +111,8 @@ mod tests {
     }
 
     fn agree(one: &str, other: &str) -> f64 {
-        let agreed = agreement(&answer(one), &answer(other), (false, false)).unwrap();
-        let reverse = agreement(&answer(other), &answer(one), (false, false)).unwrap();
+        let agreed = agreement(&answer(one), &answer(other)).unwrap();
+        let reverse = agreement(&answer(other), &answer(one)).unwrap();
         assert!((agreed - reverse).abs() < 1e-12);
         agreed
     }
@@ -140,19 +141,19 @@ mod tests {
     #[test]
     fn a_stream_and_a_whole_answer_are_the_same_if_their_words_are() {
         let whole = answer("word0 word1, word2");
-        assert_eq!(agreement(&events(3), &whole, (true, false)), Some(1.0));
+        assert_eq!(agreement(&events(3), &whole), Some(1.0));
     }
 
     #[test]
     fn of_a_long_answer_the_beginning_is_kept_and_as_much_of_the_other_compared() {
         let (long, longer) = (events(5_000), events(6_000));
         assert!(long.is_partial && long.bytes <= MOST);
-        assert_eq!(agreement(&long, &longer, (true, true)), Some(1.0));
-        assert_eq!(agreement(&long, &events(100), (true, true)), Some(1.0));
+        assert_eq!(agreement(&long, &longer), Some(1.0));
+        assert_eq!(agreement(&long, &events(100)), Some(1.0));
         // Whole JSON has no meaning without its end.
         let mut cut = Heard::default();
         cut.take_in(&Bytes::from_static(b"{\"choices\":[{\"message\":"));
         cut.take_in(&Bytes::from(vec![b' '; MOST]));
-        assert_eq!(agreement(&cut, &answer("x"), (false, false)), None);
+        assert_eq!(agreement(&cut, &answer("x")), None);
     }
 }

@@ -16,7 +16,7 @@ use super::read::Read;
 use super::record::Record;
 use super::{Gateway, admit, attempt, headers};
 use crate::error::Kind;
-use crate::policy::TargetId;
+use crate::policy::{Rule, TargetId};
 use crate::signals::Signals;
 use crate::task;
 use crate::upstream::send::Locality;
@@ -69,10 +69,8 @@ impl Outcome {
     }
 }
 
-/// Draws whether the request is copied, when it is decided where it runs.
-pub fn draw(record: &mut Record, signals: &Signals<'_>) {
-    let Some(entry) = record.route.clone() else { return };
-    let rule = record.rule.and_then(|index| entry.route.rules.get(index));
+/// Draws whether the request is copied, when it is decided by which rule it runs.
+pub fn draw(record: &mut Record, rule: Option<&Rule>, signals: &Signals<'_>) {
     let Some(shadow) = rule.and_then(|rule| rule.shadow.as_ref()) else { return };
     if !record.shared().durable.shadows.draws(shadow.sample) {
         return;
@@ -104,21 +102,14 @@ fn prepare(gateway: &Gateway, read: &Read, locality: Locality, id: TargetId, rec
     let permit = gateway.shared.durable.shadows.place()?;
     let place = target.upstream.pool.pick(attempt::prefix(read), &[])?;
     let mut headers = headers::upwards(&read.headers, true);
+    // The same key for another body would be refused, or answered with the original.
+    headers.remove("idempotency-key");
     if let Some((name, value)) = &target.upstream.credentials {
         headers.insert(name.clone(), value.clone());
     }
     let body = attempt::body(read, &attempt::shared_edits(read), target);
     let booking = Booking::open(gateway, read, target, &place, record);
-    Some(Copying {
-        endpoint: read.endpoint,
-        is_stream: read.view.stream,
-        headers,
-        body,
-        locality,
-        place,
-        booking,
-        permit,
-    })
+    Some(Copying { endpoint: read.endpoint, headers, body, locality, place, booking, permit })
 }
 
 /// The copy is not made.
