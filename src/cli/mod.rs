@@ -8,6 +8,7 @@ pub mod explain;
 pub mod healthcheck;
 pub mod keys;
 pub mod schema;
+pub mod score;
 pub mod serve;
 pub mod usage;
 
@@ -109,6 +110,14 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// How hard prompts are: JSONL in, the same lines with `difficulty` and `needs_fresh_knowledge` (0 to 1) out, in order.
+    #[command(
+        after_help = "Each line has a `prompt` (a string) or `messages` (as in a chat request). Nothing leaves this machine.\n\nExamples:\n  echo '{\"prompt\":\"prove that 2 is prime\"}' | tidegate score\n  tidegate score < prompts.jsonl | jq -s 'sort_by(.difficulty) | .[-10:]'\n  tidegate score --model ours.bin < prompts.jsonl > scored.jsonl"
+    )]
+    Score {
+        #[command(flatten)]
+        args: score::ScoreArgs,
+    },
     /// What was used and what it cost: the ledger, by tenant, model, day, …; reads it also while a gateway runs.
     #[command(
         after_help = "Examples:\n  tidegate usage --since 24h                              by tenant and model\n  tidegate usage --by day,placement --since 2026-03-01    edge and cloud, day by day\n  tidegate usage --by user --where tenant=acme --where app=chat --format csv\n  tidegate usage --by outcome,upstream --since 1h --format json | jq '.[] | select(.failed > 0)'\n  tidegate usage --invoice --since 2026-03-01 --until 2026-04-01"
@@ -165,6 +174,7 @@ pub fn run() -> u8 {
         Command::Explain { config, request, endpoint, headers, json } => {
             explain::run(&config.config, &request, endpoint.into(), &headers, json)
         }
+        Command::Score { args } => score::run(&args),
         Command::Usage { config, args } => usage::run(&config.config, &args),
         Command::Keys { command: KeysCommand::New { tenant } } => keys::new(&tenant),
         Command::Audit { command } => audit::run(&command),
