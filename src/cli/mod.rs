@@ -4,6 +4,7 @@
 pub mod audit;
 pub mod check;
 pub mod demo;
+pub mod eval;
 pub mod explain;
 pub mod healthcheck;
 pub mod keys;

@@ -113,7 +113,8 @@ impl Client {
             Some(sender) => sender,
             None => connect(self.address).await.map_err(|error| failed(&error))?,
         };
-        let request = Request::post("/v1/chat/completions").header("host", "eval").header("content-type", "application/json");
+        let request =
+            Request::post("/v1/chat/completions").header("host", "eval").header("content-type", "application/json");
         let request = request.body(Full::new(body)).map_err(|error| failed(&error))?;
         let response = sender.send_request(request).await.map_err(|error| failed(&error))?;
         let status = response.status().as_u16();

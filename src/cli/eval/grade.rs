@@ -6,7 +6,7 @@
 use serde::Deserialize;
 
 /// What is expected of an answer, and how it is compared.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum Check {
     /// The same text, but for case, punctuation at the ends and white space.
     Exact(Vec<String>),
@@ -14,7 +14,10 @@ pub enum Check {
     Contains(Vec<String>),
     Regex(Box<regex::Regex>),
     /// The last number in the answer, within the tolerance (absolute).
-    Number { value: f64, tolerance: f64 },
+    Number {
+        value: f64,
+        tolerance: f64,
+    },
     /// A letter, as in multiple choice.
     Choice(char),
     /// A JSON value that is equal; keys in any order.
@@ -195,7 +198,17 @@ mod tests {
 
     #[test]
     fn choices_are_found_where_they_are_settled_on() {
-        for right in ["B", "(B)", "b.", "B) because", "The answer is **B**.", "Answer: B", "A is tempting, but the answer is (B)", "First, answer: A. No: the answer is B", "answer is option B"] {
+        for right in [
+            "B",
+            "(B)",
+            "b.",
+            "B) because",
+            "The answer is **B**.",
+            "Answer: B",
+            "A is tempting, but the answer is (B)",
+            "First, answer: A. No: the answer is B",
+            "answer is option B",
+        ] {
             assert!(passes(&json!("B"), None, right), "{right}");
         }
         for wrong in ["A", "", "Because of B", "Both", "The answer is A", "b'c"] {
