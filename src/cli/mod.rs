@@ -11,6 +11,7 @@ pub mod keys;
 pub mod schema;
 pub mod score;
 pub mod serve;
+pub mod train;
 pub mod usage;
 
 use std::net::SocketAddr;
@@ -119,6 +120,16 @@ enum Command {
         #[command(flatten)]
         args: score::ScoreArgs,
     },
+    /// Train a model from your own data.
+    Train {
+        #[command(subcommand)]
+        command: TrainCommand,
+    },
+    /// Measure a layer on a labelled set.
+    Eval {
+        #[command(subcommand)]
+        command: eval::EvalCommand,
+    },
     /// What was used and what it cost: the ledger, by tenant, model, day, …; reads it also while a gateway runs.
     #[command(
         after_help = "Examples:\n  tidegate usage --since 24h                              by tenant and model\n  tidegate usage --by day,placement --since 2026-03-01    edge and cloud, day by day\n  tidegate usage --by user --where tenant=acme --where app=chat --format csv\n  tidegate usage --by outcome,upstream --since 1h --format json | jq '.[] | select(.failed > 0)'\n  tidegate usage --invoice --since 2026-03-01 --until 2026-04-01"
@@ -150,6 +161,18 @@ enum Command {
 }
 
 #[derive(Subcommand)]
+enum TrainCommand {
+    /// The difficulty model, from prompts of which it is known how the edge and the cloud model did.
+    #[command(
+        after_help = "Nothing leaves this machine. A running gateway picks a new file up by itself where its configuration names it.\n\nExamples:\n  tidegate train routing labelled.jsonl -o ours.bin\n  tidegate train routing labelled.jsonl -o ours.bin --calibration ours.json\n  tidegate eval models set.jsonl --rows labelled.jsonl    # makes labelled rows out of an eval set"
+    )]
+    Routing {
+        #[command(flatten)]
+        args: train::TrainArgs,
+    },
+}
+
+#[derive(Subcommand)]
 enum KeysCommand {
     /// Print a new key once, and the hash to put into the configuration.
     #[command(
@@ -176,6 +199,8 @@ pub fn run() -> u8 {
             explain::run(&config.config, &request, endpoint.into(), &headers, json)
         }
         Command::Score { args } => score::run(&args),
+        Command::Train { command: TrainCommand::Routing { args } } => train::run(&args),
+        Command::Eval { command } => eval::run(&command),
         Command::Usage { config, args } => usage::run(&config.config, &args),
         Command::Keys { command: KeysCommand::New { tenant } } => keys::new(&tenant),
         Command::Audit { command } => audit::run(&command),

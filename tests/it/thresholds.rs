@@ -151,13 +151,15 @@ async fn pressure_keeps_more_at_the_edge() {
     let first = gateway.chat(&chat("auto", HARD)).send().await;
     assert_eq!(first.header("x-tidegate-rule"), "hard");
     cloud.now_always(Answer::rate_limited("0"));
+    let mut last = String::new();
     for _ in 0..60 {
-        gateway.chat(&chat("auto", HARD)).send().await;
+        last = gateway.chat(&chat("auto", HARD)).send().await.header("x-tidegate-rule").to_owned();
     }
     let metrics = gateway.metrics().await;
-    assert!(metrics.sum("tidegate_cloud_pressure", &[("upstream", "acme")]) > 0.3);
+    assert!(metrics.sum("tidegate_cloud_pressure", &[("upstream", "acme")]) > 0.05);
     let raised = metrics.sum("tidegate_threshold", &[("route", "auto")]);
-    assert!((0.3..=0.9).contains(&raised), "{raised}");
+    assert!((0.05..=0.9).contains(&raised), "{raised}");
+    assert_eq!(last, "easy", "what was hard a moment ago now counts as easy enough");
     let asked = cloud.requests().len();
     assert!(asked < 61, "the cloud was asked each time");
 }
