@@ -235,7 +235,7 @@ impl server::AdminState for AdminHandle {
 
     fn explain(&self, body: &[u8]) -> Result<serde_json::Value, String> {
         let snapshot = self.admin.shared.snapshot();
-        let request = crate::gateway::explain::Asked::chat(body);
+        let request = crate::gateway::explain::Asked::from_api(body).map_err(|e| e.to_string())?;
         let explanation = crate::gateway::explain::explain(&snapshot, &request).map_err(|e| e.to_string())?;
         serde_json::to_value(explanation).map_err(|e| e.to_string())
     }

@@ -94,7 +94,7 @@ enum Command {
     },
     /// Explain where one request would run, and why, without sending it.
     #[command(
-        after_help = "Examples:\n  tidegate explain -c tidegate.yaml request.json\n  tidegate explain --header 'x-tidegate-placement: only-edge' - < request.json\n  tidegate explain --json request.json | jq .plan"
+        after_help = "Examples:\n  tidegate explain -c tidegate.yaml request.json\n  tidegate explain --header 'x-tidegate-placement: only-edge' - < request.json\n  tidegate explain --tenant acme request.json\n  tidegate explain --json request.json | jq -r .summary"
     )]
     Explain {
         #[command(flatten)]
@@ -102,15 +102,8 @@ enum Command {
         /// The request's body; `-` reads standard input.
         #[arg(value_name = "REQUEST.json", default_value = "-")]
         request: PathBuf,
-        /// The endpoint that the request is for.
-        #[arg(long, value_enum, default_value_t)]
-        endpoint: explain::EndpointArg,
-        /// A header of the request (repeatable), for hints.
-        #[arg(long = "header", value_name = "NAME: VALUE")]
-        headers: Vec<String>,
-        /// As JSON.
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        args: explain::ExplainArgs,
     },
     /// How hard prompts are: JSONL in, the same lines with `difficulty` and `needs_fresh_knowledge` (0 to 1) out, in order.
     #[command(
@@ -195,9 +188,7 @@ pub fn run() -> u8 {
         Command::Serve { config, upgrade } => serve::run(&config.config, upgrade, log.log_format, log.log_level),
         Command::Demo { listen, once } => demo::run(listen, once),
         Command::Check { config } => check::run(&config.config, crate::state::reload::judges()),
-        Command::Explain { config, request, endpoint, headers, json } => {
-            explain::run(&config.config, &request, endpoint.into(), &headers, json)
-        }
+        Command::Explain { config, request, args } => explain::run(&config.config, &request, &args),
         Command::Score { args } => score::run(&args),
         Command::Train { command: TrainCommand::Routing { args } } => train::run(&args),
         Command::Eval { command } => eval::run(&command),

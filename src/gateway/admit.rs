@@ -183,6 +183,15 @@ fn set_aside(record: &mut Record, worst: NanoUsd, beyond: bool) -> Result<()> {
     Ok(())
 }
 
+/// What rules and constraints may know of budgets. `now`: microseconds (Unix).
+pub fn money<'b>(budgets: impl Iterator<Item = &'b Budget>, now: i64) -> signals::Budget {
+    budgets.fold(signals::Budget::default(), |sum, budget| signals::Budget {
+        left: sum.left.min(budget.left(now)),
+        exists: true,
+        edge_only: sum.edge_only || budget.then == Then::EdgeOnly && budget.is_used_up(now),
+    })
+}
+
 /// The budget is used up: how the client learns of it.
 pub fn used_up(record: &Record, budget: Option<&Budget>) -> Error {
     record.limited("budget");
@@ -247,12 +256,7 @@ impl Admission {
 
     /// What rules and constraints may know of the money. `now`: microseconds (Unix).
     pub fn budget(&self, now: i64) -> signals::Budget {
-        let fold = |sum: signals::Budget, budget: &Budget| signals::Budget {
-            left: sum.left.min(budget.left(now)),
-            exists: true,
-            edge_only: sum.edge_only || budget.then == Then::EdgeOnly && budget.is_used_up(now),
-        };
-        self.budgets().fold(signals::Budget::default(), fold)
+        money(self.budgets(), now)
     }
 
     /// What was used is known: the estimate in the limits is corrected.

@@ -18,6 +18,11 @@ pub use share::Share;
 /// In the middle, where the configuration says nothing.
 pub const DEFAULT: f64 = 0.5;
 
+/// The cloud share that a budget begins with, until something is known of rate and cost.
+pub fn pace_start() -> f64 {
+    pace::START
+}
+
 /// How a route finds its threshold.
 #[derive(Debug, Clone)]
 pub struct Threshold {

@@ -17,7 +17,7 @@ use super::drain::Lifecycle;
 use super::{Handle, Peer};
 
 /// Largest body that the admin API takes.
-const MAX_BODY: usize = 1 << 20;
+const MAX_BODY: usize = 8 << 20;
 
 /// What the admin listener shows and does. Implemented by the program's state.
 pub trait AdminState: Send + Sync + 'static {
@@ -158,7 +158,7 @@ async fn read(mut body: Incoming) -> Result<Vec<u8>, Answer> {
         };
         if let Ok(data) = frame.into_data() {
             if bytes.len() + data.len() > MAX_BODY {
-                return Err(error(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 1 MiB"));
+                return Err(error(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 8 MiB"));
             }
             bytes.extend_from_slice(&data);
         }

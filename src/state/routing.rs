@@ -71,9 +71,12 @@ pub fn threshold(
     } else if let Some(target) = section.target_quality {
         quality(target, section.calibration.as_deref(), loaded, classifiers)?
     } else if let Some(most) = section.max_cloud_share {
-        Source::Share { most, control: controls.share(route) }
+        Source::Share { most, control: controls.share(route, start(&classifiers.difficulty, most)) }
     } else if let Some(pace) = &section.budget {
-        Source::Budget { usd: pace.usd, pace: controls.pace(route, pace.per, durable)? }
+        Source::Budget {
+            usd: pace.usd,
+            pace: controls.pace(route, pace.per, start(&classifiers.difficulty, threshold::pace_start()), durable)?,
+        }
     } else {
         Source::Default
     };
@@ -102,6 +105,12 @@ fn quality(target: f64, file: Option<&str>, loaded: &Loaded, classifiers: &Class
     Ok(Source::Quality { target, threshold, by })
 }
 
+/// The threshold that would send this share to the cloud, were the requests those that the model was measured on.
+fn start(model: &Classifier, share: f64) -> f64 {
+    let enough = model.calibration().iter().find(|point| f64::from(point.cloud_share) <= share);
+    enough.map_or(threshold::DEFAULT, |point| point.threshold.into())
+}
+
 /// What the model says of itself.
 fn carried(model: &Classifier) -> Calibration {
     let point = |point: &crate::signals::classifier::CalibrationPoint| calibration::Point {
@@ -121,12 +130,13 @@ fn carried(model: &Classifier) -> Calibration {
 }
 
 impl Controls {
-    fn share(&self, route: &str) -> Arc<Share> {
+    /// `start`: the threshold until the route's requests are known.
+    fn share(&self, route: &str, start: f64) -> Arc<Share> {
         let mut shares = self.shares.lock();
-        Arc::clone(shares.entry(route.to_owned()).or_insert_with(|| Arc::new(Share::new(threshold::DEFAULT))))
+        Arc::clone(shares.entry(route.to_owned()).or_insert_with(|| Arc::new(Share::new(start))))
     }
 
-    fn pace(&self, route: &str, period: Period, durable: &Durable) -> Result<Arc<Pace>, String> {
+    fn pace(&self, route: &str, period: Period, start: f64, durable: &Durable) -> Result<Arc<Pace>, String> {
         let known = self.paces.lock().get(route).filter(|pace| pace.period() == period).cloned();
         if let Some(pace) = known {
             return Ok(pace);
@@ -134,7 +144,7 @@ impl Controls {
         let now = jiff::Timestamp::now().as_microsecond();
         let since = window(period, &jiff::tz::TimeZone::UTC, now).start;
         let spent = durable.books.as_ref().map(|books| books.spent_in_cloud(route, since)).transpose()?;
-        let pace = Arc::new(Pace::new(self.share(route), period, spent.unwrap_or(0), now));
+        let pace = Arc::new(Pace::new(self.share(route, start), period, spent.unwrap_or(0), now));
         self.paces.lock().insert(route.to_owned(), Arc::clone(&pace));
         Ok(pace)
     }

@@ -36,8 +36,8 @@ pub const FRONTIER_OUTPUT: f64 = 10.0;
 pub const SMALL_INPUT: f64 = 0.02;
 pub const SMALL_OUTPUT: f64 = 0.02;
 
-/// Where easy ends in the demo: a little below the difficulty of its hard prompts. (Difficulty is a probability, and few prompts are beyond a third.)
-pub const THRESHOLD: f64 = 0.25;
+/// Where easy ends in the demo: a little below the difficulty of its hard prompts. (Difficulty is a probability, and few prompts are beyond a quarter.)
+pub const THRESHOLD: f64 = 0.08;
 
 /// The configuration of the demo: what an operator would write, with the simulated servers' addresses.
 pub fn configuration(listen: &str, nodes: &[String; 2], provider: &str) -> String {

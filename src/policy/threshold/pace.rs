@@ -16,7 +16,7 @@ use crate::tenant::calendar::{Window, window};
 use crate::upstream::price::{NANOS_PER_USD, NanoUsd};
 
 /// The share until something is known of rate and cost.
-const START: f64 = 0.2;
+pub const START: f64 = 0.2;
 /// Requests between two looks.
 const STEP: u32 = 16;
 /// Weight of a new cost in the average.
