@@ -2,7 +2,7 @@
 //!
 //! What a reader could get wrong: words are kept by the low half of their hash, as in the model file.
 
-use crate::signals::classifier::{COUNT, EARLIER, Group, Listener, Passage, Seen, Sink, WEIGHT_UNIT, features, gather};
+use crate::signals::classifier::{ASIDE, COUNT, Group, Listener, Passage, Seen, Sink, WEIGHT_UNIT, features, gather};
 
 use super::rows::Prompt;
 use super::vectors::Vectors;
@@ -47,19 +47,19 @@ pub(super) fn only_word(text: &str) -> Option<u32> {
 struct Heard {
     words: Vec<(u32, f32)>,
     seen: Seen,
-    earlier: bool,
+    aside: bool,
 }
 
 impl Sink for Heard {
     fn word(&mut self, hash: u64, _: &[u8]) {
         if self.seen.first(hash) {
-            self.words.push((hash as u32, if self.earlier { EARLIER } else { 1.0 }));
+            self.words.push((hash as u32, if self.aside { ASIDE } else { 1.0 }));
         }
     }
 }
 
 impl Listener for Heard {
     fn enter(&mut self, group: Group) {
-        self.earlier = group == Group::Earlier;
+        self.aside = group == Group::Aside;
     }
 }

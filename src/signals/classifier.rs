@@ -20,7 +20,7 @@ use crate::openai::Modalities;
 use crate::openai::view::Source;
 
 pub use explain::{Moved, explain};
-pub(crate) use features::{COUNT, EARLIER, FEATURES, OF_LENGTH, features};
+pub(crate) use features::{ASIDE, COUNT, FEATURES, OF_LENGTH, features};
 pub(crate) use file::Contents;
 pub(crate) use gather::{Group, Listener, gather};
 pub(crate) use reading::Sink;
@@ -200,7 +200,7 @@ pub(crate) fn sigmoid(odds: f32) -> f32 {
     1.0 / (1.0 + libm::expf(-odds))
 }
 
-/// What one model's words add up to: the last turn's, and earlier ones'.
+/// What one model's words add up to: those of what is asked for, and of the rest.
 #[derive(Debug, Clone, Copy, Default)]
 struct Sums {
     heads: [[i32; MOST_HEADS]; 2],
@@ -217,13 +217,13 @@ impl Sums {
 
     /// Per head, in units of its scale.
     fn words(&self) -> [f32; MOST_HEADS] {
-        let [ask, earlier] = self.heads;
-        std::array::from_fn(|head| ask[head] as f32 + EARLIER * earlier[head] as f32)
+        let [ask, aside] = self.heads;
+        std::array::from_fn(|head| ask[head] as f32 + ASIDE * aside[head] as f32)
     }
 
     /// The root of the words' weights: twenty words on one theme say more than two, but not ten times as much.
     fn norm(&self) -> f32 {
-        let weight = (self.weight[0] as f32 + EARLIER * self.weight[1] as f32) / f32::from(WEIGHT_UNIT);
+        let weight = (self.weight[0] as f32 + ASIDE * self.weight[1] as f32) / f32::from(WEIGHT_UNIT);
         weight.max(1.0 / 8.0).sqrt()
     }
 }
@@ -256,7 +256,7 @@ impl Sink for Words<'_> {
 
 impl Listener for Words<'_> {
     fn enter(&mut self, group: Group) {
-        self.group = usize::from(group == Group::Earlier);
+        self.group = usize::from(group == Group::Aside);
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! What a reader could get wrong: this repeats the reading of `score` with spellings kept, and allocates; it is off the hot path.
 
-use super::features::{COUNT, EARLIER, FEATURES, features};
+use super::features::{ASIDE, COUNT, FEATURES, features};
 use super::gather::{Group, Listener, gather};
 use super::reading::{Sink, decode};
 use super::table::Seen;
@@ -73,8 +73,8 @@ impl Sink for Kept<'_> {
             return;
         }
         let found = self.model.table.look_up(hash);
-        self.sums.add(usize::from(self.group == Group::Earlier), found);
-        let counts = if self.group == Group::Earlier { EARLIER } else { 1.0 };
+        self.sums.add(usize::from(self.group == Group::Aside), found);
+        let counts = if self.group == Group::Aside { ASIDE } else { 1.0 };
         self.words.push((spell(raw), found.1.map(|head| counts * f32::from(head))));
     }
 }

@@ -37,22 +37,22 @@ pub(crate) const COUNT: usize = 23;
 /// Those that are the length in another guise: kept from deciding what is an everyday command.
 pub(crate) const OF_LENGTH: [usize; 6] = [0, 1, 3, 4, 8, 9];
 
-/// What an earlier turn counts beside the last.
-pub(crate) const EARLIER: f32 = 0.25;
+/// What pasted text and earlier turns count beside what is asked for.
+pub(crate) const ASIDE: f32 = 0.25;
 
 /// The features of what was read; `unique` is the number of different words (by group).
 pub(crate) fn features(circumstances: &Circumstances, tallies: &Tallies, unique: u32) -> [f32; COUNT] {
-    let Tallies { ask, earlier } = tallies;
-    let both = |count: fn(&Tally) -> u32| count(ask) as f32 + EARLIER * count(earlier) as f32;
+    let Tallies { ask, aside } = tallies;
+    let both = |count: fn(&Tally) -> u32| count(ask) as f32 + ASIDE * count(aside) as f32;
     let mark = |class: u8| {
         let class = usize::from(class) % reading::CLASSES;
-        ask.marks[class] as f32 + EARLIER * earlier.marks[class] as f32
+        ask.marks[class] as f32 + ASIDE * aside.marks[class] as f32
     };
     let log = |count: f32| libm::logf(1.0 + count);
     let words = both(|tally| tally.words);
     let numbers = both(|tally| tally.numbers);
     let bytes = both(|tally| tally.bytes);
-    let all = ask.words + ask.numbers + earlier.words + earlier.numbers;
+    let all = ask.words + ask.numbers + aside.words + aside.numbers;
     let attached = [Modalities::IMAGE, Modalities::AUDIO, Modalities::FILE];
     let attached = attached.iter().any(|modality| circumstances.modalities.contains(*modality));
     [

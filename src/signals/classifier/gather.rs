@@ -1,11 +1,12 @@
-//! Which parts of a conversation are read, and how much of each: the last thing that the user said counts fully, earlier things that
-//! he said a quarter, everything else (system prompts, answers, tools) not at all, so that what never changes cannot decide.
+//! Which parts of a conversation are read, and how much of each: of the last thing that the user said, the first and the last paragraph
+//! count fully, for there he says what he wants; what he pasted in between and what he said earlier counts a quarter; everything else
+//! (system prompts, answers, tools) not at all, so that what never changes cannot decide.
 //!
 //! What a reader could get wrong: of a long text only its head and its tail are read, measured in decoded bytes, so the cost of a
 //! decision is bounded whatever the prompt's length: at most about 6 KB of the last turn and 4 KB of earlier ones.
 
 use super::Passage;
-use super::reading::{Sink, Tally, decode, read};
+use super::reading::{Limit, Sink, Tally, decode, read};
 use crate::openai::view::Source;
 
 /// Of the last user turn: instructions stand at the beginning or at the end of what is pasted.
@@ -21,12 +22,16 @@ const MOST_PIECES: usize = 64;
 /// An escape (`\u0041`) takes at most this many bytes per decoded byte.
 const LONGEST_ESCAPE: usize = 6;
 
+/// A last paragraph longer than this is pasted text, too.
+const CLOSING: usize = 240;
+
 /// Which group a word belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Group {
-    /// The last user turn.
+    /// What is asked for in the last user turn.
     Ask,
-    Earlier,
+    /// What it is about: pasted text, earlier turns.
+    Aside,
 }
 
 /// Takes in the words; told before each group.
@@ -38,7 +43,7 @@ pub(crate) trait Listener: Sink {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Tallies {
     pub ask: Tally,
-    pub earlier: Tally,
+    pub aside: Tally,
 }
 
 /// Reads what counts of the passages; the last turn first.
@@ -49,27 +54,62 @@ pub(crate) fn gather<'b>(passages: impl Iterator<Item = Passage<'b>> + Clone, li
     let (pieces, before) = (asked.clone().count(), said.clone().filter(|passage| passage.message != last).count());
     let share = u32::try_from(pieces.div_ceil(WHOLE_PIECES).min(MOST_PIECES / WHOLE_PIECES)).unwrap_or(1).max(1);
     let mut tallies = Tallies::default();
-    listener.enter(Group::Ask);
     for (at, passage) in asked.enumerate() {
         if at < MOST_PIECES / 2 || at + MOST_PIECES / 2 >= pieces {
-            ends(passage.text, HEAD / share, TAIL / share, &mut tallies.ask, listener);
+            asking(passage.text, HEAD / share, TAIL / share, &mut tallies, listener);
         }
     }
-    listener.enter(Group::Earlier);
+    listener.enter(Group::Aside);
     let old = said.filter(|passage| passage.message != last).skip(before.saturating_sub(EARLIER_PIECES));
     for passage in old {
-        ends(passage.text, EARLIER_HEAD, EARLIER_TAIL, &mut tallies.earlier, listener);
+        ends(passage.text, 0, EARLIER_HEAD, EARLIER_TAIL, &mut tallies.aside, listener);
     }
     tallies
 }
 
-/// Reads the first `head` and the last `tail` decoded bytes of a text, or all of a shorter one.
-fn ends(text: &[u8], head: u32, tail: u32, tally: &mut Tally, sink: &mut impl Sink) {
-    let stopped = read(text, 0, head, tally, sink);
+/// Reads what is asked for (the first paragraph, and the last if it is short), then what stands between.
+fn asking(text: &[u8], head: u32, tail: u32, tallies: &mut Tallies, listener: &mut impl Listener) {
+    listener.enter(Group::Ask);
+    let before = tallies.ask.bytes;
+    let first = read(text, 0, Limit { bytes: head, paragraph: true }, &mut tallies.ask, listener);
+    let left = head.saturating_sub(tallies.ask.bytes - before);
+    if left == 0 {
+        // One paragraph that is longer than what is read of one: its end is more likely to say what is wanted than its middle.
+        ends(text, first, 0, tail, &mut tallies.ask, listener);
+        return;
+    }
+    let closing = closing_begin(text, first);
+    read(text, closing, ALL, &mut tallies.ask, listener);
+    listener.enter(Group::Aside);
+    ends(text.get(..closing).unwrap_or_default(), first, left, tail, &mut tallies.aside, listener);
+}
+
+const ALL: Limit = Limit { bytes: u32::MAX, paragraph: false };
+
+/// Reads the first `head` and the last `tail` decoded bytes of a text from `from` on, or all of a shorter one.
+fn ends(text: &[u8], from: usize, head: u32, tail: u32, tally: &mut Tally, sink: &mut impl Sink) {
+    let stopped = read(text, from, Limit { bytes: head, paragraph: false }, tally, sink);
     if stopped < text.len() {
         let begin = tail_begin(text, tail as usize).max(stopped);
-        read(text, begin, u32::MAX, tally, sink);
+        read(text, begin, ALL, tally, sink);
     }
+}
+
+/// Where the last paragraph begins; the end of the text if it is too long, or if there is none behind `from`.
+fn closing_begin(text: &[u8], from: usize) -> usize {
+    let mut at = tail_begin(text, CLOSING).max(from);
+    let (mut begin, mut lines) = (text.len(), 0);
+    while at < text.len() {
+        let (c, len) = decode(text, at);
+        match c {
+            '\n' => lines += 1,
+            ' ' | '\t' | '\r' => {}
+            _ if lines >= 2 => (begin, lines) = (at, 0),
+            _ => lines = 0,
+        }
+        at += len;
+    }
+    begin
 }
 
 /// Where the last `tail` decoded bytes begin (or the character that holds the first of them).

@@ -86,11 +86,24 @@ const fn classes() -> [u8; 256] {
     class
 }
 
-/// Reads `text` from `at` until `limit` decoded bytes (or a word more) are read; returns where it stopped.
-pub(crate) fn read(text: &[u8], mut at: usize, limit: u32, tally: &mut Tally, sink: &mut impl Sink) -> usize {
-    let end = tally.bytes.saturating_add(limit);
+/// Where reading ends, if not with the text.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limit {
+    /// Decoded bytes; the word that goes over them is read to its end.
+    pub bytes: u32,
+    /// Behind the first blank line that follows a word.
+    pub paragraph: bool,
+}
+
+/// Reads `text` from `at` up to `limit`; returns where it stopped.
+pub(crate) fn read(text: &[u8], mut at: usize, limit: Limit, tally: &mut Tally, sink: &mut impl Sink) -> usize {
+    let end = tally.bytes.saturating_add(limit.bytes);
+    let before = (tally.words, tally.blank_lines);
     tally.line = Line::Begun;
     while tally.bytes < end {
+        if limit.paragraph && tally.blank_lines != before.1 && tally.line == Line::Begun && tally.words != before.0 {
+            break;
+        }
         let Some(byte) = text.get(at) else { break };
         match CLASS[usize::from(*byte)] {
             LETTER => at = word(text, at, tally, sink),
