@@ -233,6 +233,18 @@ impl server::AdminState for AdminHandle {
         self.admin.usage(parameters)
     }
 
+    fn requests(&self, query: &str) -> Result<serde_json::Value, (u16, String)> {
+        self.admin.shared.requests(query)
+    }
+
+    fn request(&self, id: &str) -> Result<serde_json::Value, (u16, String)> {
+        self.admin.shared.request(id)
+    }
+
+    fn feedback(&self, body: &[u8]) -> Result<serde_json::Value, (u16, String)> {
+        self.admin.shared.feedback(body)
+    }
+
     fn explain(&self, body: &[u8]) -> Result<serde_json::Value, String> {
         let snapshot = self.admin.shared.snapshot();
         let request = crate::gateway::explain::Asked::from_api(body).map_err(|e| e.to_string())?;

@@ -198,7 +198,27 @@ impl Record {
             prompt_hash: self.open.prompt_hash,
             answer_hash,
             attempts: self.tries.iter().zip(&costs.attempts).map(|(t, cost)| attempt(t, *cost)).collect(),
+            decided: self.decided(),
             ..Entry::default()
+        }
+    }
+
+    fn decided(&self) -> entry::Decided<'_> {
+        let (seen, classifiers) = (&self.seen, &self.snapshot.classifiers);
+        let model = match &classifiers.candidate {
+            Some((candidate, _)) if seen.by_candidate => candidate,
+            _ => &classifiers.difficulty,
+        };
+        let scored = seen.difficulty.is_some();
+        entry::Decided {
+            rules: &seen.rules,
+            threshold_from: if scored { seen.threshold.origin.label() } else { "" },
+            scored_by: if scored { model.identity() } else { "" },
+            needs_fresh_knowledge: seen.fresh.map(|fresh| fresh as f32),
+            edge_load: seen.edge_load as f32,
+            cloud_pressure: seen.cloud_pressure as f32,
+            decide_us: seen.decide_us,
+            notes: seen.notes,
         }
     }
 

@@ -103,7 +103,7 @@ mod tests {
     }
 
     fn looked(signals: Signals<'_>) -> Looked<'_> {
-        Looked { signals, threshold: Reading::default(), model: None }
+        Looked { signals, threshold: Reading::default(), model: None, has_fresh: false }
     }
 
     /// By difficulty, with a way out for tools.

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::look::{self, Asker};
 use super::read::Read;
-use super::record::Record;
+use super::record::{Record, micros};
 use super::{admit, conversation as turns, shadow};
 use crate::config::file::{Placement, Privacy};
 use crate::error::{Error, Kind, Result};
@@ -58,12 +58,9 @@ pub fn decide(read: &Read, record: &mut Record) -> Result<Plan> {
         turn.resume(entry, signals, &mut decision);
     }
     count_failures(record, entry, &decision);
-    if let (Some(model), Some((candidate, _))) = (looked.model, &snapshot.classifiers.candidate) {
-        let which = if std::ptr::eq(model, candidate.as_ref()) { "candidate" } else { "current" };
-        record.shared().durable.metrics.routing.scored.with_label_values(&[which]).inc();
-    }
     record.rule = decision.rule;
     record.note(read, &looked);
+    remember(record, entry, &decision, &looked);
     let mut targets: Targets = decision.plan().filter_map(|id| Some((id, Arc::clone(snapshot.target(id)?)))).collect();
     record.decision = Some(decision.clone());
     if targets.is_empty() {
@@ -85,8 +82,36 @@ pub fn decide(read: &Read, record: &mut Record) -> Result<Plan> {
     shadow::draw(record, decision.rule.and_then(|index| entry.route.rules.get(index)), signals);
     let locality = locality(signals.placement, record.privacy);
     let deadline = read.hints.deadline_ms.map(|ms| record.arrived() + std::time::Duration::from_millis(ms));
-    record.shared().durable.metrics.overhead_decide.observe(started.elapsed().as_secs_f64());
+    let took = started.elapsed();
+    record.seen.decide_us = micros(took);
+    record.shared().durable.metrics.overhead_decide.observe(took.as_secs_f64());
     Ok(Plan { targets, locality, deadline })
+}
+
+/// What the decision record tells besides the signals.
+fn remember(record: &mut Record, entry: &RouteEntry, decision: &policy::Decision, looked: &look::Looked<'_>) {
+    if let (Some(model), Some((candidate, _))) = (looked.model, &record.snapshot.classifiers.candidate) {
+        record.seen.by_candidate = std::ptr::eq(model, candidate.as_ref());
+        let which = if record.seen.by_candidate { "candidate" } else { "current" };
+        record.shared().durable.metrics.routing.scored.with_label_values(&[which]).inc();
+    }
+    if record.shared().durable.books.is_none() {
+        return;
+    }
+    let reached = decision.verdicts.iter().filter(|verdict| **verdict != policy::Verdict::NotReached);
+    let mut rules = String::with_capacity(24 * decision.verdicts.len());
+    for (rule, verdict) in entry.route.rules.iter().zip(reached) {
+        let comma = if rules.is_empty() { "" } else { "," };
+        rules.extend([comma, &rule.name, "=", verdict.label()]);
+    }
+    record.seen.rules = rules;
+    record.seen.notes = match (decision.resumed, looked.signals.placement.prefers) {
+        (Some(_), _) => "resumed",
+        (None, Some(Placement::Edge)) => "prefers-edge",
+        (None, Some(Placement::Cloud)) => "prefers-cloud",
+        (None, None) if decision.rule.is_some_and(|rule| entry.route.rules[rule].split.is_some()) => "split",
+        (None, None) => "",
+    };
 }
 
 /// Sets the worst case of the dearest target aside. Where that fails and the edge may go on, the cloud is dropped.

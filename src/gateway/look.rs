@@ -59,6 +59,8 @@ pub struct Looked<'r> {
     pub threshold: Reading,
     /// Who scored the prompt; `None`: nobody did.
     pub model: Option<&'r Classifier>,
+    /// The need for fresh knowledge was looked at.
+    pub has_fresh: bool,
 }
 
 /// Looks. What no rule and no constraint of the route reads is not looked up.
@@ -128,7 +130,7 @@ fn look_for<'r>(
         hour: now.as_ref().and_then(|now| u8::try_from(now.hour()).ok()).unwrap_or(0),
         today: now.map_or(Date::MIN, |now| now.date()),
     };
-    Looked { signals, threshold, model: difficulty }
+    Looked { signals, threshold, model: difficulty, has_fresh: fresh.is_some() }
 }
 
 /// Four decimals: what is shown, compared and stored is the same number.

@@ -93,6 +93,15 @@ pub struct Seen {
     /// How hard the prompt is; `None`: nobody looked.
     pub difficulty: Option<f64>,
     pub threshold: Reading,
+    /// A model on trial said so.
+    pub by_candidate: bool,
+    pub fresh: Option<f64>,
+    pub edge_load: f64,
+    pub cloud_pressure: f64,
+    /// `NAME=VERDICT,…`
+    pub rules: String,
+    pub decide_us: u64,
+    pub notes: &'static str,
 }
 
 impl Record {
@@ -203,6 +212,11 @@ impl Record {
             endpoint: read.endpoint.name(),
             difficulty: looked.model.map(|_| signals.difficulty),
             threshold: looked.threshold,
+            by_candidate: false,
+            fresh: looked.has_fresh.then_some(signals.fresh),
+            edge_load: signals.edge_load,
+            cloud_pressure: signals.cloud_pressure,
+            ..Seen::default()
         };
     }
 

@@ -76,6 +76,26 @@ pub struct Entry<'a> {
     /// In the order in which they were made; the one that answered is the last, if any did.
     #[serde(borrow)]
     pub attempts: SmallVec<[Attempt<'a>; 1]>,
+    pub decided: Decided<'a>,
+}
+
+/// How it was decided, for the decision record.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Decided<'a> {
+    /// `NAME=VERDICT,…` of the route's rules in their order, as far as one was reached.
+    pub rules: &'a str,
+    /// Where the threshold came from, in one word: `fixed`, `share`, `tenant`, …; empty: nobody looked.
+    pub threshold_from: &'a str,
+    /// The identity of the difficulty model.
+    pub scored_by: &'a str,
+    /// 0 to 1.
+    pub needs_fresh_knowledge: Option<f32>,
+    pub edge_load: f32,
+    pub cloud_pressure: f32,
+    /// From the read body to the plan.
+    pub decide_us: u64,
+    /// Matters of the order: `split`, `resumed`, `prefers-edge`, `prefers-cloud`, separated by commas.
+    pub notes: &'a str,
 }
 
 /// The signals that the decision was made from.

@@ -18,6 +18,7 @@ use crate::ledger::entry::SHADOW;
 use crate::ledger::journal::{self, Full, Journal, Slot};
 use crate::ledger::query::{self, Dimension, Query};
 use crate::ledger::store;
+use crate::ledger::store::records::{self, Feedback, Which};
 use crate::tenant::Reservation;
 use crate::upstream::price::{NANOS_PER_USD, NanoUsd};
 
@@ -109,6 +110,32 @@ impl Books {
             query::usage_json(settings, parameters, now, |after, each| tail.read(after, each))
                 .map_err(|e| e.to_string())
         })
+    }
+
+    /// Requests are recorded in a ledger.
+    pub fn has_ledger(&self) -> bool {
+        self.ledger.is_some()
+    }
+
+    /// Finished requests.
+    ///
+    /// # Errors
+    /// The books cannot be read; the same below.
+    pub fn latest(&self, which: &Which) -> Result<Vec<serde_json::Value>, String> {
+        let Some(settings) = &self.ledger else { return Ok(vec![]) };
+        apart(|| records::latest(settings, which).map_err(|e| e.to_string()))
+    }
+
+    /// One finished request, by its id.
+    pub fn one(&self, request_id: &str) -> Result<Option<serde_json::Value>, String> {
+        let Some(settings) = &self.ledger else { return Ok(None) };
+        apart(|| records::one(settings, request_id).map_err(|e| e.to_string()))
+    }
+
+    /// Keeps what was said of an answer.
+    pub fn keep(&self, feedback: &Feedback) -> Result<(), String> {
+        let Some(settings) = &self.ledger else { return Ok(()) };
+        apart(|| records::keep(settings, feedback).map_err(|e| e.to_string()))
     }
 
     /// What a route's cloud attempts have cost since a microsecond (Unix).

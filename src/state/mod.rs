@@ -8,6 +8,7 @@ pub mod bookkeeper;
 pub mod books;
 pub mod conversations;
 pub mod prepare;
+pub mod records;
 pub mod reload;
 pub mod routing;
 pub mod shadows;

@@ -7,6 +7,7 @@ mod failover;
 mod observability;
 mod passthrough;
 mod policy;
+mod records;
 mod sdk;
 mod server;
 mod shares;

@@ -146,6 +146,10 @@ impl Gateway {
         Call::new(self.admin, Method::GET, target)
     }
 
+    pub fn admin_post(&self, target: &str, body: &Value) -> Call {
+        Call::new(self.admin, Method::POST, target).json(body)
+    }
+
     pub fn log(&self) -> &Log {
         &self.log
     }

@@ -14,7 +14,7 @@ pub(super) const HEADER: u64 = 32;
 const MAGIC: [u8; 8] = *b"tg-jrnl\n";
 
 /// Goes up whenever the encoding of an entry changes.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Readable by the owner alone: tenants and users are named in it.
 pub(super) const MODE: u32 = 0o600;

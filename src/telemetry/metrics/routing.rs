@@ -21,6 +21,8 @@ pub struct Routing {
     pub pressure: GaugeVec,
     /// `model`: `current`, `candidate`.
     pub scored: IntCounterVec,
+    /// `route, model, placement, verdict`: `good`, `bad`, `neutral`.
+    pub feedback: IntCounterVec,
 }
 
 impl Routing {
@@ -43,6 +45,11 @@ impl Routing {
                 "tidegate_scored_total",
                 "prompts scored, by the difficulty model in force or the one on trial",
                 &["model"],
+            )?,
+            feedback: build.counters(
+                "tidegate_feedback_total",
+                "what was said of answers afterwards",
+                &["route", "model", "placement", "verdict"],
             )?,
         })
     }
