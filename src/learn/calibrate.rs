@@ -80,7 +80,8 @@ pub(super) fn points(scores: &[f64], rows: &[Row]) -> Vec<CalibrationPoint> {
             .map(|at| f64::from(if scores[*at] >= threshold { rows[*at].cloud_ok } else { rows[*at].edge_ok }))
             .sum();
         let share = sent as f64 / rows.len() as f64;
-        let next = CalibrationPoint { threshold: threshold as f32, cloud_share: share as f32, quality: (kept / cloud) as f32 };
+        let next =
+            CalibrationPoint { threshold: threshold as f32, cloud_share: share as f32, quality: (kept / cloud) as f32 };
         if points.last().is_none_or(|last| last.threshold < next.threshold) {
             points.push(next);
         }

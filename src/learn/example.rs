@@ -2,9 +2,7 @@
 //!
 //! What a reader could get wrong: words are kept by the low half of their hash, as in the model file.
 
-use crate::signals::classifier::{
-    COUNT, ASIDE, Group, Listener, Passage, Seen, Sink, WEIGHT_UNIT, features, gather,
-};
+use crate::signals::classifier::{ASIDE, COUNT, Group, Listener, Passage, Seen, Sink, WEIGHT_UNIT, features, gather};
 
 use super::rows::Prompt;
 use super::vectors::Vectors;

@@ -138,7 +138,8 @@ pub(super) fn model(heads: &[Linear], prior: Option<&Contents>) -> Contents {
         }
         rounded.push(round(head, scale, prior));
     }
-    let entries = hashes.iter().zip(words).map(|(hash, heads)| Entry { hash: *hash, weight: vectors.weight(*hash), heads });
+    let entries =
+        hashes.iter().zip(words).map(|(hash, heads)| Entry { hash: *hash, weight: vectors.weight(*hash), heads });
     Contents { heads: rounded, calibration: vec![], entries: entries.collect() }
 }
 

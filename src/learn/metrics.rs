@@ -192,7 +192,13 @@ pub fn length_matched_auc(scores: &[f64], lengths: &[f64], outcomes: &[bool], fa
         let close = |other: f64| other < length * factor && *length < other * factor;
         for ((easy, _), _) in rows().filter(|((_, other), outcome)| !**outcome && close(**other)) {
             pairs += 1.0;
-            right += if hard > easy { 1.0 } else if hard == easy { 0.5 } else { 0.0 };
+            right += if hard > easy {
+                1.0
+            } else if hard == easy {
+                0.5
+            } else {
+                0.0
+            };
         }
     }
     if pairs == 0.0 { 0.5 } else { right / pairs }

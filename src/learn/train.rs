@@ -58,8 +58,12 @@ pub struct Trained {
 /// Why nothing can be learned from the rows.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Error {
-    TooFewRows { rows: usize },
-    TooFewDifferences { found: usize },
+    TooFewRows {
+        rows: usize,
+    },
+    TooFewDifferences {
+        found: usize,
+    },
     /// The result cannot be written as a model: a number is out of range.
     NoModel(String),
 }
@@ -67,7 +71,9 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::TooFewRows { rows } => write!(f, "{rows} rows are too few to learn from; label at least {FEWEST_ROWS}"),
+            Error::TooFewRows { rows } => {
+                write!(f, "{rows} rows are too few to learn from; label at least {FEWEST_ROWS}")
+            }
             Error::TooFewDifferences { found } => write!(
                 f,
                 "only {found} rows have an edge_ok other than their cloud_ok; at least {FEWEST_DIFFERENCES} are needed, label more or harder prompts"

@@ -2,7 +2,7 @@
 //!
 //! What a reader could get wrong: this repeats the reading of `score` with spellings kept, and allocates; it is off the hot path.
 
-use super::features::{COUNT, ASIDE, FEATURES, features};
+use super::features::{ASIDE, COUNT, FEATURES, features};
 use super::gather::{Group, Listener, gather};
 use super::reading::{Sink, decode};
 use super::table::Seen;
@@ -37,7 +37,8 @@ pub fn explain<'b>(
     let norm = kept.sums.norm();
     let mut moved: Vec<Moved> = Vec::with_capacity(kept.words.len() + COUNT);
     for (what, heads) in kept.words {
-        let parts = model.heads.iter().zip(heads).zip(slopes).map(|((head, word), slope)| slope * head.scale * word / norm);
+        let parts =
+            model.heads.iter().zip(heads).zip(slopes).map(|((head, word), slope)| slope * head.scale * word / norm);
         moved.push(Moved { what, by: parts.sum(), is_text: true });
     }
     for (feature, what) in FEATURES.iter().enumerate() {

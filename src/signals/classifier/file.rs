@@ -82,7 +82,8 @@ fn contents(reader: &mut Bytes) -> Result<Contents, &'static str> {
 }
 
 fn head(reader: &mut Bytes) -> Result<Head, &'static str> {
-    let mut head = Head { bias: reader.number()?, scale: reader.number()?, weights: [0.0; COUNT], centres: [0.0; COUNT] };
+    let mut head =
+        Head { bias: reader.number()?, scale: reader.number()?, weights: [0.0; COUNT], centres: [0.0; COUNT] };
     for number in head.weights.iter_mut().chain(&mut head.centres) {
         *number = reader.number()?;
     }

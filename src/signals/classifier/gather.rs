@@ -47,10 +47,7 @@ pub(crate) struct Tallies {
 }
 
 /// Reads what counts of the passages; the last turn first.
-pub(crate) fn gather<'b>(
-    passages: impl Iterator<Item = Passage<'b>> + Clone,
-    listener: &mut impl Listener,
-) -> Tallies {
+pub(crate) fn gather<'b>(passages: impl Iterator<Item = Passage<'b>> + Clone, listener: &mut impl Listener) -> Tallies {
     let said = passages.filter(|passage| matches!(passage.source, Source::User | Source::Input));
     let Some(last) = said.clone().map(|passage| passage.message).max() else { return Tallies::default() };
     let asked = said.clone().filter(|passage| passage.message == last);
@@ -75,6 +72,9 @@ fn asking(text: &[u8], head: u32, tail: u32, tallies: &mut Tallies, listener: &m
     listener.enter(Group::Ask);
     let before = tallies.ask.bytes;
     let first = read(text, 0, Limit { bytes: head, paragraph: true }, &mut tallies.ask, listener);
+    if first >= text.len() {
+        return;
+    }
     let left = head.saturating_sub(tallies.ask.bytes - before);
     if left == 0 {
         // One paragraph that is longer than what is read of one: its end is more likely to say what is wanted than its middle.

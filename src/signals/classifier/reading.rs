@@ -166,29 +166,31 @@ fn mark(class: u8, byte: u8, tally: &mut Tally) {
 }
 
 fn word(text: &[u8], from: usize, tally: &mut Tally, sink: &mut impl Sink) -> usize {
-    let (mut at, mut letters, mut hash) = (from, 0, Hash::default());
+    let (mut at, mut letters, mut capitals, mut bytes, mut hash) = (from, 0, 0, 0, Hash::default());
     while letters < LONGEST_WORD {
         let Some(byte) = text.get(at) else { break };
         match CLASS[usize::from(*byte)] {
             LETTER => {
-                tally.capitals += u32::from(byte & 0x20 == 0);
+                capitals += u32::from(byte & 0x20 == 0);
                 hash.push_ascii(byte | 0x20);
-                tally.bytes += 1;
+                bytes += 1;
                 at += 1;
             }
             HIGH | ESCAPE => {
                 let (c, len) = decode(text, at);
                 let Folded::Letter(folded) = fold(c) else { break };
-                tally.capitals += u32::from(c.is_uppercase());
+                capitals += u32::from(c.is_uppercase());
                 tally.foreign += u32::from(!folded.is_ascii());
                 hash.push(folded);
-                tally.bytes += c.len_utf8() as u32;
+                bytes += c.len_utf8() as u32;
                 at += len;
             }
             _ => break,
         }
         letters += 1;
     }
+    tally.bytes += bytes;
+    tally.capitals += capitals;
     tally.words += 1;
     tally.long_words += u32::from(letters >= LONG_WORD);
     tally.line = if tally.line == Line::Begun && letters == 1 { Line::Label } else { Line::Within };
@@ -244,7 +246,8 @@ fn unicode_escape(rest: &[u8]) -> (char, usize) {
     if let Some(c) = char::from_u32(unit) {
         return (c, 6);
     }
-    let low = rest.get(6..).filter(|low| low.starts_with(b"\\u")).and_then(hex).filter(|low| (0xdc00..0xe000).contains(low));
+    let low =
+        rest.get(6..).filter(|low| low.starts_with(b"\\u")).and_then(hex).filter(|low| (0xdc00..0xe000).contains(low));
     match low {
         Some(low) if unit < 0xdc00 => {
             let c = char::from_u32(0x1_0000 + ((unit - 0xd800) << 10) + (low - 0xdc00));
@@ -280,7 +283,8 @@ enum Folded {
 }
 
 /// Accented Latin letters from U+00C0 on, without their accents; `·` stays as it is. The vocabulary has no accents.
-const LATIN: &[u8; 192] = b"aaaaaa\xb7ceeeeiiii\xb7nooooo\xb7ouuuuy\xb7\xb7aaaaaa\xb7ceeeeiiii\xb7nooooo\xb7ouuuuy\xb7y\
+const LATIN: &[u8; 192] =
+    b"aaaaaa\xb7ceeeeiiii\xb7nooooo\xb7ouuuuy\xb7\xb7aaaaaa\xb7ceeeeiiii\xb7nooooo\xb7ouuuuy\xb7y\
     aaaaaaccccccccddddeeeeeeeeeegggggggghhhhiiiiiiiiii\xb7\xb7jjkk\xb7llllll\xb7\
     \xb7llnnnnnn\xb7\xb7\xb7oooooo\xb7\xb7rrrrrrssssssssttttttuuuuuuuuuuuuwwyyyzzzzzzs";
 
