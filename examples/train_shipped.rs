@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde_json::Value;
-use tidegate::learn::metrics::{Curve, Labels, auc, length_matched_auc};
+use tidegate::learn::metrics::{Curve, Labels, auc, length_matched_auc, report};
 use tidegate::learn::rows::Prompt;
 use tidegate::learn::shipped::{self, Judged, Source, Written, read_written};
-use tidegate::learn::{ApgrRow, Report, Row, evaluate, read_rows};
+use tidegate::learn::{ApgrRow, Report, Row, read_rows};
 use tidegate::signals::classifier::{Classifier, score};
 
 const DEFAULT_DATA: &str = "../shared/data/routing";
@@ -226,7 +226,7 @@ fn print_benchmarks(data: &Data, difficulty: &shipped::Difficulty) {
         println!("\n{}: second head alone, 10 x 5 folds: APGR {mean:.3} ± {spread:.3}", source.name);
         let whole = Curve::of(&difficulty.held_out, &labels).row();
         println!("both heads, second held out: {}", figures(&whole));
-        print_report(&source.name, &evaluate(&difficulty.model, &source.rows));
+        print_report(&source.name, &report(&difficulty.held_out, &source.rows));
     }
     println!("\n| left out | rows | APGR | length | AUC of gain | of length |\n| --- | --- | --- | --- | --- | --- |");
     for (at, source) in others.iter().enumerate() {
@@ -248,7 +248,7 @@ fn print_benchmarks(data: &Data, difficulty: &shipped::Difficulty) {
 }
 
 fn print_report(name: &str, report: &Report) {
-    println!("{name}, trained on: edge {:.3}, cloud {:.3}", report.edge_accuracy, report.cloud_accuracy);
+    println!("{name}, held out: edge {:.3}, cloud {:.3}", report.edge_accuracy, report.cloud_accuracy);
     println!(
         "random: {}\nlength: {}\noracle: {}",
         figures(&report.random),
