@@ -6,7 +6,8 @@
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use super::record::{Record, Seen, micros};
+use super::record::{Record, micros};
+use super::seen::Seen;
 use super::tries::{INTERRUPTED, OK, Try};
 use crate::audit::TextHasher;
 use crate::error::{Kind, Result};

@@ -22,6 +22,7 @@ pub mod plain;
 pub mod read;
 pub mod record;
 pub mod relay;
+pub mod seen;
 pub mod shadow;
 pub mod tell;
 pub mod tries;

@@ -12,17 +12,13 @@ use super::Gateway;
 use super::admit::Admission;
 use super::books::Open;
 use super::conversation::{self, Turn};
-use super::look::Looked;
-use super::read::Read;
+use super::seen::Seen;
 use super::shadow::{self, Shadowing};
 use super::tries::{INTERRUPTED, OK, Role, Tries, Try};
 use crate::config::file::Privacy;
 use crate::error::{Kind, Result};
-use crate::openai::Modalities;
 use crate::openai::usage::Usage;
-use crate::policy::threshold::Reading;
 use crate::policy::{Decision, TargetId};
-use crate::signals::hints::{PlacementHint, PrivacyHint};
 use crate::state::{RouteEntry, Shared, Snapshot};
 use crate::upstream::body::Outgoing;
 use crate::upstream::price::{Day, NanoUsd};
@@ -73,35 +69,6 @@ pub struct Record {
     pub(super) overhead: Duration,
     pub(super) status: u16,
     closed: bool,
-}
-
-/// The signals that stay known for the records.
-#[derive(Debug, Clone, Default)]
-pub struct Seen {
-    pub input_tokens: u64,
-    pub max_output_tokens: Option<u64>,
-    pub modalities: Modalities,
-    pub images: u32,
-    pub has_tools: bool,
-    pub turns: u32,
-    pub placement: Option<PlacementHint>,
-    pub privacy: Option<PrivacyHint>,
-    /// `k=v,k=v`
-    pub tags: String,
-    /// What the request is for, in the records' words.
-    pub endpoint: &'static str,
-    /// How hard the prompt is; `None`: nobody looked.
-    pub difficulty: Option<f64>,
-    pub threshold: Reading,
-    /// A model on trial said so.
-    pub by_candidate: bool,
-    pub fresh: Option<f64>,
-    pub edge_load: f64,
-    pub cloud_pressure: f64,
-    /// `NAME=VERDICT,…`
-    pub rules: String,
-    pub decide_us: u64,
-    pub notes: &'static str,
 }
 
 impl Record {
@@ -193,31 +160,6 @@ impl Record {
         self.waited += took;
         self.queued += took;
         output
-    }
-
-    /// Keeps what the records tell of the decision's grounds.
-    pub fn note(&mut self, read: &Read, looked: &Looked<'_>) {
-        let signals = &looked.signals;
-        let tags = &read.hints.tags;
-        self.seen = Seen {
-            input_tokens: signals.input_tokens,
-            max_output_tokens: signals.max_output_tokens,
-            modalities: signals.modalities,
-            images: read.view.images,
-            has_tools: signals.has_tools,
-            turns: signals.turns,
-            placement: read.hints.placement,
-            privacy: read.hints.privacy,
-            tags: tags.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(","),
-            endpoint: read.endpoint.name(),
-            difficulty: looked.model.map(|_| signals.difficulty),
-            threshold: looked.threshold,
-            by_candidate: false,
-            fresh: looked.has_fresh.then_some(signals.fresh),
-            edge_load: signals.edge_load,
-            cloud_pressure: signals.cloud_pressure,
-            ..Seen::default()
-        };
     }
 
     /// A limit has refused the request.

@@ -53,7 +53,8 @@ pub(super) fn score_of(model: &Classifier, row: &Row) -> f64 {
     f64::from(scores.difficulty.unwrap_or_default())
 }
 
-pub(super) fn report(scores: &[f64], rows: &[Row]) -> Report {
+/// Measures scores that came from elsewhere, one per row.
+pub fn report(scores: &[f64], rows: &[Row]) -> Report {
     let labels = Labels::of(rows);
     let lengths: Vec<f64> = rows.iter().map(|row| row.prompt.bytes() as f64).collect();
     let gains: Vec<f64> = rows.iter().map(|row| f64::from(row.cloud_ok) - f64::from(row.edge_ok)).collect();

@@ -17,3 +17,6 @@ pub use calibrate::{Bin, calibration_error};
 pub use metrics::{ApgrRow, Curve, Report, evaluate};
 pub use rows::{Row, read_rows};
 pub use train::{Error, Options, Progress, Trained, train_routing};
+
+#[cfg(test)]
+mod tests;

@@ -17,8 +17,8 @@ use super::train::{FEATURE_SCALE, label};
 const FOLDS: usize = 5;
 /// Of the second head. Flat from 3 to 10 in cross-validation.
 const GAIN_PENALTY: f64 = 5.0;
-const EVERYDAY_PENALTY: f64 = 0.5;
-const FRESH_PENALTY: f64 = 0.3;
+const EVERYDAY_PENALTY: f64 = 0.05;
+const FRESH_PENALTY: f64 = 0.02;
 /// Sources other than the first weigh less by row, and as this many rows at most.
 const OTHERS_WEIGHT: f64 = 0.3;
 const OTHERS_ROWS: f64 = 300.0;
@@ -189,12 +189,11 @@ fn work_head(sources: &[Source], benchmarks: &[Example], everyday: &Judged) -> L
 const BENCHMARK_ROWS: f64 = 100.0;
 
 /// Scores of a source's rows by a second head trained on all other sources: how far what is learned carries.
-pub fn left_out(sources: &[Source], everyday: &Judged, left: usize) -> Vec<f64> {
+pub fn left_out(sources: &[Source], left: usize) -> Vec<f64> {
     let gains = Gains::of(sources);
     let labelled = gains.labelled(sources);
     let others: Vec<Labelled> = labelled.iter().filter(|row| row.source != left).copied().collect();
     let head = Linear::fit(&others, &gain_recipe());
-    let _ = everyday;
     labelled.iter().filter(|row| row.source == left).map(|row| head.value(row.example, row.priors)).collect()
 }
 

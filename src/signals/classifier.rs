@@ -20,7 +20,7 @@ use crate::openai::Modalities;
 use crate::openai::view::Source;
 
 pub use explain::{Moved, explain};
-pub(crate) use features::{ASIDE, COUNT, FEATURES, OF_LENGTH, features};
+pub(crate) use features::{ASIDE, COUNT, OF_LENGTH, features};
 pub(crate) use file::Contents;
 pub(crate) use gather::{Group, Listener, gather};
 pub(crate) use reading::Sink;

@@ -139,7 +139,7 @@ mod tests {
         check_header(&bytes, path, 7, 3).unwrap();
         assert!(check_header(&bytes, path, 8, 3).unwrap_err().to_string().contains("not the segment"));
         assert!(check_header(&bytes[..9], path, 7, 3).is_err());
-        bytes[8] = 2;
+        bytes[8] = 1;
         insta::assert_snapshot!(check_header(&bytes, path, 7, 3).unwrap_err(), @"00000003.seg was written by another version of tidegate: let that one run until its journal is in the books");
     }
 

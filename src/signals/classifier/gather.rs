@@ -72,6 +72,9 @@ fn asking(text: &[u8], head: u32, tail: u32, tallies: &mut Tallies, listener: &m
     listener.enter(Group::Ask);
     let before = tallies.ask.bytes;
     let first = read(text, 0, Limit { bytes: head, paragraph: true }, &mut tallies.ask, listener);
+    if first >= text.len() {
+        return;
+    }
     let left = head.saturating_sub(tallies.ask.bytes - before);
     if left == 0 {
         // One paragraph that is longer than what is read of one: its end is more likely to say what is wanted than its middle.

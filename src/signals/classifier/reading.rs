@@ -166,29 +166,31 @@ fn mark(class: u8, byte: u8, tally: &mut Tally) {
 }
 
 fn word(text: &[u8], from: usize, tally: &mut Tally, sink: &mut impl Sink) -> usize {
-    let (mut at, mut letters, mut hash) = (from, 0, Hash::default());
+    let (mut at, mut letters, mut capitals, mut bytes, mut hash) = (from, 0, 0, 0, Hash::default());
     while letters < LONGEST_WORD {
         let Some(byte) = text.get(at) else { break };
         match CLASS[usize::from(*byte)] {
             LETTER => {
-                tally.capitals += u32::from(byte & 0x20 == 0);
+                capitals += u32::from(byte & 0x20 == 0);
                 hash.push_ascii(byte | 0x20);
-                tally.bytes += 1;
+                bytes += 1;
                 at += 1;
             }
             HIGH | ESCAPE => {
                 let (c, len) = decode(text, at);
                 let Folded::Letter(folded) = fold(c) else { break };
-                tally.capitals += u32::from(c.is_uppercase());
+                capitals += u32::from(c.is_uppercase());
                 tally.foreign += u32::from(!folded.is_ascii());
                 hash.push(folded);
-                tally.bytes += c.len_utf8() as u32;
+                bytes += c.len_utf8() as u32;
                 at += len;
             }
             _ => break,
         }
         letters += 1;
     }
+    tally.bytes += bytes;
+    tally.capitals += capitals;
     tally.words += 1;
     tally.long_words += u32::from(letters >= LONG_WORD);
     tally.line = if tally.line == Line::Begun && letters == 1 { Line::Label } else { Line::Within };
