@@ -4,6 +4,7 @@ mod accounts;
 mod audit;
 mod config;
 mod failover;
+mod learning;
 mod observability;
 mod passthrough;
 mod policy;

@@ -51,10 +51,8 @@ fn measure(args: &RoutingArgs) -> Result<String, String> {
     let model = model(args)?;
     let (rows, sources) = read(&args.data)?;
     let whole = evaluate(&model, &rows);
-    let parts: Vec<(String, Report)> = match sources.len() {
-        0 | 1 => vec![],
-        _ => sources.into_iter().map(|(name, rows)| (name, evaluate(&model, &rows))).collect(),
-    };
+    let parts: Vec<(String, Report)> =
+        sources.into_iter().map(|(name, rows)| (name, evaluate(&model, &rows))).collect();
     if args.format == Shape::Json {
         let parts: serde_json::Map<String, Value> =
             parts.iter().map(|(name, report)| (name.clone(), report::json(report))).collect();
@@ -65,7 +63,8 @@ fn measure(args: &RoutingArgs) -> Result<String, String> {
     }
     let mut text = report::table(&format!("difficulty model {}", model.identity()), &whole);
     text.push_str(&report::reliability(&whole));
-    for (name, report) in &parts {
+    // One source is the whole.
+    for (name, report) in parts.iter().filter(|_| parts.len() > 1) {
         text.push('\n');
         text.push_str(&report::table(name, report));
     }
