@@ -219,7 +219,9 @@ fn print_benchmarks(data: &Data, difficulty: &shipped::Difficulty) {
     for source in mmlu {
         let labels = Labels::of(&source.rows);
         let runs: Vec<f64> = (1..=10)
-            .filter_map(|seed| Curve::of(&shipped::cross_validated(&data.sources, seed), &labels).row().apgr)
+            .filter_map(|seed| {
+                Curve::of(&shipped::cross_validated(&data.sources, &data.everyday, seed), &labels).row().apgr
+            })
             .collect();
         let mean = runs.iter().sum::<f64>() / runs.len() as f64;
         let spread = (runs.iter().map(|run| (run - mean).powi(2)).sum::<f64>() / runs.len() as f64).sqrt();
@@ -230,7 +232,7 @@ fn print_benchmarks(data: &Data, difficulty: &shipped::Difficulty) {
     }
     println!("\n| left out | rows | APGR | length | AUC of gain | of length |\n| --- | --- | --- | --- | --- | --- |");
     for (at, source) in others.iter().enumerate() {
-        let scores = shipped::left_out(&data.sources, at + 1);
+        let scores = shipped::left_out(&data.sources, &data.everyday, at + 1);
         let labels = Labels::of(&source.rows);
         let lengths: Vec<f64> = source.rows.iter().map(|row| row.prompt.bytes() as f64).collect();
         let gain: Vec<bool> = source.rows.iter().map(|row: &Row| row.cloud_ok > row.edge_ok).collect();
