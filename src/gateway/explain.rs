@@ -21,7 +21,7 @@ use crate::policy::{self, Explanation};
 use crate::signals::Wish;
 use crate::signals::classifier::{self, Classifier};
 use crate::signals::conversation::Leader;
-use crate::signals::hints::PlacementHint;
+use crate::signals::hints::{PlacementHint, PrivacyHint};
 use crate::signals::wish::Who;
 use crate::state::{RouteEntry, Snapshot};
 use crate::tenant::Tenant;
@@ -135,7 +135,7 @@ fn asker<'a>(tenant: Option<&'a Tenant>, asked: &'a Asked, read: &'a Read) -> Re
     let wishes = [(Who::Tenant, tenant.placement), (Who::App, app.and_then(|app| app.placement))];
     let placement =
         wishes.into_iter().fold(Wish::default(), |wish, (who, said)| wish.then(who, said.map(PlacementHint::from)));
-    let tiers = [Some(tenant.privacy), app.and_then(|app| app.privacy), read.hints.privacy.map(|hint| hint.tier())];
+    let tiers = [Some(tenant.privacy), app.and_then(|app| app.privacy), read.hints.privacy.map(PrivacyHint::tier)];
     let own = app.and_then(|app| app.threshold).map(Own::App);
     Ok(Asker {
         tenant: &tenant.name,

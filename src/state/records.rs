@@ -93,7 +93,8 @@ fn which(asked: &str) -> Result<Which, String> {
         match name.as_str() {
             "since" => which.since = Some(query::moment("since", &value, now)?),
             "before" => {
-                which.before = Some(value.parse().map_err(|_| "`before` must be the `before` of the last answer")?)
+                let before = value.parse().map_err(|_| "`before` must be the `before` of the last answer")?;
+                which.before = Some(before);
             }
             "limit" => {
                 let limit = value.parse().ok().filter(|limit| (1..=records::MOST).contains(limit));

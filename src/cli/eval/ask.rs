@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::Request;
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::Full;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
@@ -17,11 +17,16 @@ use super::results::Result as Graded;
 use super::set::Item;
 use crate::app::{self, Failure};
 use crate::config::Loaded;
+use crate::gateway::read::collect;
 use crate::openai::usage;
 use crate::server::Running;
 use crate::state::Shared;
 use crate::task;
 use crate::upstream::price::{Day, NANOS_PER_USD};
+
+/// No answer to a question of a set is larger, or takes longer to arrive once it has begun.
+const LARGEST_ANSWER: u64 = 8 << 20;
+const LONGEST_ANSWER: Duration = Duration::from_secs(600);
 
 /// The gateway that is asked.
 pub struct Asked {
@@ -118,7 +123,7 @@ impl Client {
         let request = request.body(Full::new(body)).map_err(|error| failed(&error))?;
         let response = sender.send_request(request).await.map_err(|error| failed(&error))?;
         let status = response.status().as_u16();
-        let bytes = response.into_body().collect().await.map_err(|error| failed(&error))?.to_bytes();
+        let bytes = collect(response.into_body(), LARGEST_ANSWER, LONGEST_ANSWER).await.map_err(|e| e.to_string())?;
         self.sender = Some(sender);
         Ok((status, bytes))
     }

@@ -128,7 +128,7 @@ fn select(settings: &Settings, sql: &str, values: &[String]) -> Result<Vec<Map<S
 
 fn of_sqlite(connection: &Connection, sql: &str, values: &[String]) -> Result<Vec<Map<String, Value>>, StoreError> {
     let mut statement = connection.prepare(sql)?;
-    let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut rows = statement.query(params_from_iter(values))?;
     let mut all = vec![];
     while let Some(row) = rows.next()? {
