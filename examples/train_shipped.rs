@@ -28,6 +28,40 @@ const TIMELESS_WEIGHT: f64 = 0.05;
 /// Tasks whose prompts may pass for everyday questions: they teach where the cloud gains, not what is work.
 const NOT_WORK: [&str; 6] = ["commonsense_qa", "openbook_qa", "natural_qa", "trivia_qa", "commongen", "arc_challenge"];
 
+/// Everyday intents that need no news: greetings, small chores, the assistant itself.
+const TIMELESS_INTENTS: [&str; 30] = [
+    "greeting",
+    "goodbye",
+    "thank_you",
+    "yes",
+    "no",
+    "maybe",
+    "repeat",
+    "timer",
+    "alarm",
+    "reminder",
+    "todo_list",
+    "spelling",
+    "translate",
+    "definition",
+    "calculator",
+    "flip_coin",
+    "roll_dice",
+    "tell_joke",
+    "what_is_your_name",
+    "who_made_you",
+    "fun_fact",
+    "play_music",
+    "measurement_conversion",
+    "change_volume",
+    "smart_home",
+    "recipe",
+    "calories",
+    "meaning_of_life",
+    "are_you_a_bot",
+    "change_language",
+];
+
 fn main() -> ExitCode {
     let folder = std::env::var_os("ROUTING_DATA").map_or_else(|| PathBuf::from(DEFAULT_DATA), PathBuf::from);
     let measure = std::env::args().any(|argument| argument == "--measure");
@@ -82,19 +116,28 @@ impl Data {
         let (written_train, written_test) = split(&written, "everyday")?;
         let (fresh_train, fresh_test) = split(&written, "fresh")?;
         let (mut everyday, mut everyday_test) = (Judged::default(), vec![]);
+        let mut fresh = Judged::default();
         for name in ["easy_clinc150", "easy_banking77"] {
-            for (at, (_, lines)) in by_subject(&read(folder, name)?)?.into_iter().enumerate() {
+            for (at, (intent, lines)) in by_subject(&read(folder, name)?)?.into_iter().enumerate() {
                 let prompts =
                     read_rows(&lines).map_err(|error| format!("{name}: {error}"))?.into_iter().map(|r| r.prompt);
                 match at % INTENTS_HELD_OUT {
                     0 => everyday_test.extend(prompts),
-                    _ => everyday.add(prompts, false, EVERYDAY_WEIGHT),
+                    _ => {
+                        let prompts: Vec<Prompt> = prompts.collect();
+                        if TIMELESS_INTENTS.contains(&intent.as_str()) {
+                            fresh.add(prompts.clone(), false, EVERYDAY_WEIGHT);
+                        }
+                        everyday.add(prompts, false, EVERYDAY_WEIGHT);
+                    }
                 }
             }
         }
+        for row in written_train.iter().filter(|row| row.yes == 1) {
+            fresh.add([Prompt::plain(&row.prompt)?], false, EVERYDAY_WEIGHT);
+        }
         add_written(&mut everyday, written_train, WRITTEN_WEIGHT)?;
         add_written(&mut everyday, split(&written, "everyday_frames")?.0, FRAMES_WEIGHT)?;
-        let mut fresh = Judged::default();
         add_written(&mut fresh, fresh_train, WRITTEN_WEIGHT)?;
         add_written(&mut fresh, split(&written, "fresh_frames")?.0, FRAMES_WEIGHT)?;
         for source in &sources {

@@ -5,7 +5,7 @@
 
 use serde::Deserialize;
 
-use crate::signals::classifier::{Classifier, MOST_HEADS, OF_LENGTH};
+use crate::signals::classifier::{COUNT, Classifier, MOST_HEADS, OF_LENGTH};
 
 use super::calibrate::{gained, platt, points};
 use super::example::Example;
@@ -19,6 +19,16 @@ const FOLDS: usize = 5;
 const GAIN_PENALTY: f64 = 5.0;
 const EVERYDAY_PENALTY: f64 = 0.05;
 const FRESH_PENALTY: f64 = 0.02;
+/// Whether a prompt needs news, its words say; with so few rows, counts only say how the rows were written.
+const NO_FEATURES: [usize; COUNT] = {
+    let mut all = [0; COUNT];
+    let mut at = 0;
+    while at < COUNT {
+        all[at] = at;
+        at += 1;
+    }
+    all
+};
 /// Sources other than the first weigh less by row, and as this many rows at most.
 const OTHERS_WEIGHT: f64 = 0.3;
 const OTHERS_ROWS: f64 = 300.0;
@@ -116,7 +126,8 @@ pub fn difficulty(sources: &[Source], everyday: &Judged, seed: u64) -> Result<Di
 /// # Errors
 /// The result is no model.
 pub fn fresh_knowledge(judged: &Judged, seed: u64) -> Result<Classifier, String> {
-    let recipe = Recipe { loss: Loss::Logistic, penalty: FRESH_PENALTY, without: &OF_LENGTH, features: FEATURE_SCALE };
+    let recipe =
+        Recipe { loss: Loss::Logistic, penalty: FRESH_PENALTY, without: &NO_FEATURES, features: FEATURE_SCALE };
     let examples: Vec<Example> = judged.prompts.iter().map(Example::of).collect();
     let rows = judged.labelled(&examples);
     let folds = Random(seed).folds(rows.len(), FOLDS);
