@@ -113,11 +113,9 @@ pub fn all() -> Vec<Scene> {
     let mut direct = ask("Ask the frontier model by its own name.");
     direct["model"] = "frontier".into();
     let home: Headers = &[("x-tidegate-privacy", "local-only")];
-    let edge: Headers = &[("x-tidegate-placement", "only-edge")];
-    let cloud: Headers = &[("x-tidegate-placement", "prefer-cloud")];
+    let cloud: Headers = PREFER_CLOUD;
     let quiet =
         |title, shows, expected, headers, body| Scene { title, shows, stage: Stage::Quiet, expected, headers, body };
-    let at = |stage, title, shows, expected, headers, body| Scene { title, shows, stage, expected, headers, body };
     vec![
         quiet(
             "a timer",
@@ -147,6 +145,19 @@ pub fn all() -> Vec<Scene> {
         quiet("a medical note", "local-only: no cloud, whatever happens", "edge", home, ask("Summarise: headaches.")),
         quiet("a poem, please", "the client prefers the cloud", "cloud", cloud, ask("Write two lines about the tide.")),
         quiet("a model by its name", "asked for directly, no rule between", "cloud", &[], direct),
+    ]
+    .into_iter()
+    .chain(failures())
+    .collect()
+}
+
+const PREFER_CLOUD: Headers = &[("x-tidegate-placement", "prefer-cloud")];
+
+/// What happens when servers fail.
+fn failures() -> Vec<Scene> {
+    let (edge, cloud): (Headers, Headers) = (&[("x-tidegate-placement", "only-edge")], PREFER_CLOUD);
+    let at = |stage, title, shows, expected, headers, body| Scene { title, shows, stage, expected, headers, body };
+    vec![
         at(
             Stage::CloudLimited,
             "the provider says 429",
