@@ -4,7 +4,7 @@
 CACHE := $(or $(TIDEGATE_CACHE),$(HOME)/.cache/tidegate)
 export PATH := $(CACHE)/bin:$(HOME)/.cargo/bin:$(PATH)
 
-.PHONY: help demo build test lint format bench fuzz schema docker clean
+.PHONY: help demo build test lint format bench fuzz schema train docker clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,10 @@ fuzz: ## fuzz each target for a minute (FUZZ_SECONDS=60)
 schema: ## write config/tidegate.schema.json anew
 	@scripts/setup.sh build
 	cargo run --quiet --locked -- schema > config/tidegate.schema.json.new && mv config/tidegate.schema.json.new config/tidegate.schema.json
+
+train: ## train the shipped prompt classifiers anew from ROUTING_DATA (ARGS=--measure for the card's tables)
+	@scripts/setup.sh build
+	cargo run --release --locked --example train_shipped -- $(ARGS)
 
 docker: ## the container image
 	docker build -t tidegate .

@@ -23,6 +23,7 @@ const LAYERS: &[&[&str]] = &[
     &["server"],
     &["gateway"],
     &["state"],
+    &["learn"],
     &["tenant", "policy", "signals", "pii", "cache", "ledger", "audit"],
     &["upstream"],
     &["provider"],

@@ -1,6 +1,7 @@
 //! What is known about a request before it is decided where it runs. Values only: computing one is a function here, reading
 //! one is `policy/`. A signal that no rule and no constraint reads is not computed.
 
+pub mod classifier;
 pub mod hints;
 pub mod table;
 pub mod tokenizer;
