@@ -8,9 +8,10 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tidegate::config::file::{Placement, Privacy};
-use tidegate::openai::Modalities;
-use tidegate::policy::{Candidate, Condition, Route, Rule, decide};
-use tidegate::signals::{Budget, Hints, Signals, tokens};
+use tidegate::openai::{Endpoint, Modalities, view};
+use tidegate::policy::{Candidate, Condition, Route, Rule, Split, decide};
+use tidegate::signals::conversation::{self, Leader};
+use tidegate::signals::{Budget, Hints, Signals, Wish, tokens};
 
 fn hints() -> Hints {
     Hints {
@@ -30,6 +31,7 @@ fn signals(hints: &Hints) -> Signals<'_> {
         stream: true,
         turns: 2,
         hints,
+        placement: Wish::default(),
         tenant: "",
         privacy: Privacy::Retained,
         regions: None,
@@ -61,7 +63,7 @@ fn rule(when: Option<&str>) -> Rule {
     };
     let candidates =
         vec![candidate(0, Placement::Edge), candidate(1, Placement::Cloud), candidate(2, Placement::Cloud)];
-    Rule { name: "rule".into(), when: when.map(compile), candidates }
+    Rule { name: "rule".into(), when: when.map(compile), candidates, ..Rule::default() }
 }
 
 fn compile(text: &str) -> Condition {
@@ -110,6 +112,24 @@ fn routes(c: &mut Criterion) {
     group.bench_function("five rules, the last matches", |b| {
         b.iter(|| decide(black_box(&typical), black_box(&signals)));
     });
+    let mut shared = rule(None);
+    let weights = [("model-0", 90.0), ("model-1", 5.0), ("model-2", 5.0)];
+    shared.split = Some(Split::new("auto", "rule", &shared.candidates, weights, &[]));
+    let shared = Route { name: "auto".into(), rules: vec![shared] };
+    group.bench_function("shared out among three", |b| b.iter(|| decide(black_box(&shared), black_box(&signals))));
+}
+
+fn conversations(c: &mut Criterion) {
+    let mut group = c.benchmark_group("conversation");
+    for (name, size) in [("1 KB", 1 << 10), ("100 KB", 100 << 10)] {
+        let text = "The committee met on Tuesday. ".repeat(size / 30);
+        let body = serde_json::json!({"model": "auto", "messages": [{"role": "user", "content": text}]}).to_string();
+        let view = view::scan(Endpoint::Chat, body.as_bytes()).unwrap_or_else(|error| panic!("{error:?}"));
+        let leader = Leader { tenant: "acme", app: "chat", user: "ann" };
+        group.bench_function(name, |b| {
+            b.iter(|| conversation::key(leader, black_box(&view), black_box(body.as_bytes())));
+        });
+    }
 }
 
 fn signals_from_requests(c: &mut Criterion) {
@@ -146,5 +166,5 @@ fn signals_from_requests(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, conditions, routes, signals_from_requests);
+criterion_group!(benches, conditions, routes, conversations, signals_from_requests);
 criterion_main!(benches);

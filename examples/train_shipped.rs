@@ -28,6 +28,10 @@ const TIMELESS_WEIGHT: f64 = 0.05;
 /// Tasks whose prompts may pass for everyday questions: they teach where the cloud gains, not what is work.
 const NOT_WORK: [&str; 6] = ["commonsense_qa", "openbook_qa", "natural_qa", "trivia_qa", "commongen", "arc_challenge"];
 
+/// Intents that ask for what is so now.
+const FRESH_INTENTS: [&str; 7] =
+    ["weather", "traffic", "exchange_rate", "flight_status", "how_busy", "travel_alert", "restaurant_reviews"];
+
 /// Everyday intents that need no news: greetings, small chores, the assistant itself.
 const TIMELESS_INTENTS: [&str; 30] = [
     "greeting",
@@ -127,6 +131,9 @@ impl Data {
                         let prompts: Vec<Prompt> = prompts.collect();
                         if TIMELESS_INTENTS.contains(&intent.as_str()) {
                             fresh.add(prompts.clone(), false, EVERYDAY_WEIGHT);
+                        }
+                        if FRESH_INTENTS.contains(&intent.as_str()) {
+                            fresh.add(prompts.clone(), true, EVERYDAY_WEIGHT);
                         }
                         everyday.add(prompts, false, EVERYDAY_WEIGHT);
                     }

@@ -18,7 +18,7 @@ use crate::server::pid_file::PidFile;
 use crate::server::{self, Handle, Peer, Running, Signals, Sockets, upgrade};
 use crate::state::admin::Admin;
 use crate::state::reload::Reloader;
-use crate::state::{Books, Durable, Shared, Snapshot, prepare};
+use crate::state::{Books, Controls, Conversations, Durable, Shadows, Shared, Snapshot, prepare};
 use crate::task;
 use crate::telemetry::access::{AccessLog, FLUSH_EVERY};
 use crate::telemetry::log::Format;
@@ -117,6 +117,9 @@ impl State {
             control: control.clone(),
             workers,
             accounts: Accounts::default(),
+            thresholds: Controls::default(),
+            conversations: Conversations::default(),
+            shadows: Shadows::default(),
             books,
         };
         let first = control.block_on(prepare::prepare(loaded, &durable, None)).map_err(Failure::Configuration)?;
@@ -158,13 +161,13 @@ impl State {
     /// Reloads on SIGHUP and when the file changes; writes the request log out.
     fn tend(&self, path: &Path, loaded: &Loaded) -> tokio::task::JoinHandle<()> {
         let _runs_on_control = self.control.enter();
-        let mut watch = Watch::new(path, &loaded.secret_files);
+        let mut watch = Watch::new(path, &loaded.further_files);
         let reloader = Arc::clone(&self.reloader);
         task::spawn("reload on change", async move {
             loop {
                 watch.changed().await;
-                if let Ok(secret_files) = reloader.reload_told().await {
-                    watch.follow(&secret_files);
+                if let Ok(further_files) = reloader.reload_told().await {
+                    watch.follow(&further_files);
                 }
             }
         });
@@ -230,9 +233,21 @@ impl server::AdminState for AdminHandle {
         self.admin.usage(parameters)
     }
 
+    fn requests(&self, query: &str) -> Result<serde_json::Value, (u16, String)> {
+        self.admin.shared.requests(query)
+    }
+
+    fn request(&self, id: &str) -> Result<serde_json::Value, (u16, String)> {
+        self.admin.shared.request(id)
+    }
+
+    fn feedback(&self, body: &[u8]) -> Result<serde_json::Value, (u16, String)> {
+        self.admin.shared.feedback(body)
+    }
+
     fn explain(&self, body: &[u8]) -> Result<serde_json::Value, String> {
         let snapshot = self.admin.shared.snapshot();
-        let request = crate::gateway::explain::Asked::chat(body);
+        let request = crate::gateway::explain::Asked::from_api(body).map_err(|e| e.to_string())?;
         let explanation = crate::gateway::explain::explain(&snapshot, &request).map_err(|e| e.to_string())?;
         serde_json::to_value(explanation).map_err(|e| e.to_string())
     }

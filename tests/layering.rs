@@ -39,6 +39,7 @@ const SIDEWAYS: &[(&str, &str, &str)] = &[
     ("policy", "signals", "rules and constraints read signals"),
     ("audit", "ledger", "the chain is made from the journal's entries"),
     ("tenant", "ledger", "money is counted in the ledger's unit"),
+    ("policy", "tenant", "a route's day and month begin as a budget's do"),
 ];
 
 /// Words that may stand in one folder only.

@@ -1,12 +1,14 @@
-//! Any body: the scan does not panic, what it accepts is JSON, and all edits together leave JSON that says what they should.
+//! Any body: the scan does not panic, what it accepts is JSON, all edits together leave JSON that says what they should, and both
+//! classifiers give a probability for its text.
 #![no_main]
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use serde::de::IgnoredAny;
 use tidegate::openai::splice::{self, Edit};
-use tidegate::openai::view::scan;
+use tidegate::openai::view::{View, scan};
 use tidegate::openai::{Endpoint, edits};
+use tidegate::signals::classifier::{self, Circumstances, Classifier, Passage};
 
 const ENDPOINTS: [Endpoint; 4] = [Endpoint::Chat, Endpoint::Completions, Endpoint::Embeddings, Endpoint::Responses];
 
@@ -23,6 +25,7 @@ fuzz_target!(|data: &[u8]| {
         let text = &body[piece.range.clone()];
         assert!(text.len() >= 2 && text[0] == b'"' && text[text.len() - 1] == b'"');
     }
+    score(&view, body);
     let mut list: Vec<Edit> = Vec::new();
     list.extend(edits::model(&view, "another \"model\""));
     list.extend(edits::cut_hints(&view));
@@ -40,3 +43,18 @@ fuzz_target!(|data: &[u8]| {
     }
     assert_eq!(after.pieces.len(), view.pieces.len());
 });
+
+/// As the gateway does.
+fn score(view: &View, body: &[u8]) {
+    let circumstances = Circumstances { turns: view.turns, has_tools: view.has_tools, modalities: view.modalities };
+    let passages = view.pieces.iter().map(|piece| Passage {
+        source: piece.source,
+        message: piece.message,
+        text: &body[piece.range.start + 1..piece.range.end - 1],
+    });
+    let (difficulty, fresh) = (Classifier::difficulty(), Classifier::fresh_knowledge());
+    let scores = classifier::score(Some(&difficulty), Some(&fresh), &circumstances, passages);
+    for score in [scores.difficulty, scores.fresh] {
+        assert!((0.0..=1.0).contains(&score.expect("both were asked for")));
+    }
+}

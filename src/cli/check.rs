@@ -5,11 +5,11 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use crate::config::{self, ConditionCheck, Loaded, Problems};
+use crate::config::{self, Judges, Loaded, Problems};
 
 /// Checks the configuration at `path`. The exit status: 0, or 1 for a problem.
-pub fn run(path: &Path, conditions: &ConditionCheck<'_>) -> u8 {
-    let result = config::load(path, conditions);
+pub fn run(path: &Path, judges: Judges<'_>) -> u8 {
+    let result = config::load(path, judges);
     // A closed pipe (`| head`) is no reason to say anything else than the result.
     let _ = report(path, &result, &mut anstream::stdout(), &mut anstream::stderr());
     u8::from(result.is_err())
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     fn printed(text: &str) -> (String, String) {
-        let result = config::parse(text, Path::new("."), &|_| None, &|_| Ok(()));
+        let result = config::parse(text, Path::new("."), &|_| None, Judges::of_rules(&|_| Ok(())));
         let (mut out, mut err) = (Vec::new(), Vec::new());
         report(Path::new("t.yaml"), &result, &mut out, &mut err).unwrap();
         let plain = |bytes: Vec<u8>| anstream::adapter::strip_str(&String::from_utf8(bytes).unwrap()).to_string();
@@ -98,6 +98,6 @@ mod tests {
     #[test]
     fn a_file_that_is_not_there_is_exit_status_1() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(run(&folder.path().join("none.yaml"), &|_| Ok(())), 1);
+        assert_eq!(run(&folder.path().join("none.yaml"), Judges::of_rules(&|_| Ok(()))), 1);
     }
 }

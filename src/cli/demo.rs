@@ -65,7 +65,7 @@ fn play(listen: SocketAddr, once: bool) -> Result<bool, String> {
     let nodes = [Simulated::start("edge node 1", EDGE_PACE)?, Simulated::start("edge node 2", EDGE_PACE)?];
     let provider = Simulated::start("the frontier provider", CLOUD_PACE)?;
     let yaml = scenes::configuration(&listen.to_string(), &[nodes[0].url(), nodes[1].url()], &provider.url());
-    let loaded = load::parse(&yaml, Path::new("."), &|_| None, &reload::conditions).map_err(|p| p.to_string())?;
+    let loaded = load::parse(&yaml, Path::new("."), &|_| None, reload::judges()).map_err(|p| p.to_string())?;
     let (gateway, _shared) =
         app::embedded(&loaded).map_err(|(Failure::Configuration(m) | Failure::Environment(m))| m)?;
     let address = gateway.public_address();

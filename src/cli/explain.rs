@@ -42,10 +42,30 @@ impl From<EndpointArg> for Endpoint {
     }
 }
 
+/// How the request is asked.
+#[derive(Debug, clap::Args)]
+pub struct ExplainArgs {
+    /// The endpoint that the request is for.
+    #[arg(long, value_enum, default_value_t)]
+    endpoint: EndpointArg,
+    /// A header of the request (repeatable), for hints.
+    #[arg(long = "header", value_name = "NAME: VALUE")]
+    headers: Vec<String>,
+    /// In the name of this tenant: his privacy, regions, budget, wishes. No key is needed.
+    #[arg(long, value_name = "NAME")]
+    tenant: Option<String>,
+    /// Of this app of the tenant.
+    #[arg(long, value_name = "NAME", requires = "tenant")]
+    app: Option<String>,
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
+}
+
 /// Explains one request; gives the exit status.
-pub fn run(config: &Path, request: &Path, endpoint: Endpoint, headers: &[String], json: bool) -> u8 {
-    match explanation(config, request, endpoint, headers) {
-        Ok(explanation) => show(&explanation, json).map_or(super::ENVIRONMENT, |()| 0),
+pub fn run(config: &Path, request: &Path, args: &ExplainArgs) -> u8 {
+    match explanation(config, request, args) {
+        Ok(explanation) => show(&explanation, args.json).map_or(super::ENVIRONMENT, |()| 0),
         Err(problem) => {
             eprintln!("{}", problem.trim_end());
             super::WRONG_INPUT
@@ -53,7 +73,7 @@ pub fn run(config: &Path, request: &Path, endpoint: Endpoint, headers: &[String]
     }
 }
 
-fn explanation(config: &Path, request: &Path, endpoint: Endpoint, headers: &[String]) -> Result<Explanation, String> {
+fn explanation(config: &Path, request: &Path, args: &ExplainArgs) -> Result<Explanation, String> {
     let loaded = reload::load(config).map_err(|problems| problems.to_string())?;
     let mut body = Vec::new();
     let read = if request == Path::new("-") {
@@ -62,7 +82,13 @@ fn explanation(config: &Path, request: &Path, endpoint: Endpoint, headers: &[Str
         std::fs::read(request).map(|bytes| body = bytes)
     };
     read.map_err(|e| format!("{}: {e}", request.display()))?;
-    let asked = Asked { endpoint, headers: parse(headers)?, body: body.into() };
+    let asked = Asked {
+        endpoint: args.endpoint.into(),
+        headers: parse(&args.headers)?,
+        body: body.into(),
+        tenant: args.tenant.clone().unwrap_or_default(),
+        app: args.app.clone().unwrap_or_default(),
+    };
     let snapshot = crate::app::snapshot(&loaded)?;
     gateway::explain(&snapshot, &asked).map_err(|e| format!("{}: {e}", request.display()))
 }
@@ -95,21 +121,24 @@ pub fn render(explanation: &Explanation) -> String {
     let _ = outcome(&mut out, explanation)
         .and_then(|()| rules(&mut out, &explanation.rules))
         .and_then(|()| targets(&mut out, explanation))
+        .and_then(|()| scores(&mut out, explanation))
         .and_then(|()| signals(&mut out, explanation));
     out
 }
 
 fn outcome(out: &mut String, explanation: &Explanation) -> std::fmt::Result {
     head(out, "decision")?;
+    writeln!(out, "  {}\n", explanation.summary)?;
     writeln!(out, "  route  {}", explanation.route)?;
     match &explanation.rule {
         Some(rule) => writeln!(out, "  rule   {rule}")?,
         None => writeln!(out, "  rule   {BAD}none matched{BAD:#}")?,
     }
     match &explanation.error {
-        None => writeln!(out, "  plan   {GOOD}{}{GOOD:#}", explanation.plan.join(", then ")),
-        Some(error) => writeln!(out, "  plan   {BAD}refused with 503 no_eligible_target{BAD:#}\n         {error}"),
+        None => writeln!(out, "  plan   {GOOD}{}{GOOD:#}", explanation.plan.join(", then "))?,
+        Some(_) => writeln!(out, "  plan   {BAD}refused with 503 no_eligible_target{BAD:#}")?,
     }
+    explanation.notes.iter().try_for_each(|note| writeln!(out, "  note   {note}"))
 }
 
 fn rules(out: &mut String, rules: &[ExplainedRule]) -> std::fmt::Result {
@@ -153,12 +182,38 @@ fn targets(out: &mut String, explanation: &Explanation) -> std::fmt::Result {
     Ok(())
 }
 
+/// What moved difficulty and the need for fresh knowledge, and where the threshold came from.
+fn scores(out: &mut String, explanation: &Explanation) -> std::fmt::Result {
+    let threshold = &explanation.threshold;
+    if !threshold.source.is_empty() {
+        head(out, "\nthreshold")?;
+        writeln!(out, "  {:.4}  {}", threshold.value, threshold.source)?;
+    }
+    let scores =
+        [("difficulty", &explanation.difficulty), ("the need for fresh knowledge", &explanation.needs_fresh_knowledge)];
+    for (name, score) in scores {
+        let Some(score) = score else { continue };
+        head(out, &format!("\nwhat moved {name} most (model {})", score.model))?;
+        if score.moved.is_empty() {
+            writeln!(out, "  {FAINT}nothing: it is as an average prompt is{FAINT:#}")?;
+        }
+        for moved in &score.moved {
+            let (style, mark) = if moved.by > 0.0 { (WARN, "+") } else { (GOOD, "-") };
+            let quoted = if moved.is_text { format!("{:?}", moved.what) } else { moved.what.clone() };
+            writeln!(out, "  {style}{mark}{:.2}{style:#}  {quoted}", moved.by.abs())?;
+        }
+    }
+    Ok(())
+}
+
 fn signals(out: &mut String, explanation: &Explanation) -> std::fmt::Result {
     head(out, "\nsignals, those that no rule reads faint")?;
     let width = widest(explanation.signals.iter().map(|signal| signal.name));
     for signal in &explanation.signals {
         let style = if signal.read { Style::new() } else { FAINT };
-        writeln!(out, "  {style}{}  {}{style:#}", pad(signal.name, width), signal.value)?;
+        let value = signal.value.to_string();
+        let us = signal.us.map(|us| format!("  {us} µs")).unwrap_or_default();
+        writeln!(out, "  {style}{}  {value}{style:#}{FAINT}{us}{FAINT:#}", pad(signal.name, width))?;
     }
     for (name, asked) in [("privacy asked", explanation.privacy), ("cache asked", explanation.cache)] {
         if let Some(asked) = asked {
@@ -184,162 +239,4 @@ fn pad(name: &str, width: usize) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::policy::decide;
-    use crate::policy::fixtures::{candidate, frontier, route, rule, signals, small};
-    use crate::signals::Hints;
-    use crate::signals::hints::{PlacementHint, PrivacyHint};
-
-    fn plain(rules: Vec<crate::policy::Rule>, hints: &Hints, input_tokens: u64) -> String {
-        let route = route(rules);
-        let signals = crate::signals::Signals { input_tokens, ..signals(hints) };
-        let explanation = Explanation::new(&route, &decide(&route, &signals), &signals);
-        anstream::adapter::strip_str(&render(&explanation)).to_string()
-    }
-
-    #[test]
-    fn a_plan_is_told_with_its_reasons() {
-        let hints = Hints {
-            placement: Some(PlacementHint::PreferCloud),
-            privacy: Some(PrivacyHint::Retained),
-            user: Some("ann\u{1b}[31m".into()),
-            tags: vec![("team".into(), "search".into())],
-            ..Hints::default()
-        };
-        let rules = vec![
-            rule("mine", Some("tags.owner == 'me'"), vec![frontier()]),
-            rule("night-shift", Some("hour < 6 ||\n  hour > 22"), vec![small()]),
-            rule(
-                "easy",
-                Some("input_tokens < 40000"),
-                vec![small(), candidate(2, "spare", crate::config::file::Placement::Edge), frontier()],
-            ),
-            rule("rest", None, vec![frontier()]),
-        ];
-        insta::assert_snapshot!(plain(rules, &hints, 9_000), @r#"
-        decision
-          route  auto
-          rule   easy
-          plan   frontier
-
-        rules, first match wins
-          ! mine         failed       tags.owner == 'me'
-                                      there is no `owner`: guard it with has()
-          ✗ night-shift  false        hour < 6 ||
-                                      hour > 22
-          ✓ easy         true         input_tokens < 40000
-          - rest         not reached  (always)
-
-        targets of easy, in the order they are tried
-          ✓ frontier  cloud  kept
-          ✗ small     edge   dropped  context: needs about 9500 tokens, has 8192
-          ✗ spare     edge   dropped  context: needs about 9500 tokens, has 8192
-
-        signals, those that no rule reads faint
-          model              "auto"
-          input_tokens       9000
-          max_output_tokens  500
-          modalities         ["text"]
-          has_tools          false
-          stream             true
-          turns              2
-          app                ""
-          user               "ann\u001b[31m"
-          tags               {"team":"search"}
-          hint.placement     "prefer-cloud"
-          hint.deadline_ms   0
-          edge.available     true
-          cloud.available    true
-          hour               9
-          tenant             "acme"
-          budget.left        1.0
-          privacy asked      retained
-          today              2026-03-01
-        "#);
-    }
-
-    #[test]
-    fn an_empty_plan_is_told_with_the_error() {
-        let hints = Hints { privacy: Some(PrivacyHint::NoRetention), ..Hints::default() };
-        insta::assert_snapshot!(plain(vec![rule("all", None, vec![small(), frontier()])], &hints, 9_000), @r#"
-        decision
-          route  auto
-          rule   all
-          plan   refused with 503 no_eligible_target
-                 no eligible target: small (context: needs about 9500 tokens, has 8192), frontier (privacy: no-retention is in force, and redaction before the cloud is not available yet: edge only)
-
-        rules, first match wins
-          ✓ all  true         (always)
-
-        targets of all, in the order they are tried
-          ✗ small     edge   dropped  context: needs about 9500 tokens, has 8192
-          ✗ frontier  cloud  dropped  privacy: no-retention is in force, and redaction before the cloud is not available yet: edge only
-
-        signals, those that no rule reads faint
-          model              "auto"
-          input_tokens       9000
-          max_output_tokens  500
-          modalities         ["text"]
-          has_tools          false
-          stream             true
-          turns              2
-          app                ""
-          user               ""
-          tags               {}
-          hint.placement     ""
-          hint.deadline_ms   0
-          edge.available     true
-          cloud.available    true
-          hour               9
-          tenant             "acme"
-          budget.left        1.0
-          privacy asked      no-retention
-          today              2026-03-01
-        "#);
-        insta::assert_snapshot!(plain(vec![rule("never", Some("false"), vec![small()])], &hints, 9_000), @r#"
-        decision
-          route  auto
-          rule   none matched
-          plan   refused with 503 no_eligible_target
-                 no rule of `auto` matches this request
-
-        rules, first match wins
-          ✗ never  false        false
-
-        signals, those that no rule reads faint
-          model              "auto"
-          input_tokens       9000
-          max_output_tokens  500
-          modalities         ["text"]
-          has_tools          false
-          stream             true
-          turns              2
-          app                ""
-          user               ""
-          tags               {}
-          hint.placement     ""
-          hint.deadline_ms   0
-          edge.available     true
-          cloud.available    true
-          hour               9
-          tenant             "acme"
-          budget.left        1.0
-          privacy asked      no-retention
-          today              2026-03-01
-        "#);
-    }
-
-    #[test]
-    fn colours_are_balanced() {
-        let hints = Hints::default();
-        let route = route(vec![rule("all", None, vec![small()])]);
-        let signals = signals(&hints);
-        let text = render(&Explanation::new(&route, &decide(&route, &signals), &signals));
-        assert!(text.contains('\u{1b}'));
-        for line in text.lines() {
-            let (opened, closed) = (line.matches("\u{1b}[").count(), line.matches("\u{1b}[0m").count());
-            assert_eq!(opened, closed * 2, "{line:?}");
-        }
-    }
-}
+mod tests;

@@ -4,11 +4,14 @@
 pub mod audit;
 pub mod check;
 pub mod demo;
+pub mod eval;
 pub mod explain;
 pub mod healthcheck;
 pub mod keys;
 pub mod schema;
+pub mod score;
 pub mod serve;
+pub mod train;
 pub mod usage;
 
 use std::net::SocketAddr;
@@ -91,7 +94,7 @@ enum Command {
     },
     /// Explain where one request would run, and why, without sending it.
     #[command(
-        after_help = "Examples:\n  tidegate explain -c tidegate.yaml request.json\n  tidegate explain --header 'x-tidegate-placement: only-edge' - < request.json\n  tidegate explain --json request.json | jq .plan"
+        after_help = "Examples:\n  tidegate explain -c tidegate.yaml request.json\n  tidegate explain --header 'x-tidegate-placement: only-edge' - < request.json\n  tidegate explain --tenant acme request.json\n  tidegate explain --json request.json | jq -r .summary"
     )]
     Explain {
         #[command(flatten)]
@@ -99,15 +102,26 @@ enum Command {
         /// The request's body; `-` reads standard input.
         #[arg(value_name = "REQUEST.json", default_value = "-")]
         request: PathBuf,
-        /// The endpoint that the request is for.
-        #[arg(long, value_enum, default_value_t)]
-        endpoint: explain::EndpointArg,
-        /// A header of the request (repeatable), for hints.
-        #[arg(long = "header", value_name = "NAME: VALUE")]
-        headers: Vec<String>,
-        /// As JSON.
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        args: explain::ExplainArgs,
+    },
+    /// How hard prompts are: JSONL in, the same lines with `difficulty` and `needs_fresh_knowledge` (0 to 1) out, in order.
+    #[command(
+        after_help = "Each line has a `prompt` (a string) or `messages` (as in a chat request). Nothing leaves this machine.\n\nExamples:\n  echo '{\"prompt\":\"prove that 2 is prime\"}' | tidegate score\n  tidegate score < prompts.jsonl | jq -s 'sort_by(.difficulty) | .[-10:]'\n  tidegate score --model ours.bin < prompts.jsonl > scored.jsonl"
+    )]
+    Score {
+        #[command(flatten)]
+        args: score::ScoreArgs,
+    },
+    /// Train a model from your own data.
+    Train {
+        #[command(subcommand)]
+        command: TrainCommand,
+    },
+    /// Measure a layer on a labelled set.
+    Eval {
+        #[command(subcommand)]
+        command: eval::EvalCommand,
     },
     /// What was used and what it cost: the ledger, by tenant, model, day, …; reads it also while a gateway runs.
     #[command(
@@ -140,6 +154,18 @@ enum Command {
 }
 
 #[derive(Subcommand)]
+enum TrainCommand {
+    /// The difficulty model, from prompts of which it is known how the edge and the cloud model did.
+    #[command(
+        after_help = "Nothing leaves this machine. A running gateway picks a new file up by itself where its configuration names it.\n\nExamples:\n  tidegate train routing labelled.jsonl -o ours.bin\n  tidegate train routing labelled.jsonl -o ours.bin --calibration ours.json\n  tidegate eval models set.jsonl --rows labelled.jsonl    # makes labelled rows out of an eval set"
+    )]
+    Routing {
+        #[command(flatten)]
+        args: train::TrainArgs,
+    },
+}
+
+#[derive(Subcommand)]
 enum KeysCommand {
     /// Print a new key once, and the hash to put into the configuration.
     #[command(
@@ -161,10 +187,11 @@ pub fn run() -> u8 {
     match command {
         Command::Serve { config, upgrade } => serve::run(&config.config, upgrade, log.log_format, log.log_level),
         Command::Demo { listen, once } => demo::run(listen, once),
-        Command::Check { config } => check::run(&config.config, &crate::state::reload::conditions),
-        Command::Explain { config, request, endpoint, headers, json } => {
-            explain::run(&config.config, &request, endpoint.into(), &headers, json)
-        }
+        Command::Check { config } => check::run(&config.config, crate::state::reload::judges()),
+        Command::Explain { config, request, args } => explain::run(&config.config, &request, &args),
+        Command::Score { args } => score::run(&args),
+        Command::Train { command: TrainCommand::Routing { args } } => train::run(&args),
+        Command::Eval { command } => eval::run(&command),
         Command::Usage { config, args } => usage::run(&config.config, &args),
         Command::Keys { command: KeysCommand::New { tenant } } => keys::new(&tenant),
         Command::Audit { command } => audit::run(&command),

@@ -11,7 +11,9 @@ mod notes;
 mod pem;
 mod prices;
 mod routes;
+mod shares;
 mod tenants;
+mod thresholds;
 mod upstreams;
 mod url;
 
@@ -59,6 +61,7 @@ pub fn check(input: &Input<'_>) -> Findings {
     upstreams::check(&mut checker);
     models::check(&mut checker);
     routes::check(&mut checker);
+    thresholds::check(&mut checker);
     tenants::check(&mut checker);
     books::check(&mut checker);
     retries(&mut checker);
@@ -177,7 +180,7 @@ fn shown(node: &Node) -> String {
     }
 }
 
-fn may_show(node: &Node) -> bool {
+pub fn may_show(node: &Node) -> bool {
     matches!(&node.value, Value::Scalar(scalar) if scalar.may_show())
 }
 

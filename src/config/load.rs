@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::attach::{self, Attached, FileCheck};
 use super::check::{self, Findings, Input};
 use super::decode::{self, Decoded, os_reason};
 use super::document::{Document, Node, Value};
@@ -30,8 +31,29 @@ pub struct Loaded {
     pub hash: [u8; 32],
     /// The configuration for `GET /api/config`: secrets and whatever came from the environment are `***`.
     pub masked: serde_json::Value,
-    /// The files that secrets were read from; changes of them are changes of the configuration.
-    pub secret_files: Vec<PathBuf>,
+    /// The files that were read besides (secrets, models, calibrations); changes of them are changes of the configuration.
+    pub further_files: Vec<PathBuf>,
+    /// Models and calibrations, by what is written in the configuration.
+    pub attached: Attached,
+}
+
+/// What layers above the configuration must judge of it.
+#[derive(Clone, Copy)]
+pub struct Judges<'a> {
+    /// A rule's `when`.
+    pub conditions: &'a ConditionCheck<'a>,
+    /// A difficulty model's file.
+    pub models: &'a FileCheck<'a>,
+    /// A calibration's file.
+    pub calibrations: &'a FileCheck<'a>,
+}
+
+#[cfg(test)]
+impl<'a> Judges<'a> {
+    /// Judges rules; files are taken for good.
+    pub fn of_rules(conditions: &'a ConditionCheck<'a>) -> Judges<'a> {
+        Judges { conditions, models: &|_| Ok(()), calibrations: &|_| Ok(()) }
+    }
 }
 
 impl Loaded {
@@ -50,20 +72,19 @@ impl Loaded {
 ///
 /// # Errors
 /// All problems, with the file named as it was given.
-pub fn load(path: &Path, conditions: &ConditionCheck<'_>) -> Result<Loaded, Problems> {
+pub fn load(path: &Path, judges: Judges<'_>) -> Result<Loaded, Problems> {
     let name = path.display().to_string();
     let text = read(path).map_err(|problem| Problems::new(&name, vec![problem]))?;
     let base = path.parent().unwrap_or(Path::new(""));
-    parse(&text, base, &|name| std::env::var(name).ok(), conditions)
-        .map_err(|problems| Problems { file: name, ..problems })
+    parse(&text, base, &|name| std::env::var(name).ok(), judges).map_err(|problems| Problems { file: name, ..problems })
 }
 
 /// Makes a configuration of a text. `base` is where `file:PATH` begins.
 ///
 /// # Errors
 /// All problems; the file is named `configuration`.
-pub fn parse(text: &str, base: &Path, env: &Lookup<'_>, conditions: &ConditionCheck<'_>) -> Result<Loaded, Problems> {
-    parse_on(text, base, env, conditions, jiff::Zoned::now().date())
+pub fn parse(text: &str, base: &Path, env: &Lookup<'_>, judges: Judges<'_>) -> Result<Loaded, Problems> {
+    parse_on(text, base, env, judges, jiff::Zoned::now().date())
 }
 
 /// [`parse`] with the day given, which decides about models that retire.
@@ -71,7 +92,7 @@ pub(super) fn parse_on(
     text: &str,
     base: &Path,
     env: &Lookup<'_>,
-    conditions: &ConditionCheck<'_>,
+    judges: Judges<'_>,
     today: jiff::civil::Date,
 ) -> Result<Loaded, Problems> {
     let mut problems = Vec::new();
@@ -93,18 +114,21 @@ pub(super) fn parse_on(
         }
         return Err(refuse(problems));
     };
-    let input = Input { document: &document, file: &file, silent: &silent, conditions, today };
+    let input = Input { document: &document, file: &file, silent: &silent, conditions: judges.conditions, today };
     let Findings { problems: mut further, mut warnings, notes } = check::check(&input);
     problems.append(&mut further);
+    let attached = attach::read(&document, &file, base, (judges.models, judges.calibrations), &silent, &mut problems);
     if !problems.is_empty() {
         return Err(refuse(problems));
     }
     sort(&mut warnings);
     let mut hasher = blake3::Hasher::new();
     digest(&document.root, &mut hasher);
-    files.values().for_each(|text| chunk(&mut hasher, b'f', text));
+    files.values().for_each(|text| chunk(&mut hasher, b'f', text.as_bytes()));
+    attached.values().for_each(|file| chunk(&mut hasher, b'a', &file.bytes));
     let (hash, masked) = (*hasher.finalize().as_bytes(), masked(&document));
-    Ok(Loaded { file, warnings, notes, hash, masked, secret_files: files.into_keys().collect() })
+    let further_files = files.into_keys().chain(attached.values().map(|file| file.path.clone())).collect();
+    Ok(Loaded { file, warnings, notes, hash, masked, further_files, attached })
 }
 
 /// The document as JSON with every secret and every value that came from the environment as `***`.
@@ -155,27 +179,27 @@ fn mark(node: &mut Node, secrets: &std::collections::HashSet<u32>) {
 
 fn digest(node: &Node, hasher: &mut blake3::Hasher) {
     match &node.value {
-        _ if node.is_null() => chunk(hasher, b'0', ""),
-        Value::Scalar(scalar) => chunk(hasher, b's', &scalar.text),
+        _ if node.is_null() => chunk(hasher, b'0', b""),
+        Value::Scalar(scalar) => chunk(hasher, b's', scalar.text.as_bytes()),
         Value::List(items) => {
-            chunk(hasher, b'[', "");
+            chunk(hasher, b'[', b"");
             items.iter().for_each(|item| digest(item, hasher));
-            chunk(hasher, b']', "");
+            chunk(hasher, b']', b"");
         }
         Value::Map(entries) => {
-            chunk(hasher, b'{', "");
+            chunk(hasher, b'{', b"");
             for entry in entries {
-                chunk(hasher, b'k', &entry.key);
+                chunk(hasher, b'k', entry.key.as_bytes());
                 digest(&entry.node, hasher);
             }
-            chunk(hasher, b'}', "");
+            chunk(hasher, b'}', b"");
         }
     }
 }
 
 /// With its length, so that two texts in a row cannot be mistaken for one.
-fn chunk(hasher: &mut blake3::Hasher, tag: u8, text: &str) {
-    hasher.update(&[tag]).update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
+fn chunk(hasher: &mut blake3::Hasher, tag: u8, bytes: &[u8]) {
+    hasher.update(&[tag]).update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
 }
 
 #[cfg(test)]

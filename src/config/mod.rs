@@ -6,7 +6,8 @@
 //!
 //! What a reader could get wrong: a value that came from the environment or from a secret's file never appears in a message.
 
-pub mod check;
+pub mod attach;
+mod check;
 pub mod decode;
 pub mod document;
 pub mod file;
@@ -18,5 +19,5 @@ pub mod scalar;
 pub mod schema;
 pub mod watch;
 
-pub use load::{ConditionCheck, Loaded, Lookup, load, parse};
+pub use load::{ConditionCheck, Judges, Loaded, Lookup, load, parse};
 pub use problem::{Problem, Problems};

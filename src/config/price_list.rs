@@ -174,7 +174,8 @@ mod tests {
 
     fn upstream(url: &str, placement: &str) -> Upstream {
         let text = format!("upstreams: {{a: {{placement: {placement}, kind: openai, base_url: '{url}'}}}}");
-        let loaded = config::parse(&text, std::path::Path::new("."), &|_| None, &|_| Ok(())).unwrap();
+        let loaded =
+            config::parse(&text, std::path::Path::new("."), &|_| None, config::Judges::of_rules(&|_| Ok(()))).unwrap();
         loaded.file.upstreams["a"].clone()
     }
 

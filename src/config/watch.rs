@@ -33,7 +33,7 @@ struct Stamp {
 }
 
 impl Watch {
-    /// Watches the configuration at `path` and further files ([`super::Loaded::secret_files`]). Call it before loading: what changes
+    /// Watches the configuration at `path` and further files ([`super::Loaded::further_files`]). Call it before loading: what changes
     /// after this is noticed.
     pub fn new(path: &Path, further: &[PathBuf]) -> Self {
         let mut watch = Watch { paths: vec![path.to_owned()], seen: Vec::new() };

@@ -13,6 +13,10 @@ use smallvec::SmallVec;
 use super::record::Record;
 use crate::config::file::{Priority, Privacy, Then};
 use crate::error::{Error, Kind, Result, Retry};
+use crate::policy::threshold::Own;
+use crate::signals::conversation::Leader;
+use crate::signals::hints::{PlacementHint, PrivacyHint};
+use crate::signals::wish::{Who, Wish};
 use crate::signals::{self, Hints};
 use crate::tenant::key::Form;
 use crate::tenant::{Budget, Known, Member, Meter, Places, Refusal, Reservation, Standing, Tenant, Unknown};
@@ -179,6 +183,15 @@ fn set_aside(record: &mut Record, worst: NanoUsd, beyond: bool) -> Result<()> {
     Ok(())
 }
 
+/// What rules and constraints may know of budgets. `now`: microseconds (Unix).
+pub fn money<'b>(budgets: impl Iterator<Item = &'b Budget>, now: i64) -> signals::Budget {
+    budgets.fold(signals::Budget::default(), |sum, budget| signals::Budget {
+        left: sum.left.min(budget.left(now)),
+        exists: true,
+        edge_only: sum.edge_only || budget.then == Then::EdgeOnly && budget.is_used_up(now),
+    })
+}
+
 /// The budget is used up: how the client learns of it.
 pub fn used_up(record: &Record, budget: Option<&Budget>) -> Error {
     record.limited("budget");
@@ -205,10 +218,34 @@ impl Admission {
         }
     }
 
-    /// The tenant's tier; a request can only tighten it.
+    /// The tenant's tier; an app and a request can only tighten it.
     pub fn privacy(&self, hints: &Hints) -> Privacy {
         let own = self.tenant().map_or(Privacy::default(), |tenant| tenant.privacy);
-        hints.privacy.map_or(own, |hint| own.max(hint.tier()))
+        let app = self.known_app().and_then(|app| app.privacy).unwrap_or_default();
+        own.max(app).max(hints.privacy.map_or(Privacy::default(), PrivacyHint::tier))
+    }
+
+    /// Where the request is to run, as tenant, app and request say.
+    pub fn placement(&self, hints: &Hints) -> Wish {
+        let tenant = self.tenant().and_then(|tenant| tenant.placement);
+        let app = self.known_app().and_then(|app| app.placement);
+        Wish::default()
+            .then(Who::Tenant, tenant.map(PlacementHint::from))
+            .then(Who::App, app.map(PlacementHint::from))
+            .then(Who::Request, hints.placement)
+    }
+
+    /// Who leads the conversation. Where nobody is asked for a key, as the request says.
+    pub fn leader<'l>(&'l self, tenant: &'l str, hints: &'l Hints) -> Leader<'l> {
+        let app = self.app.as_deref().or(hints.app.as_deref()).unwrap_or("");
+        let user = self.user.as_deref().or(hints.user.as_deref()).unwrap_or("");
+        Leader { tenant, app, user }
+    }
+
+    /// The app's own threshold, or the tenant's, in place of the route's.
+    pub fn threshold(&self) -> Option<Own> {
+        let app = self.known_app().and_then(|app| app.threshold).map(Own::App);
+        app.or_else(|| self.tenant().and_then(|tenant| tenant.threshold).map(Own::Tenant))
     }
 
     /// The budgets that the request is charged to, the tenant's first.
@@ -219,12 +256,7 @@ impl Admission {
 
     /// What rules and constraints may know of the money. `now`: microseconds (Unix).
     pub fn budget(&self, now: i64) -> signals::Budget {
-        let fold = |sum: signals::Budget, budget: &Budget| signals::Budget {
-            left: sum.left.min(budget.left(now)),
-            exists: true,
-            edge_only: sum.edge_only || budget.then == Then::EdgeOnly && budget.is_used_up(now),
-        };
-        self.budgets().fold(signals::Budget::default(), fold)
+        money(self.budgets(), now)
     }
 
     /// What was used is known: the estimate in the limits is corrected.

@@ -45,6 +45,7 @@ const UPSTREAM: HeaderName = HeaderName::from_static("x-tidegate-upstream");
 const MODEL: HeaderName = HeaderName::from_static("x-tidegate-model");
 const ROUTE: HeaderName = HeaderName::from_static("x-tidegate-route");
 const RULE: HeaderName = HeaderName::from_static("x-tidegate-rule");
+const DIFFICULTY: HeaderName = HeaderName::from_static("x-tidegate-difficulty");
 const CACHE: HeaderName = HeaderName::from_static("x-tidegate-cache");
 const ATTEMPTS: HeaderName = HeaderName::from_static("x-tidegate-attempts");
 const OVERHEAD: HeaderName = HeaderName::from_static("x-tidegate-overhead-us");
@@ -110,12 +111,25 @@ fn describe(record: &mut Record, status: StatusCode, headers: &mut HeaderMap) {
             headers.insert(RULE, rule.name_header.clone());
         }
     }
+    if let Some(difficulty) = record.seen.difficulty {
+        headers.insert(DIFFICULTY, thousandths(difficulty));
+    }
     if let Some(attempts) = record.attempts() {
         headers.insert(ATTEMPTS, attempts);
     }
     limits::describe(record, headers);
     headers.insert(OVERHEAD, HeaderValue::from(micros(overhead)));
     headers.insert(TIMING, timing(overhead, record.queued, record.upstream_wait));
+}
+
+/// `0.312`
+fn thousandths(value: f64) -> HeaderValue {
+    let mut text = [0u8; 16];
+    let mut rest = &mut text[..];
+    let written = write!(rest, "{value:.3}");
+    let length = 16 - rest.len();
+    let text = text.get(..length).filter(|_| written.is_ok()).unwrap_or_default();
+    HeaderValue::from_bytes(text).unwrap_or(HeaderValue::from_static(""))
 }
 
 /// Milliseconds by phase (W3C Server Timing): deciding and relaying, queueing, waiting for the upstream.

@@ -19,7 +19,7 @@ use super::decide::Plan;
 use super::read::Read;
 use super::record::Record;
 use super::relay::{Events, Watchdog};
-use super::{Gateway, headers};
+use super::{Gateway, headers, shadow};
 use crate::config::file::Placement;
 use crate::error::{Error, Kind, Result, Retry};
 use crate::openai::produced::Produced;
@@ -77,13 +77,29 @@ struct Walk<'a> {
 }
 
 /// What is cut or added whatever the target: the hints, and the usage that the client did not ask for.
-fn shared_edits(read: &Read) -> SmallVec<[Edit; 3]> {
+pub(super) fn shared_edits(read: &Read) -> SmallVec<[Edit; 3]> {
     let mut list = SmallVec::new();
     list.extend(edits::cut_hints(&read.view));
     if matches!(read.endpoint, Endpoint::Chat | Endpoint::Completions) {
         list.extend(edits::ask_usage(&read.view));
     }
     list
+}
+
+/// The body as this target gets it.
+pub(super) fn body(read: &Read, shared: &SmallVec<[Edit; 3]>, target: &Target) -> Segments {
+    let mut edits = shared.clone();
+    if target.id != read.model {
+        edits.extend(edits::model(&read.view, &target.id));
+    }
+    splice::apply(&read.body, &mut edits)
+}
+
+/// What requests that share a KV cache have in common: the first text of the prompt.
+pub(super) fn prefix(read: &Read) -> &[u8] {
+    let first = read.view.pieces.first().and_then(|piece| read.body.get(piece.range.clone()));
+    let first = first.unwrap_or_default();
+    first.get(..PREFIX).unwrap_or(first)
 }
 
 impl Walk<'_> {
@@ -106,6 +122,7 @@ impl Walk<'_> {
                 Err(error) => error,
             };
             record.failed_attempt(error.kind);
+            target.upstream.pressure.failed(error.kind);
             if matches!(error.kind, Kind::Connect | Kind::Broken) {
                 target.upstream.pool.failed(&node);
             }
@@ -121,7 +138,7 @@ impl Walk<'_> {
     /// A place at a node. Where all are at their limit and no other target is left to be asked, the request waits in line.
     async fn place(&self, target: &Arc<Target>, tried: &[Arc<Node>], record: &mut Record) -> Option<InFlight> {
         let pool = &target.upstream.pool;
-        if let Some(place) = pool.pick(self.prefix(), tried) {
+        if let Some(place) = pool.pick(prefix(self.read), tried) {
             return Some(place);
         }
         let is_last = self.plan.targets.last().is_some_and(|(_, last)| Arc::ptr_eq(last, target));
@@ -130,7 +147,7 @@ impl Walk<'_> {
         }
         let by = Instant::now() + target.upstream.section.max_wait();
         let by = self.plan.deadline.map_or(by, |deadline| deadline.min(by));
-        let waiting = tokio::time::timeout_at(by, pool.pick_waiting(self.prefix(), tried, record.admission.rank()));
+        let waiting = tokio::time::timeout_at(by, pool.pick_waiting(prefix(self.read), tried, record.admission.rank()));
         let before = record.queued;
         let place = record.waiting_in_queue(waiting).await;
         let seconds = &self.gateway.shared.durable.metrics.wait_seconds;
@@ -163,8 +180,9 @@ impl Walk<'_> {
             worker: self.gateway.worker,
             upgrade: false,
         };
-        let segments = self.body(target);
+        let segments = body(self.read, &self.edits, target);
         record.begin_attempt(target, &place);
+        let began = Instant::now();
         let violations = &self.gateway.shared.durable.metrics.locality_violations;
         let bytes = segments.iter().map(|segment| segment.len() as u64).sum();
         let make = || Some((Outgoing::segments(segments.clone()), bytes));
@@ -172,27 +190,14 @@ impl Walk<'_> {
         if answer.head.status.is_success() {
             let hold = Hold { read: self.read, target, deadline, started: Instant::now() };
             let answered = record.waiting_upstream(hold.commit(answer)).await?;
+            upstream.pressure.answered(began.elapsed());
             record.committed(id, target, answered.0.status);
             (record.usage, record.produced) = answered.1;
+            shadow::begin(self.gateway, self.read, self.plan.locality, record);
             return Ok(answered.0);
         }
         let fault = record.waiting_upstream(fault(target, answer, deadline)).await;
         Err(fault)
-    }
-
-    fn body(&self, target: &Target) -> Segments {
-        let mut edits = self.edits.clone();
-        if target.id != self.read.model {
-            edits.extend(edits::model(&self.read.view, &target.id));
-        }
-        splice::apply(&self.read.body, &mut edits)
-    }
-
-    /// What requests that share a KV cache have in common: the first text of the prompt.
-    fn prefix(&self) -> &[u8] {
-        let first = self.read.view.pieces.first().and_then(|piece| self.read.body.get(piece.range.clone()));
-        let first = first.unwrap_or_default();
-        first.get(..PREFIX).unwrap_or(first)
     }
 
     fn count_fallback(&self, place: usize, to: &Target, record: &Record) {
@@ -255,7 +260,11 @@ async fn fault(target: &Target, answer: Answer, deadline: Instant) -> Error {
 }
 
 /// Reads up to `limit` bytes; gives the rest of the body back if there is more.
-async fn gather(mut body: Incoming, begun: BytesMut, limit: usize) -> hyper::Result<(Bytes, Option<Incoming>)> {
+pub(super) async fn gather(
+    mut body: Incoming,
+    begun: BytesMut,
+    limit: usize,
+) -> hyper::Result<(Bytes, Option<Incoming>)> {
     let mut first = Bytes::new();
     let mut all = begun;
     while let Some(frame) = body.frame().await {
@@ -342,7 +351,7 @@ impl Hold<'_> {
     }
 }
 
-fn broken(error: hyper::Error) -> Error {
+pub(super) fn broken(error: hyper::Error) -> Error {
     Error::upstream(Kind::Broken, "the upstream broke off in the middle of its answer").with_source(error)
 }
 

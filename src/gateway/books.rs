@@ -7,6 +7,7 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::record::{Record, micros};
+use super::seen::Seen;
 use super::tries::{INTERRUPTED, OK, Try};
 use crate::audit::TextHasher;
 use crate::error::{Kind, Result};
@@ -88,8 +89,9 @@ impl Record {
         }
     }
 
-    /// Bytes of the answer on their way to the client, for the audit chain's hash.
+    /// Bytes of the answer on their way to the client, for the audit chain's hash and the comparison with a shadow's.
     pub fn saw_answer(&mut self, bytes: &Bytes) {
+        self.shadow.saw_answer(bytes);
         let Some(answer) = &mut self.open.answer else { return };
         let Some(texts) = self.gateway.shared.durable.books.as_ref().and_then(|books| books.texts()) else { return };
         match answer {
@@ -103,6 +105,10 @@ impl Record {
             }
             Answer::Pieces(hasher) => hasher.update(bytes),
         }
+    }
+
+    pub(super) fn prompt_hash(&self) -> Option<[u8; 32]> {
+        self.open.prompt_hash
     }
 
     /// The request's body is here: the audit chain keeps its keyed hash.
@@ -180,26 +186,40 @@ impl Record {
             stream: self.stream,
             privacy: self.privacy.name(),
             cache: "off",
+            difficulty: seen.difficulty.map(|difficulty| difficulty as f32),
+            threshold: seen.difficulty.map(|_| seen.threshold.value as f32),
             saving: costs.saving,
             wait_us: micros(self.queued),
             overhead_us: micros(self.overhead),
             first_token_us: micros(self.first_token.unwrap_or_default()),
             total_us: micros(self.age()),
             policy: &self.snapshot.hash,
-            seen: entry::Seen {
-                input_tokens: seen.input_tokens,
-                max_output_tokens: seen.max_output_tokens,
-                modalities: seen.modalities.label(),
-                has_tools: seen.has_tools,
-                turns: seen.turns,
-                hint_placement: seen.placement.map_or("", PlacementHint::name),
-                hint_privacy: seen.privacy.map_or("", PrivacyHint::name),
-            },
+            seen: self::seen(seen),
             considered: self.considered(),
             prompt_hash: self.open.prompt_hash,
             answer_hash,
             attempts: self.tries.iter().zip(&costs.attempts).map(|(t, cost)| attempt(t, *cost)).collect(),
+            decided: self.decided(),
             ..Entry::default()
+        }
+    }
+
+    fn decided(&self) -> entry::Decided<'_> {
+        let (seen, classifiers) = (&self.seen, &self.snapshot.classifiers);
+        let model = match &classifiers.candidate {
+            Some((candidate, _)) if seen.by_candidate => candidate,
+            _ => &classifiers.difficulty,
+        };
+        let scored = seen.difficulty.is_some();
+        entry::Decided {
+            rules: &seen.rules,
+            threshold_from: if scored { seen.threshold.origin.label() } else { "" },
+            scored_by: if scored { model.identity() } else { "" },
+            needs_fresh_knowledge: seen.fresh.map(|fresh| fresh as f32),
+            edge_load: seen.edge_load as f32,
+            cloud_pressure: seen.cloud_pressure as f32,
+            decide_us: seen.decide_us,
+            notes: seen.notes,
         }
     }
 
@@ -213,7 +233,20 @@ impl Record {
     }
 }
 
-fn attempt(attempt: &Try, cost: Option<Cost>) -> Attempt<'_> {
+/// What the decision was made from, in the records' words.
+pub(super) fn seen(seen: &Seen) -> entry::Seen<'static> {
+    entry::Seen {
+        input_tokens: seen.input_tokens,
+        max_output_tokens: seen.max_output_tokens,
+        modalities: seen.modalities.label(),
+        has_tools: seen.has_tools,
+        turns: seen.turns,
+        hint_placement: seen.placement.map_or("", PlacementHint::name),
+        hint_privacy: seen.privacy.map_or("", PrivacyHint::name),
+    }
+}
+
+pub(super) fn attempt(attempt: &Try, cost: Option<Cost>) -> Attempt<'_> {
     let usage = &attempt.usage;
     Attempt {
         role: attempt.role.name(),

@@ -2,19 +2,17 @@
 
 use std::sync::Arc;
 
-use jiff::civil::Date;
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
-use super::admit;
+use super::look::{self, Asker};
 use super::read::Read;
-use super::record::Record;
+use super::record::{Record, micros};
+use super::{admit, conversation as turns, shadow};
 use crate::config::file::{Placement, Privacy};
 use crate::error::{Error, Kind, Result};
 use crate::policy::{self, Constraint};
-use crate::signals::hints::PlacementHint;
-use crate::signals::hints::PrivacyHint;
-use crate::signals::{self, Hints, SignalId, Signals, tokenizer, tokens};
+use crate::signals::{Signals, Wish, tokenizer};
 use crate::state::{RouteEntry, Snapshot};
 use crate::upstream::Target;
 use crate::upstream::send::Locality;
@@ -32,23 +30,6 @@ pub struct Plan {
     pub deadline: Option<Instant>,
 }
 
-/// Who asks, as far as rules and constraints care.
-#[derive(Debug, Clone, Copy)]
-pub struct Asker<'a> {
-    pub tenant: &'a str,
-    pub privacy: Privacy,
-    pub regions: Option<&'a [String]>,
-    pub budget: signals::Budget,
-}
-
-impl Asker<'_> {
-    /// Nobody is asked for a key: what the request says of itself is all there is.
-    pub fn nobody(hints: &Hints) -> Asker<'static> {
-        let privacy = hints.privacy.map_or(Privacy::default(), PrivacyHint::tier);
-        Asker { tenant: "", privacy, regions: None, budget: signals::Budget::default() }
-    }
-}
-
 /// Decides, and takes what the request may cost from limits and budgets.
 pub fn decide(read: &Read, record: &mut Record) -> Result<Plan> {
     let started = std::time::Instant::now();
@@ -59,17 +40,27 @@ pub fn decide(read: &Read, record: &mut Record) -> Result<Plan> {
     record.route = Some(Arc::clone(entry));
     let tenant = record.admission.tenant().cloned();
     record.privacy = record.admission.privacy(&read.hints);
+    let name = tenant.as_ref().map_or("", |tenant| tenant.name.as_str());
     let asker = Asker {
-        tenant: tenant.as_ref().map_or("", |tenant| tenant.name.as_str()),
+        tenant: name,
         privacy: record.privacy,
         regions: tenant.as_ref().and_then(|tenant| tenant.regions.as_deref()),
         budget: record.admission.budget(record.arrived_us()),
+        placement: record.admission.placement(&read.hints),
+        threshold: record.admission.threshold(),
+        leader: record.admission.leader(name, &read.hints),
     };
-    let signals = signals(read, entry, &snapshot, asker);
-    let decision = policy::decide(&entry.route, &signals);
+    let mut looked = look::look(read, entry, &snapshot, asker);
+    record.conversation = turns::recall(entry, &record.shared().durable.conversations, &mut looked);
+    let signals = &looked.signals;
+    let mut decision = policy::decide(&entry.route, signals);
+    if let Some(turn) = &record.conversation {
+        turn.resume(entry, signals, &mut decision);
+    }
     count_failures(record, entry, &decision);
     record.rule = decision.rule;
-    record.note(read, &signals);
+    record.note(read, &looked);
+    remember(record, entry, &decision, &looked);
     let mut targets: Targets = decision.plan().filter_map(|id| Some((id, Arc::clone(snapshot.target(id)?)))).collect();
     record.decision = Some(decision.clone());
     if targets.is_empty() {
@@ -78,18 +69,49 @@ pub fn decide(read: &Read, record: &mut Record) -> Result<Plan> {
             && signals.budget.edge_only;
         return Err(match only_money {
             true => admit::used_up(record, record.admission.budgets().find(|b| b.is_used_up(record.arrived_us()))),
-            false => policy::decide::none_left(&entry.route, &decision, &signals),
+            false => policy::decide::none_left(&entry.route, &decision, signals),
         });
     }
     // What is known to be down comes last: not dropped, for it may be back by then.
     if targets.len() > 1 {
         targets.sort_by_key(|(_, target)| !target.upstream.pool.is_available());
     }
-    reserve(&mut targets, read, &signals, record)?;
-    let locality = locality(&read.hints, record.privacy);
+    let to_cloud = targets.first().is_some_and(|(_, target)| target.upstream.placement() == Placement::Cloud);
+    entry.threshold.observe(signals.difficulty, to_cloud, record.arrived_us());
+    reserve(&mut targets, read, signals, record)?;
+    shadow::draw(record, decision.rule.and_then(|index| entry.route.rules.get(index)), signals);
+    let locality = locality(signals.placement, record.privacy);
     let deadline = read.hints.deadline_ms.map(|ms| record.arrived() + std::time::Duration::from_millis(ms));
-    record.shared().durable.metrics.overhead_decide.observe(started.elapsed().as_secs_f64());
+    let took = started.elapsed();
+    record.seen.decide_us = micros(took);
+    record.shared().durable.metrics.overhead_decide.observe(took.as_secs_f64());
     Ok(Plan { targets, locality, deadline })
+}
+
+/// What the decision record tells besides the signals.
+fn remember(record: &mut Record, entry: &RouteEntry, decision: &policy::Decision, looked: &look::Looked<'_>) {
+    if let (Some(model), Some((candidate, _))) = (looked.model, &record.snapshot.classifiers.candidate) {
+        record.seen.by_candidate = std::ptr::eq(model, candidate.as_ref());
+        let which = if record.seen.by_candidate { "candidate" } else { "current" };
+        record.shared().durable.metrics.routing.scored.with_label_values(&[which]).inc();
+    }
+    if record.shared().durable.books.is_none() {
+        return;
+    }
+    let reached = decision.verdicts.iter().filter(|verdict| **verdict != policy::Verdict::NotReached);
+    let mut rules = String::with_capacity(24 * decision.verdicts.len());
+    for (rule, verdict) in entry.route.rules.iter().zip(reached) {
+        let comma = if rules.is_empty() { "" } else { "," };
+        rules.extend([comma, &rule.name, "=", verdict.label()]);
+    }
+    record.seen.rules = rules;
+    record.seen.notes = match (decision.resumed, looked.signals.placement.prefers) {
+        (Some(_), _) => "resumed",
+        (None, Some(Placement::Edge)) => "prefers-edge",
+        (None, Some(Placement::Cloud)) => "prefers-cloud",
+        (None, None) if decision.rule.is_some_and(|rule| entry.route.rules[rule].split.is_some()) => "split",
+        (None, None) => "",
+    };
 }
 
 /// Sets the worst case of the dearest target aside. Where that fails and the edge may go on, the cloud is dropped.
@@ -135,43 +157,10 @@ pub fn route<'s>(snapshot: &'s Snapshot, model: &str) -> Result<&'s Arc<RouteEnt
     snapshot.routes.get(model).ok_or_else(|| unknown_model(model))
 }
 
-/// What the rules and constraints of a route may read. What they do not read is not looked up.
-pub fn signals<'r>(read: &'r Read, entry: &RouteEntry, snapshot: &Snapshot, asker: Asker<'r>) -> Signals<'r> {
-    let view = &read.view;
-    let reads = |signal| entry.reads.contains(signal);
-    let now = (entry.has_retiring || reads(SignalId::Hour)).then(jiff::Zoned::now);
-    let messages = view.pieces.iter().map(|piece| piece.message + 1).max().unwrap_or(0);
-    let texts = view.pieces.iter().filter_map(|piece| read.body.get(piece.range.clone()));
-    Signals {
-        model: &read.model,
-        input_tokens: tokens::estimate_pieces(texts, messages),
-        max_output_tokens: view.max_output_tokens,
-        modalities: view.modalities,
-        has_tools: view.has_tools,
-        stream: view.stream,
-        turns: view.turns,
-        hints: &read.hints,
-        tenant: asker.tenant,
-        privacy: asker.privacy,
-        regions: asker.regions,
-        budget: asker.budget,
-        edge_available: reads(SignalId::EdgeAvailable) && snapshot.available(Placement::Edge),
-        cloud_available: reads(SignalId::CloudAvailable) && snapshot.available(Placement::Cloud),
-        difficulty: 0.0,
-        fresh: 0.0,
-        threshold: 0.5,
-        edge_load: 0.0,
-        cloud_pressure: 0.0,
-        conversation: 0,
-        hour: now.as_ref().and_then(|now| u8::try_from(now.hour()).ok()).unwrap_or(0),
-        today: now.map_or(Date::MIN, |now| now.date()),
-    }
-}
-
 /// What the last check before the socket holds a request to.
-pub fn locality(hints: &Hints, privacy: Privacy) -> Locality {
+pub fn locality(placement: Wish, privacy: Privacy) -> Locality {
     // `no-retention` allows the cloud only with personal data redacted, which is not available yet: fail closed.
-    let stays = hints.placement == Some(PlacementHint::OnlyEdge) || privacy != Privacy::Retained;
+    let stays = placement.only_edge.is_some() || privacy != Privacy::Retained;
     if stays { Locality::EdgeOnly } else { Locality::Anywhere }
 }
 

@@ -34,10 +34,16 @@ pub async fn run(gateway: &Gateway, mut request: Request<Incoming>, record: &mut
     record.elsewhere = Some(Arc::clone(&upstream));
     let hints = Hints::from_headers(request.headers())?;
     record.privacy = record.admission.privacy(&hints);
-    let locality = decide::locality(&hints, record.privacy);
-    if attempt::stays_home(locality, upstream.placement()) {
+    let placement = record.admission.placement(&hints);
+    let locality = decide::locality(placement, record.privacy);
+    let forbidden = placement.forbids(upstream.placement()).is_some();
+    if forbidden || attempt::stays_home(locality, upstream.placement()) {
+        let (bound, is) = match upstream.placement() {
+            Placement::Cloud => ("stay at the edge", "a cloud"),
+            Placement::Edge => ("run in the cloud", "at the edge"),
+        };
         let message = format!(
-            "no eligible target: the request must stay at the edge, and this path goes to `{}`, which is a cloud",
+            "no eligible target: the request must {bound}, and this path goes to `{}`, which is {is}",
             upstream.name
         );
         return Err(Error::gateway(Kind::NoEligibleTarget, message));

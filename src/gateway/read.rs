@@ -14,10 +14,14 @@ use super::record::Record;
 use crate::error::{Error, Kind, Result};
 use crate::openai::Endpoint;
 use crate::openai::view::{self, Malformed, View};
-use crate::signals::Hints;
+use crate::signals::{Hints, tokens};
+use crate::task;
 
 /// A body is not given more than this before its first bytes have come, whatever its `content-length` promises.
 const FIRST_ALLOCATION: u64 = 64 << 10;
+
+/// Reading a longer body takes more than some 200 microseconds: others that share the worker do not wait for it.
+const LONG: usize = 256 << 10;
 
 /// A request as the stages after this one see it.
 #[derive(Debug)]
@@ -29,6 +33,8 @@ pub struct Read {
     /// The model that was asked for.
     pub model: String,
     pub hints: Hints,
+    /// Tokens of the prompt, estimated.
+    pub input_tokens: u64,
 }
 
 /// Reads a request that names a model.
@@ -41,7 +47,10 @@ pub async fn read(endpoint: Endpoint, request: Request<Incoming>, record: &mut R
     let reading = collect(incoming, server.max_body.0, server.body_timeout.0);
     let body = record.waiting(reading).await?;
     record.saw_prompt(&body);
-    let read = understand(endpoint, parts.headers, body)?;
+    let read = match body.len() {
+        LONG.. => record.waiting(task::blocking(move || understand(endpoint, parts.headers, body))).await??,
+        _ => understand(endpoint, parts.headers, body)?,
+    };
     record.stream = read.view.stream;
     Ok(read)
 }
@@ -61,7 +70,10 @@ pub fn understand(endpoint: Endpoint, headers: HeaderMap, body: Bytes) -> Result
             from_headers.merge(Hints::from_body(object)?)?
         }
     };
-    Ok(Read { endpoint, headers, body, view, model, hints })
+    let messages = view.pieces.iter().map(|piece| piece.message + 1).max().unwrap_or(0);
+    let texts = view.pieces.iter().filter_map(|piece| body.get(piece.range.clone()));
+    let input_tokens = tokens::estimate_pieces(texts, messages);
+    Ok(Read { endpoint, headers, body, view, model, hints, input_tokens })
 }
 
 /// No SDK compresses requests; guessing at one would mean forwarding what was never looked at.

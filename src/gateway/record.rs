@@ -11,15 +11,14 @@ use http::{HeaderValue, Method, Request, StatusCode, Uri};
 use super::Gateway;
 use super::admit::Admission;
 use super::books::Open;
-use super::read::Read;
+use super::conversation::{self, Turn};
+use super::seen::Seen;
+use super::shadow::{self, Shadowing};
 use super::tries::{INTERRUPTED, OK, Role, Tries, Try};
 use crate::config::file::Privacy;
 use crate::error::{Kind, Result};
-use crate::openai::Modalities;
 use crate::openai::usage::Usage;
 use crate::policy::{Decision, TargetId};
-use crate::signals::Signals;
-use crate::signals::hints::{PlacementHint, PrivacyHint};
 use crate::state::{RouteEntry, Shared, Snapshot};
 use crate::upstream::body::Outgoing;
 use crate::upstream::price::{Day, NanoUsd};
@@ -51,6 +50,8 @@ pub struct Record {
     /// Index of the rule that matched.
     pub rule: Option<usize>,
     pub decision: Option<Decision>,
+    pub conversation: Option<Turn>,
+    pub shadow: Shadowing,
     pub seen: Seen,
     pub target: Option<(TargetId, Arc<Target>)>,
     /// Where a passed-through request went.
@@ -68,23 +69,6 @@ pub struct Record {
     pub(super) overhead: Duration,
     pub(super) status: u16,
     closed: bool,
-}
-
-/// The signals that stay known for the records.
-#[derive(Debug, Default)]
-pub struct Seen {
-    pub input_tokens: u64,
-    pub max_output_tokens: Option<u64>,
-    pub modalities: Modalities,
-    pub images: u32,
-    pub has_tools: bool,
-    pub turns: u32,
-    pub placement: Option<PlacementHint>,
-    pub privacy: Option<PrivacyHint>,
-    /// `k=v,k=v`
-    pub tags: String,
-    /// What the request is for, in the records' words.
-    pub endpoint: &'static str,
 }
 
 impl Record {
@@ -108,6 +92,8 @@ impl Record {
             route: None,
             rule: None,
             decision: None,
+            conversation: None,
+            shadow: Shadowing::None,
             seen: Seen::default(),
             target: None,
             elsewhere: None,
@@ -174,23 +160,6 @@ impl Record {
         self.waited += took;
         self.queued += took;
         output
-    }
-
-    /// Keeps what the records tell of the decision's grounds.
-    pub fn note(&mut self, read: &Read, signals: &Signals<'_>) {
-        let tags = &read.hints.tags;
-        self.seen = Seen {
-            input_tokens: signals.input_tokens,
-            max_output_tokens: signals.max_output_tokens,
-            modalities: signals.modalities,
-            images: read.view.images,
-            has_tools: signals.has_tools,
-            turns: signals.turns,
-            placement: read.hints.placement,
-            privacy: read.hints.privacy,
-            tags: tags.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(","),
-            endpoint: read.endpoint.name(),
-        };
     }
 
     /// A limit has refused the request.
@@ -292,6 +261,7 @@ impl Record {
     pub fn committed(&mut self, id: TargetId, target: &Arc<Target>, status: StatusCode) {
         self.first_token = Some(self.age());
         self.target = Some((id, Arc::clone(target)));
+        conversation::answered(self);
         self.answering(status);
     }
 
@@ -328,6 +298,7 @@ impl Record {
         if std::mem::replace(&mut self.closed, true) {
             return;
         }
+        shadow::ended(self, outcome);
         self.settle_usage(outcome);
         let costs = self.costs();
         self.measure(outcome, &costs);

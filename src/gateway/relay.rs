@@ -143,6 +143,16 @@ impl Events {
             .map_err(|_| Error::upstream(Kind::Broken, "the upstream sent an event larger than 8 MiB"))
     }
 
+    /// The next bytes; `None` at the end.
+    pub async fn next(&mut self) -> Option<Result<Bytes>> {
+        std::future::poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// The upstream's own figures so far, and the tokens as counted here.
+    pub fn figures(&self) -> (Option<Usage>, u64) {
+        (self.usage, self.produced.tokens())
+    }
+
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
         loop {
             if !self.ready.is_empty() {
@@ -221,8 +231,7 @@ impl Relay {
         let events = self.events.take();
         if let Some(mut record) = self.record.take() {
             if let Some(events) = &events {
-                record.usage = events.usage;
-                record.produced = events.produced.tokens();
+                (record.usage, record.produced) = events.figures();
             }
             record.close(outcome);
         }

@@ -5,9 +5,11 @@
 use super::books::Costs;
 use super::record::{Record, micros};
 use super::tries::OK;
+use crate::config::file::Placement;
 use crate::error::Kind;
 use crate::telemetry::access::Line;
 use crate::telemetry::metrics::Metrics;
+use crate::upstream::Upstream;
 use crate::upstream::price::NANOS_PER_USD;
 
 impl Record {
@@ -36,6 +38,10 @@ impl Record {
                 None => lane.cost_unknown.inc(),
             }
         }
+        self.pay_threshold(costs);
+        if let Some(difficulty) = self.seen.difficulty {
+            metrics.routing.difficulty.observe(difficulty);
+        }
         if costs.saving > 0 {
             let saved = metrics.money.saved.with_label_values(&[self.tenant_name(), "edge"]);
             saved.inc_by(costs.saving as f64 / NANOS_PER_USD);
@@ -46,6 +52,17 @@ impl Record {
         seconds.observe(self.age().as_secs_f64());
         if let Some(first) = self.first_token {
             handles.first_token.observe(first.as_secs_f64());
+        }
+    }
+
+    /// What the cloud has cost is told to the route's threshold, which may have to spread it.
+    fn pay_threshold(&self, costs: &Costs) {
+        let Some(entry) = &self.route else { return };
+        let is_cloud = |upstream: &Upstream| upstream.placement() == Placement::Cloud;
+        let cloud = self.tries.iter().zip(&costs.attempts).filter(|(attempt, _)| is_cloud(&attempt.upstream));
+        let paid = cloud.filter_map(|(_, cost)| *cost).map(|cost| cost.usd).sum();
+        if paid > 0 {
+            entry.threshold.paid(paid, self.arrived_us());
         }
     }
 

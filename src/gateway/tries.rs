@@ -9,6 +9,7 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use crate::error::Kind;
+use crate::ledger::entry::SHADOW;
 use crate::openai::usage::Usage;
 use crate::upstream::{Node, Target, Upstream};
 
@@ -26,6 +27,8 @@ pub enum Role {
     /// The next target of the plan.
     Fallback,
     Passthrough,
+    /// A copy of a request to another model.
+    Shadow,
 }
 
 /// One attempt.
@@ -65,6 +68,7 @@ impl Role {
             Role::Retry => "retry",
             Role::Fallback => "fallback",
             Role::Passthrough => "passthrough",
+            Role::Shadow => SHADOW,
         }
     }
 }

@@ -76,6 +76,26 @@ pub struct Entry<'a> {
     /// In the order in which they were made; the one that answered is the last, if any did.
     #[serde(borrow)]
     pub attempts: SmallVec<[Attempt<'a>; 1]>,
+    pub decided: Decided<'a>,
+}
+
+/// How it was decided, for the decision record.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Decided<'a> {
+    /// `NAME=VERDICT,…` of the route's rules in their order, as far as one was reached.
+    pub rules: &'a str,
+    /// Where the threshold came from, in one word: `fixed`, `share`, `tenant`, …; empty: nobody looked.
+    pub threshold_from: &'a str,
+    /// The identity of the difficulty model.
+    pub scored_by: &'a str,
+    /// 0 to 1.
+    pub needs_fresh_knowledge: Option<f32>,
+    pub edge_load: f32,
+    pub cloud_pressure: f32,
+    /// From the read body to the plan.
+    pub decide_us: u64,
+    /// Matters of the order: `split`, `resumed`, `prefers-edge`, `prefers-cloud`, separated by commas.
+    pub notes: &'a str,
 }
 
 /// The signals that the decision was made from.
@@ -104,7 +124,7 @@ pub struct Considered<'a> {
 /// One attempt at one node.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Attempt<'a> {
-    /// Why it was made: `first`, `retry` (the same target), `fallback` (the next one), `passthrough`; to come: `hedge`, `escalation`, `shadow`.
+    /// Why it was made: `first`, `retry` (the same target), `fallback` (the next one), `passthrough`, [`SHADOW`]; to come: `hedge`, `escalation`.
     pub role: &'a str,
     /// The `models` key; empty for what is passed through.
     pub model: &'a str,
@@ -152,7 +172,15 @@ pub struct Tokens {
     pub audio_out: u64,
 }
 
+/// The role of a copy that a shadow model got: its cost is the operator's, in no budget and on no invoice.
+pub const SHADOW: &str = "shadow";
+
 impl<'a> Entry<'a> {
+    /// It is a copy of a request, and no request.
+    pub fn is_shadow(&self) -> bool {
+        self.attempts.last().is_some_and(|attempt| attempt.role == SHADOW)
+    }
+
     /// The attempt that answered.
     pub fn answered(&self) -> Option<&Attempt<'a>> {
         self.attempts.last().filter(|attempt| attempt.outcome == "ok" || attempt.status / 100 == 2)

@@ -6,13 +6,14 @@
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
+use super::entry::SHADOW;
 use super::query::{Answer, Dimension, csv_line, decimal, number};
 use super::store::Figure;
 use crate::config::file::{Billing, Privacy, Tenant};
 use crate::upstream::price::{NANOS_PER_USD, NanoUsd};
 
 /// What the ledger is asked for.
-pub const BY: [Dimension; 3] = [Dimension::Tenant, Dimension::Privacy, Dimension::Placement];
+pub const BY: [Dimension; 4] = [Dimension::Tenant, Dimension::Privacy, Dimension::Placement, Dimension::Role];
 
 /// One tenant's.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -62,7 +63,11 @@ impl Rates {
 pub fn invoices(answer: &Answer, billing: &Billing, tenants: &IndexMap<String, Tenant>) -> Vec<Invoice> {
     let mut found: IndexMap<&str, (Invoice, NanoUsd)> = IndexMap::new();
     for line in &answer.lines {
-        let [tenant, privacy, placement] = line.group.as_slice() else { continue };
+        let [tenant, privacy, placement, role] = line.group.as_slice() else { continue };
+        // Nobody asked for a copy.
+        if role == SHADOW {
+            continue;
+        }
         let (invoice, strict) = found.entry(tenant).or_default();
         let cost = line.totals.get(Figure::Cost);
         invoice.requests += line.totals.requests;
@@ -163,7 +168,7 @@ mod tests {
     use crate::config::file::Fees;
     use crate::ledger::query::{Line, Totals};
 
-    fn line(group: [&str; 3], requests: i64, cached_hits: i64, cost: NanoUsd) -> Line {
+    fn line(group: [&str; 4], requests: i64, cached_hits: i64, cost: NanoUsd) -> Line {
         let mut totals = Totals { requests, cached_hits, ..Totals::default() };
         totals.of[Figure::Cost as usize] = cost;
         Line { group: group.map(str::to_owned).to_vec(), totals }
@@ -174,12 +179,13 @@ mod tests {
         let dollar = 1_000_000_000;
         let answer = Answer {
             lines: vec![
-                line(["acme", "retained", "cloud"], 10, 0, 2 * dollar),
-                line(["acme", "retained", "edge"], 20, 0, dollar),
-                line(["acme", "retained", "cache"], 5, 5, 0),
-                line(["globex", "no-retention", "edge"], 100, 0, dollar),
-                line(["gone", "local-only", "edge"], 1, 0, 100),
-                line(["gone", "retained", "cloud"], 1, 0, 100),
+                line(["acme", "retained", "cloud", "first"], 10, 0, 2 * dollar),
+                line(["acme", "retained", "edge", "first"], 20, 0, dollar),
+                line(["acme", "retained", "cache", "first"], 5, 5, 0),
+                line(["acme", "retained", "cloud", "shadow"], 0, 0, 7 * dollar),
+                line(["globex", "no-retention", "edge", "first"], 100, 0, dollar),
+                line(["gone", "local-only", "edge", "first"], 1, 0, 100),
+                line(["gone", "retained", "cloud", "first"], 1, 0, 100),
             ],
             ..Answer::default()
         };

@@ -5,6 +5,7 @@ pub mod edits;
 pub mod error;
 pub mod models;
 pub mod produced;
+pub mod said;
 pub mod splice;
 pub mod sse;
 pub mod usage;

@@ -9,12 +9,13 @@ use super::Candidate;
 use crate::config::file::{Placement, Privacy};
 use crate::openai::Modalities;
 use crate::signals::hints::PlacementHint;
+use crate::signals::wish::Who;
 use crate::signals::{SignalId, SignalSet, Signals};
 
 /// Why a target was dropped; the word in `explain`, in the error and in metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Constraint {
-    /// `only-edge` or `only-cloud` was asked for.
+    /// The request, its app or its tenant says `only-edge` or `only-cloud`.
     Placement,
     /// `local-only`: cloud is forbidden; `no-retention`: cloud is forbidden while redaction is not available.
     Privacy,
@@ -68,11 +69,7 @@ impl Constraint {
     fn forbids(self, candidate: &Candidate, signals: &Signals<'_>) -> bool {
         let cloud = candidate.placement == Placement::Cloud;
         match self {
-            Constraint::Placement => match signals.hints.placement {
-                Some(PlacementHint::OnlyEdge) => cloud,
-                Some(PlacementHint::OnlyCloud) => !cloud,
-                _ => false,
-            },
+            Constraint::Placement => signals.placement.forbids(candidate.placement).is_some(),
             // `no-retention` allows the cloud only with personal data redacted, which is not available yet: fail closed.
             Constraint::Privacy => cloud && signals.privacy != Privacy::Retained,
             // A cloud that does not say where it is may be anywhere; the edge is at home.
@@ -117,7 +114,15 @@ impl fmt::Display for Explained<'_> {
         let Explained { constraint, candidate, signals } = self;
         match constraint {
             Constraint::Placement => {
-                write!(f, "{} was asked for", signals.hints.placement.map_or("another placement", PlacementHint::name))
+                let only = match candidate.placement {
+                    Placement::Edge => PlacementHint::OnlyCloud.name(),
+                    Placement::Cloud => PlacementHint::OnlyEdge.name(),
+                };
+                match signals.placement.forbids(candidate.placement) {
+                    Some(Who::Tenant) => write!(f, "{only} is set for the tenant"),
+                    Some(Who::App) => write!(f, "{only} is set for the app"),
+                    _ => write!(f, "{only} was asked for"),
+                }
             }
             Constraint::Privacy => match signals.privacy {
                 Privacy::NoRetention => f.write_str(

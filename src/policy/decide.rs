@@ -8,10 +8,8 @@ use smallvec::SmallVec;
 use super::condition::Variables;
 use super::constraint::{Constraint, forbidden};
 use super::{Candidate, Route, TargetId};
-use crate::config::file::Placement;
 use crate::error::{Error, Kind};
 use crate::signals::Signals;
-use crate::signals::hints::PlacementHint;
 
 /// What became of a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,9 +50,20 @@ pub struct Decision {
     pub verdicts: SmallVec<[Verdict; 8]>,
     /// The matched rule's targets in the order to try (preference hints applied), kept and dropped.
     pub considered: SmallVec<[Considered; 4]>,
+    /// The conversation's model, which was put first (`sticky: conversation`).
+    pub resumed: Option<TargetId>,
 }
 
 impl Decision {
+    /// Puts the conversation's model first, if it is among the targets and no constraint forbids it.
+    pub fn resume(&mut self, target: TargetId) {
+        let found = self.considered.iter().position(|c| c.target == target && c.dropped.is_none());
+        if let Some(head) = found.and_then(|at| self.considered.get_mut(..=at)) {
+            head.rotate_right(1);
+            self.resumed = Some(target);
+        }
+    }
+
     /// The plan: what may be tried, best first.
     pub fn plan(&self) -> impl Iterator<Item = TargetId> + '_ {
         self.considered.iter().filter(|c| c.dropped.is_none()).map(|c| c.target)
@@ -76,17 +85,15 @@ pub fn decide(route: &Route, signals: &Signals<'_>) -> Decision {
             rule = Some(index);
         }
     }
-    let candidates = rule.map(|index| route.rules[index].candidates.as_slice()).unwrap_or_default();
-    Decision { rule, verdicts, considered: consider(candidates, signals) }
+    let order = rule.map(|index| route.rules[index].order(signals.conversation)).unwrap_or_default();
+    Decision { rule, verdicts, considered: consider(&order, signals), resumed: None }
 }
 
 /// The targets in the order to try, each with what forbids it.
-fn consider(candidates: &[Candidate], signals: &Signals<'_>) -> SmallVec<[Considered; 4]> {
-    let judged = |candidate: &Candidate| Considered { target: candidate.id, dropped: forbidden(candidate, signals) };
-    let preferred = match signals.hints.placement {
-        Some(PlacementHint::PreferEdge) => Placement::Edge,
-        Some(PlacementHint::PreferCloud) => Placement::Cloud,
-        _ => return candidates.iter().map(judged).collect(),
+fn consider(candidates: &[&Candidate], signals: &Signals<'_>) -> SmallVec<[Considered; 4]> {
+    let judged = |candidate: &&Candidate| Considered { target: candidate.id, dropped: forbidden(candidate, signals) };
+    let Some(preferred) = signals.placement.prefers else {
+        return candidates.iter().map(judged).collect();
     };
     let first = candidates.iter().filter(|candidate| candidate.placement == preferred);
     let then = candidates.iter().filter(|candidate| candidate.placement != preferred);

@@ -7,7 +7,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Candidate, Decision, Route, Verdict, none_left};
+use super::{Candidate, Decision, Route, Rule, Verdict, none_left};
 use crate::config::file::Placement;
 use crate::signals::hints::{CacheHint, PlacementHint, PrivacyHint};
 use crate::signals::{SignalId, SignalSet, Signals, table};
@@ -15,8 +15,17 @@ use crate::signals::{SignalId, SignalSet, Signals, table};
 /// Why a request goes where it goes.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Explanation {
+    /// Where it goes and why, in one sentence.
+    pub summary: String,
     pub route: String,
     pub signals: Vec<ExplainedSignal>,
+    /// Where easy ends and hard begins, and what says so.
+    pub threshold: ThresholdTold,
+    /// What moved the scores most; `None`: nobody scored.
+    pub difficulty: Option<ScoreTold>,
+    pub needs_fresh_knowledge: Option<ScoreTold>,
+    /// What else had a part in it: a share, a shadow, a wish.
+    pub notes: Vec<String>,
     /// The privacy tier that the client asked for, if any.
     pub privacy: Option<&'static str>,
     /// What the client asked of the cache, if anything.
@@ -42,6 +51,35 @@ pub struct ExplainedSignal {
     pub value: Value,
     /// A rule of this route reads it.
     pub read: bool,
+    /// Microseconds that it took to find out; `None`: it lay at hand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub us: Option<f64>,
+}
+
+/// A threshold, told.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct ThresholdTold {
+    pub value: f64,
+    /// `max_cloud_share 0.2, 0.197 lately; raised by cloud pressure 0.40`.
+    pub source: String,
+}
+
+/// A score, told.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ScoreTold {
+    /// The model that gave it: the first digits of its file's hash.
+    pub model: String,
+    /// The largest first.
+    pub moved: Vec<MovedTold>,
+}
+
+/// A word or a feature, and by how much it moved the log-odds of a score.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct MovedTold {
+    pub what: String,
+    pub by: f64,
+    /// It is text of the prompt.
+    pub is_text: bool,
 }
 
 /// One rule.
@@ -93,7 +131,12 @@ impl Explanation {
             .collect();
         let plan: Vec<String> =
             targets.iter().filter(|target| target.kept).map(|target| target.model.clone()).collect();
-        Explanation {
+        let mut told = Explanation {
+            summary: String::new(),
+            threshold: ThresholdTold { value: signals.threshold, source: String::new() },
+            difficulty: None,
+            needs_fresh_knowledge: None,
+            notes: notes(matched, decision, signals),
             route: route.name.clone(),
             signals: explain_signals(route, signals),
             privacy: signals.hints.privacy.map(PrivacyHint::name),
@@ -104,8 +147,67 @@ impl Explanation {
             error: plan.is_empty().then(|| none_left(route, decision, signals).message.into_owned()),
             targets,
             plan,
+        };
+        told.summary = summary(&told, matched);
+        told
+    }
+}
+
+/// `goes to small (edge): rule easy matched, for difficulty 0.031, threshold 0.05; then frontier (cloud)`
+fn summary(told: &Explanation, matched: Option<&Rule>) -> String {
+    let of = |model: &String| {
+        let placement = told.targets.iter().find(|target| target.model == *model).map_or("", |target| target.placement);
+        format!("`{model}` ({placement})")
+    };
+    let why = match matched {
+        None => "no rule matched".to_owned(),
+        Some(rule) => match &rule.when {
+            None => format!("rule `{}` takes what no rule before it has taken", rule.name),
+            Some(condition) => {
+                let read = told.signals.iter().filter(|signal| {
+                    table::find(signal.name)
+                        .and_then(|signal| signal.id)
+                        .is_some_and(|id| condition.reads().contains(id))
+                });
+                let values: Vec<String> = read.map(|signal| format!("{} is {}", signal.name, signal.value)).collect();
+                format!("rule `{}` matched, as {}", rule.name, values.join(" and "))
+            }
+        },
+    };
+    let dropped = told.targets.iter().filter_map(|target| {
+        Some(format!("; not to `{}`: {}", target.model, target.reason.as_ref().filter(|_| !target.kept)?))
+    });
+    match told.plan.split_first() {
+        None => format!("is refused: {}", told.error.as_deref().unwrap_or(&why)),
+        Some((first, rest)) => {
+            let then: String = rest.iter().map(|model| format!("; then to {}", of(model))).collect();
+            format!("goes to {}: {why}{then}{}", of(first), dropped.collect::<String>())
         }
     }
+}
+
+/// What else had a part in the order of the targets, and what else is done with the request.
+fn notes(matched: Option<&Rule>, decision: &Decision, signals: &Signals<'_>) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let Some(prefers) = signals.placement.prefers {
+        let where_to = if prefers == Placement::Edge { "edge" } else { "cloud" };
+        notes.push(format!("targets at the {where_to} come first, as was wished"));
+    }
+    let Some(rule) = matched else { return notes };
+    if rule.split.is_some() {
+        notes.push("the first target is the conversation's share of the split".to_owned());
+    }
+    if decision.resumed.is_some() {
+        notes.push("the conversation stays with the model that it began with".to_owned());
+    }
+    if let Some(shadow) = &rule.shadow {
+        let percent = shadow.sample * 100.0;
+        notes.push(match shadow.may_have(signals) {
+            true => format!("{percent} % of such requests are copied to `{}`", shadow.candidate.model),
+            false => format!("never copied to the shadow `{}`: it may not leave its placement", shadow.candidate.model),
+        });
+    }
+    notes
 }
 
 fn explain_rules(route: &Route, decision: &Decision, signals: &Signals<'_>) -> Vec<ExplainedRule> {
@@ -127,7 +229,7 @@ fn explain_signals(route: &Route, signals: &Signals<'_>) -> Vec<ExplainedSignal>
     let read = conditions.map(super::condition::Condition::reads).fold(SignalSet::EMPTY, SignalSet::union);
     let available = table::available().filter_map(|signal| Some((signal.name, signal.id?)));
     available
-        .map(|(name, id)| ExplainedSignal { name, value: value_of(id, signals), read: read.contains(id) })
+        .map(|(name, id)| ExplainedSignal { name, value: value_of(id, signals), read: read.contains(id), us: None })
         .collect()
 }
 

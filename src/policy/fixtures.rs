@@ -7,7 +7,7 @@ use jiff::civil::date;
 use super::{Candidate, Condition, Route, Rule, TargetId};
 use crate::config::file::{Placement, Privacy};
 use crate::openai::Modalities;
-use crate::signals::{Hints, Signals};
+use crate::signals::{Hints, Signals, Wish};
 
 /// A short text request at nine in the morning, everything up.
 pub fn signals(hints: &Hints) -> Signals<'_> {
@@ -20,6 +20,7 @@ pub fn signals(hints: &Hints) -> Signals<'_> {
         stream: true,
         turns: 2,
         hints,
+        placement: Wish::of_request(hints),
         tenant: "acme",
         privacy: hints.privacy.map_or(Privacy::default(), crate::signals::hints::PrivacyHint::tier),
         regions: None,
@@ -68,7 +69,7 @@ pub fn frontier() -> Candidate {
 
 pub fn rule(name: &str, when: Option<&str>, candidates: Vec<Candidate>) -> Rule {
     let when = when.map(|text| Condition::compile(text).unwrap_or_else(|error| panic!("{text}: {error}")));
-    Rule { name: name.into(), when, candidates }
+    Rule { name: name.into(), when, candidates, ..Rule::default() }
 }
 
 pub fn route(rules: Vec<Rule>) -> Route {

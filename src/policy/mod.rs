@@ -10,6 +10,11 @@ pub mod decide;
 pub mod explain;
 #[cfg(test)]
 pub(crate) mod fixtures;
+pub mod shadow;
+pub mod split;
+pub mod threshold;
+
+use smallvec::SmallVec;
 
 use crate::config::file::Placement;
 use crate::openai::Modalities;
@@ -18,6 +23,8 @@ pub use condition::Condition;
 pub use constraint::Constraint;
 pub use decide::{Considered, Decision, Verdict, decide, none_left};
 pub use explain::Explanation;
+pub use shadow::Shadow;
+pub use split::Split;
 
 /// Index of a target in the snapshot.
 pub type TargetId = u16;
@@ -49,12 +56,27 @@ pub struct Route {
 }
 
 /// A rule, compiled.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Rule {
     pub name: String,
     /// `None` matches all.
     pub when: Option<Condition>,
+    /// Everything that it may send a request to, each once: in the order to try, unless `split` says another.
     pub candidates: Vec<Candidate>,
+    /// Who comes first is drawn by conversation.
+    pub split: Option<Split>,
+    /// Who gets copies.
+    pub shadow: Option<Shadow>,
+}
+
+impl Rule {
+    /// The targets in the order to try for a conversation, before constraints and preferences.
+    pub fn order(&self, conversation: u64) -> SmallVec<[&Candidate; 8]> {
+        match &self.split {
+            None => self.candidates.iter().collect(),
+            Some(split) => split.order(conversation).filter_map(|index| self.candidates.get(index)).collect(),
+        }
+    }
 }
 
 impl Route {

@@ -17,7 +17,10 @@ use super::drain::Lifecycle;
 use super::{Handle, Peer};
 
 /// Largest body that the admin API takes.
-const MAX_BODY: usize = 1 << 20;
+const MAX_BODY: usize = 8 << 20;
+
+/// What stands before a request's id.
+const REQUEST: &str = "/api/requests/";
 
 /// What the admin listener shows and does. Implemented by the program's state.
 pub trait AdminState: Send + Sync + 'static {
@@ -42,7 +45,23 @@ pub trait AdminState: Send + Sync + 'static {
     /// # Errors
     /// The question cannot be read, or the ledger cannot.
     fn usage(&self, parameters: &str) -> Result<(&'static str, String), String>;
-    /// The decision for the chat request in `body`, without sending it.
+    /// Finished requests, newest first, as the query asks for them. Blocks; so do the next two.
+    ///
+    /// # Errors
+    /// The status to answer with, and why.
+    fn requests(&self, query: &str) -> Result<Value, (u16, String)>;
+    /// The decision record of a finished request.
+    ///
+    /// # Errors
+    /// As above.
+    fn request(&self, id: &str) -> Result<Value, (u16, String)>;
+    /// Keeps `{request_id, score, comment?}`.
+    ///
+    /// # Errors
+    /// As above.
+    fn feedback(&self, body: &[u8]) -> Result<Value, (u16, String)>;
+    /// The decision for the request in `body`, without sending it: a chat request as it is, or
+    /// `{request, endpoint?, headers?, tenant?, app?}`.
     ///
     /// # Errors
     /// The body is no request that can be decided.
@@ -75,10 +94,18 @@ impl Handle for Admin {
             "/api/usage" if get => self.usage(request.uri().query().unwrap_or("")).await,
             "/api/reload" if post => self.reload().await,
             "/api/explain" if post => self.explain(request.into_body()).await,
-            "/" | "/livez" | "/readyz" | "/metrics" | "/api/config" | "/api/upstreams" | "/api/usage" => {
-                not_allowed("GET, HEAD")
+            "/api/feedback" if post => self.feedback(request.into_body()).await,
+            "/api/requests" if get => {
+                let query = request.uri().query().unwrap_or("").to_owned();
+                self.blocking(move |state| state.requests(&query)).await
             }
-            "/api/reload" | "/api/explain" => not_allowed("POST"),
+            path if get && path.starts_with(REQUEST) => {
+                let id = path.strip_prefix(REQUEST).unwrap_or_default().to_owned();
+                self.blocking(move |state| state.request(&id)).await
+            }
+            "/" | "/livez" | "/readyz" | "/metrics" | "/api/config" | "/api/upstreams" | "/api/usage"
+            | "/api/requests" => not_allowed("GET, HEAD"),
+            "/api/reload" | "/api/explain" | "/api/feedback" => not_allowed("POST"),
             _ => error(StatusCode::NOT_FOUND, "no such page on the admin listener, GET / lists them all"),
         }
     }
@@ -94,8 +121,11 @@ impl Admin {
              GET  /api/config     the configuration in use, secrets masked\n\
              GET  /api/usage      the usage ledger: ?by=tenant,model&since=24h&format=json|csv\n\
              GET  /api/upstreams  upstreams, their nodes, health and load\n\
+             GET  /api/requests   finished requests: ?tenant=…&route=…&since=24h&limit=50\n\
+             GET  /api/requests/ID  one with its decision and attempts\n\
              POST /api/reload     load the configuration file again\n\
-             POST /api/explain    the decision for the request in the body, without sending it\n",
+             POST /api/explain    the decision for the request in the body, without sending it\n\
+             POST /api/feedback   {{\"request_id\": …, \"score\": -1 to 1, \"comment\": …}}\n",
             env!("CARGO_PKG_VERSION")
         );
         text(StatusCode::OK, page)
@@ -137,6 +167,28 @@ impl Admin {
         }
     }
 
+    async fn feedback(&self, body: Incoming) -> Answer {
+        match read(body).await {
+            Ok(body) => self.blocking(move |state| state.feedback(&body)).await,
+            Err(answer) => answer,
+        }
+    }
+
+    /// Does what blocks where that may be.
+    async fn blocking(
+        &self,
+        ask: impl FnOnce(&dyn AdminState) -> Result<Value, (u16, String)> + Send + 'static,
+    ) -> Answer {
+        let state = self.state.clone();
+        match tokio::task::spawn_blocking(move || ask(state.as_ref())).await {
+            Ok(Ok(value)) => json(StatusCode::OK, &value),
+            Ok(Err((status, reason))) => {
+                error(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), &reason)
+            }
+            Err(_) => error(StatusCode::INTERNAL_SERVER_ERROR, "the ledger could not be asked; this is a bug"),
+        }
+    }
+
     async fn explain(&self, body: Incoming) -> Answer {
         let body = match read(body).await {
             Ok(body) => body,
@@ -158,7 +210,7 @@ async fn read(mut body: Incoming) -> Result<Vec<u8>, Answer> {
         };
         if let Ok(data) = frame.into_data() {
             if bytes.len() + data.len() > MAX_BODY {
-                return Err(error(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 1 MiB"));
+                return Err(error(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 8 MiB"));
             }
             bytes.extend_from_slice(&data);
         }

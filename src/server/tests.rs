@@ -138,6 +138,18 @@ pub(super) struct Status {
 }
 
 impl AdminState for Status {
+    fn requests(&self, _: &str) -> Result<serde_json::Value, (u16, String)> {
+        Err((404, "nothing is recorded".into()))
+    }
+
+    fn request(&self, _: &str) -> Result<serde_json::Value, (u16, String)> {
+        Err((404, "nothing is recorded".into()))
+    }
+
+    fn feedback(&self, _: &[u8]) -> Result<serde_json::Value, (u16, String)> {
+        Err((404, "nothing is recorded".into()))
+    }
+
     fn metrics(&self) -> String {
         "tidegate_config_generation 1\n".into()
     }

@@ -1,18 +1,25 @@
 //! What is known about a request before it is decided where it runs. Values only: computing one is a function here, reading
 //! one is `policy/`. A signal that no rule and no constraint reads is not computed.
 
+pub mod calibration;
 pub mod classifier;
+pub mod conversation;
 pub mod hints;
 pub mod table;
 pub mod tokenizer;
 pub mod tokens;
+pub mod wish;
+pub mod year;
 
 use jiff::civil::Date;
 
 use crate::config::file::Privacy;
 use crate::openai::Modalities;
+pub use calibration::Calibration;
+pub use classifier::Classifier;
 pub use hints::Hints;
 pub use table::{SignalId, SignalSet};
+pub use wish::Wish;
 
 /// Everything that rules and constraints may read.
 #[derive(Debug, Clone)]
@@ -28,6 +35,8 @@ pub struct Signals<'r> {
     pub stream: bool,
     pub turns: u32,
     pub hints: &'r Hints,
+    /// Where tenant, app and request together want it to run; rules read the request's own hint.
+    pub placement: Wish,
     /// Who asks; empty where nobody is asked for a key.
     pub tenant: &'r str,
     /// The stricter of the tenant's tier and the request's own.

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::reload::Reloader;
 use super::{Shared, Snapshot};
+use crate::config::file::Placement;
 
 /// The state as the admin listener sees it.
 #[derive(Debug)]
@@ -30,6 +31,7 @@ impl Admin {
             }
         }
         self.money(&snapshot);
+        self.routing(&snapshot);
         metrics.render()
     }
 
@@ -60,6 +62,27 @@ impl Admin {
             set("pending", pending as u64);
             set("backlog", backlog);
             metrics.money.journal_failures.set(i64::try_from(failures).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// Where each route's boundary stands, and how much the providers push back.
+    fn routing(&self, snapshot: &Snapshot) {
+        let routing = &self.shared.durable.metrics.routing;
+        routing.threshold.reset();
+        routing.cloud_share.reset();
+        routing.pressure.reset();
+        for (name, entry) in &snapshot.routes {
+            // Under its own name only, and not for a model that stands for itself.
+            if *name != entry.route.name || !entry.is_decided {
+                continue;
+            }
+            routing.threshold.with_label_values(&[name]).set(entry.threshold.read(entry.cloud_pressure(), None).value);
+            if let Some(share) = entry.threshold.cloud_share() {
+                routing.cloud_share.with_label_values(&[name]).set(share);
+            }
+        }
+        for upstream in snapshot.upstreams.iter().filter(|upstream| upstream.placement() == Placement::Cloud) {
+            routing.pressure.with_label_values(&[&upstream.name]).set(upstream.pressure.now());
         }
     }
 

@@ -14,9 +14,11 @@ use crate::audit::{self, HashKey};
 use crate::config::file::{self, File};
 use crate::error::{Error, Kind, Result};
 use crate::ledger;
+use crate::ledger::entry::SHADOW;
 use crate::ledger::journal::{self, Full, Journal, Slot};
 use crate::ledger::query::{self, Dimension, Query};
 use crate::ledger::store;
+use crate::ledger::store::records::{self, Feedback, Which};
 use crate::tenant::Reservation;
 use crate::upstream::price::{NANOS_PER_USD, NanoUsd};
 
@@ -110,6 +112,46 @@ impl Books {
         })
     }
 
+    /// Requests are recorded in a ledger.
+    pub fn has_ledger(&self) -> bool {
+        self.ledger.is_some()
+    }
+
+    /// Finished requests.
+    ///
+    /// # Errors
+    /// The books cannot be read; the same below.
+    pub fn latest(&self, which: &Which) -> Result<Vec<serde_json::Value>, String> {
+        let Some(settings) = &self.ledger else { return Ok(vec![]) };
+        apart(|| records::latest(settings, which).map_err(|e| e.to_string()))
+    }
+
+    /// One finished request, by its id.
+    pub fn one(&self, request_id: &str) -> Result<Option<serde_json::Value>, String> {
+        let Some(settings) = &self.ledger else { return Ok(None) };
+        apart(|| records::one(settings, request_id).map_err(|e| e.to_string()))
+    }
+
+    /// Keeps what was said of an answer.
+    pub fn keep(&self, feedback: &Feedback) -> Result<(), String> {
+        let Some(settings) = &self.ledger else { return Ok(()) };
+        apart(|| records::keep(settings, feedback).map_err(|e| e.to_string()))
+    }
+
+    /// What a route's cloud attempts have cost since a microsecond (Unix).
+    ///
+    /// # Errors
+    /// The books cannot be read.
+    pub fn spent_in_cloud(&self, route: &str, since: i64) -> Result<NanoUsd, String> {
+        let Some(settings) = &self.ledger else { return Ok(0) };
+        let by = vec![Dimension::Route, Dimension::Placement, Dimension::Role];
+        let lines = apart(|| self.costs(settings, by, since))?;
+        let is_its_own =
+            |group: &[String]| matches!(group, [r, p, role] if r == route && p == "cloud" && role != SHADOW);
+        let of = lines.iter().filter(|(group, _)| is_its_own(group));
+        Ok(of.map(|(_, cost)| *cost).sum())
+    }
+
     /// Bytes in memory, bytes on disk that are in no book yet, failed writes.
     pub fn condition(&self) -> (usize, u64, u64) {
         (self.journal.pending_bytes(), self.journal.backlog_bytes(), self.journal.write_failures())
@@ -152,16 +194,35 @@ impl Spending<'_> {
 
 impl Books {
     fn sums(&self, settings: &store::Settings, since: i64) -> Result<Sums, String> {
-        let query = Query { by: vec![Dimension::Tenant, Dimension::App], since: Some(since), ..Query::default() };
+        let lines = self.costs(settings, vec![Dimension::Tenant, Dimension::App, Dimension::Role], since)?;
+        let mut sums = Sums::new();
+        for (group, cost) in lines {
+            // Copies to a shadow are charged to nobody's budget.
+            if let [tenant, app, role] = group.as_slice()
+                && role != SHADOW
+            {
+                *sums.entry((tenant.clone(), app.clone())).or_default() += cost;
+            }
+        }
+        Ok(sums)
+    }
+
+    /// The cost of each group since a microsecond (Unix).
+    fn costs(
+        &self,
+        settings: &store::Settings,
+        by: Vec<Dimension>,
+        since: i64,
+    ) -> Result<Vec<(Vec<String>, NanoUsd)>, String> {
+        let query = Query { by, since: Some(since), ..Query::default() };
         let tail = journal::pending_tail(&self.dir).map_err(|e| format!("the journal cannot be read: {e}"))?;
         let asked = query::ask(settings, &query, |after, each| tail.read(after, each));
         let answer = asked.map_err(|e| format!("what was spent before cannot be told: {e}"))?.answer;
         let line = |line: query::Line| {
             let cost = line.totals.get(store::Figure::Cost);
-            let mut group = line.group.into_iter();
-            Some(((group.next()?, group.next()?), cost))
+            (line.group.into_iter().collect(), cost)
         };
-        Ok(answer.lines.into_iter().filter_map(line).collect())
+        Ok(answer.lines.into_iter().map(line).collect())
     }
 }
 

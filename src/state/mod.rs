@@ -6,8 +6,12 @@
 pub mod admin;
 pub mod bookkeeper;
 pub mod books;
+pub mod conversations;
 pub mod prepare;
+pub mod records;
 pub mod reload;
+pub mod routing;
+pub mod shadows;
 pub mod snapshot;
 
 use std::sync::Arc;
@@ -19,6 +23,9 @@ use crate::telemetry::metrics::Metrics;
 use crate::tenant::Accounts;
 use crate::upstream::pool::Nodes;
 pub use books::Books;
+pub use conversations::Conversations;
+pub use routing::{Classifiers, Controls};
+pub use shadows::Shadows;
 pub use snapshot::{RouteEntry, Snapshot};
 
 /// What a whole process shares.
@@ -40,6 +47,12 @@ pub struct Durable {
     pub workers: usize,
     /// What tenants have used.
     pub accounts: Accounts,
+    /// What thresholds have learnt.
+    pub thresholds: Controls,
+    /// What is remembered of conversations.
+    pub conversations: Conversations,
+    /// Copies of requests under way.
+    pub shadows: Shadows,
     /// Journal, ledger and audit chain; `None`: nothing is recorded.
     pub books: Option<Arc<Books>>,
 }

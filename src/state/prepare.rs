@@ -11,20 +11,23 @@ use std::sync::{Arc, OnceLock};
 use http::HeaderValue;
 
 use super::Durable;
+use super::routing::{self, Classifiers};
 use super::snapshot::{RouteEntry, RuleEntry, Snapshot};
-use crate::config::file::{self, File};
+use crate::config::file::{self, File, Sticky};
 use crate::config::load::Loaded;
 use crate::openai::Modalities;
 use crate::openai::models::{self, Entry};
-use crate::policy::{Candidate, Condition, Route, Rule, TargetId};
+use crate::policy::threshold::Threshold;
+use crate::policy::{Candidate, Condition, Route, Rule, Shadow, Split, TargetId};
 use crate::provider;
+use crate::signals::SignalId;
 use crate::tenant::Directory;
 use crate::upstream::health::Probe;
 use crate::upstream::node::{Address, NodeTls};
 use crate::upstream::pool::{self, NodeKey, Plan};
 use crate::upstream::price::Day;
 use crate::upstream::tls::TlsSettings;
-use crate::upstream::{Node, Pool, Target, Upstream};
+use crate::upstream::{Node, Pool, Pressure, Target, Upstream};
 
 /// The name of the rule that stands behind a model asked for by its own key.
 pub const DIRECT: &str = "direct";
@@ -41,7 +44,8 @@ pub async fn prepare(loaded: &Loaded, durable: &Durable, before: Option<&Snapsho
         });
     }
     let targets = targets(file, &upstreams, durable)?;
-    let routes = routes(file, &targets)?;
+    let classifiers = Classifiers::load(file.difficulty_model.as_ref(), &loaded.attached)?;
+    let routes = routes(loaded, &targets, &classifiers, durable)?;
     let created = jiff::Timestamp::now().as_second();
     let models = listed(file).map(|name| Entry::new(name, created)).collect::<Vec<_>>();
     for (name, model) in &file.models {
@@ -59,6 +63,7 @@ pub async fn prepare(loaded: &Loaded, durable: &Durable, before: Option<&Snapsho
         upstreams,
         targets,
         routes,
+        classifiers,
         tenants: tenants(file, durable)?,
         models_answer: models::list(&models),
         models,
@@ -125,6 +130,7 @@ async fn upstream(name: &str, section: &file::Upstream, durable: &Durable) -> Re
         provider,
         credentials,
         pool,
+        pressure: Pressure::default(),
         timeouts: (&section.timeouts).into(),
         name_header: header(name)?,
     });
@@ -168,19 +174,26 @@ fn targets(file: &File, upstreams: &[Arc<Upstream>], durable: &Durable) -> Resul
     file.models.iter().map(one).collect()
 }
 
-fn routes(file: &File, targets: &[Arc<Target>]) -> Result<HashMap<String, Arc<RouteEntry>>, String> {
+fn routes(
+    loaded: &Loaded,
+    targets: &[Arc<Target>],
+    classifiers: &Classifiers,
+    durable: &Durable,
+) -> Result<HashMap<String, Arc<RouteEntry>>, String> {
+    let file = &loaded.file;
     let mut routes = HashMap::new();
     for name in file.models.keys() {
-        let rule = Rule { name: DIRECT.into(), when: None, candidates: vec![candidate(file, targets, name)?] };
-        routes.insert(
-            name.clone(),
-            Arc::new(entry(Route { name: name.clone(), rules: vec![rule] }, file.tenants.len())?),
-        );
+        let candidates = vec![candidate(file, targets, name)?];
+        let rule = Rule { name: DIRECT.into(), candidates, ..Rule::default() };
+        let route = Route { name: name.clone(), rules: vec![rule] };
+        routes.insert(name.clone(), Arc::new(entry(route, Threshold::unset(), loaded, targets)?));
     }
     for (name, section) in &file.routes {
-        let rules = section.rules.iter().map(|r| rule(file, targets, r)).collect::<Result<Vec<_>, _>>();
+        let rules = section.rules.iter().map(|r| rule(file, targets, name, r)).collect::<Result<Vec<_>, _>>();
         let rules = rules.map_err(|e| format!("routes.{name}: {e}"))?;
-        let entry = Arc::new(entry(Route { name: name.clone(), rules }, file.tenants.len())?);
+        let threshold = routing::threshold(name, section.threshold.as_ref(), loaded, classifiers, durable);
+        let threshold = threshold.map_err(|e| format!("routes.{name}.threshold: {e}"))?;
+        let entry = Arc::new(entry(Route { name: name.clone(), rules }, threshold, loaded, targets)?);
         for known_as in std::iter::once(name).chain(&section.aliases) {
             routes.insert(known_as.clone(), Arc::clone(&entry));
         }
@@ -188,10 +201,20 @@ fn routes(file: &File, targets: &[Arc<Target>]) -> Result<HashMap<String, Arc<Ro
     Ok(routes)
 }
 
-fn rule(file: &File, targets: &[Arc<Target>], raw: &file::Rule) -> Result<Rule, String> {
+fn rule(file: &File, targets: &[Arc<Target>], route: &str, raw: &file::Rule) -> Result<Rule, String> {
     let when = raw.when.as_deref().map(Condition::compile).transpose().map_err(|e| e.message)?;
-    let candidates = raw.targets.iter().map(|t| candidate(file, targets, t.model())).collect::<Result<_, _>>()?;
-    Ok(Rule { name: raw.name.clone(), when, candidates })
+    let tried: Vec<&str> = raw.targets.iter().map(file::Try::model).collect();
+    // What is both in `split` and in `try` is one target.
+    let split = raw.split.keys().map(String::as_str).filter(|name| !tried.contains(name));
+    let names = tried.iter().copied().chain(split);
+    let candidates = names.map(|name| candidate(file, targets, name)).collect::<Result<Vec<_>, _>>()?;
+    let weights = raw.split.iter().map(|(name, weight)| (name.as_str(), *weight));
+    let split = (!raw.split.is_empty()).then(|| Split::new(route, &raw.name, &candidates, weights, &tried));
+    let shadow = |shadow: &file::Shadow| {
+        candidate(file, targets, &shadow.model).map(|candidate| Shadow { candidate, sample: shadow.sample })
+    };
+    let shadow = raw.shadow.as_ref().map(shadow).transpose()?;
+    Ok(Rule { name: raw.name.clone(), when, candidates, split, shadow })
 }
 
 fn candidate(file: &File, targets: &[Arc<Target>], name: &str) -> Result<Candidate, String> {
@@ -222,15 +245,46 @@ fn modalities(configured: Option<&[file::Modality]>) -> Modalities {
     configured.map_or(Modalities::TEXT, |list| list.iter().map(one).fold(Modalities::default(), Modalities::with))
 }
 
-fn entry(route: Route, tenants: usize) -> Result<RouteEntry, String> {
+fn entry(route: Route, threshold: Threshold, loaded: &Loaded, targets: &[Arc<Target>]) -> Result<RouteEntry, String> {
+    let file = &loaded.file;
+    let tenants = file.tenants.len();
     let rules = route.rules.iter().map(|rule| {
         let ok = rule.candidates.iter().map(|c| (c.id, (0..=tenants).map(|_| OnceLock::new()).collect())).collect();
         Ok(RuleEntry { name_header: header(&rule.name)?, ok })
     });
     let rules = rules.collect::<Result<_, String>>()?;
-    let reads = route.reads();
-    let has_retiring = route.rules.iter().flat_map(|rule| &rule.candidates).any(|c| c.retires_on.is_some());
-    Ok(RouteEntry { rules, reads, has_retiring, name_header: header(&route.name)?, route })
+    let mut reads = route.reads();
+    if threshold.is_controlled() {
+        reads = reads.with(SignalId::Difficulty).with(SignalId::Threshold);
+    }
+    let shadows = || route.rules.iter().filter_map(|rule| Some(&rule.shadow.as_ref()?.candidate));
+    let candidates = || route.rules.iter().flat_map(|rule| &rule.candidates);
+    let has_retiring = candidates().chain(shadows()).any(|candidate| candidate.retires_on.is_some());
+    let knowledge_until = candidates().filter_map(|c| file.models.get(&c.model)?.knowledge_until).min();
+    let mut clouds: Vec<Arc<Upstream>> = Vec::new();
+    for candidate in candidates().filter(|c| c.placement == file::Placement::Cloud) {
+        let upstream = targets.get(usize::from(candidate.id)).map(|target| &target.upstream);
+        if let Some(upstream) = upstream.filter(|upstream| !clouds.iter().any(|known| Arc::ptr_eq(known, upstream))) {
+            clouds.push(Arc::clone(upstream));
+        }
+    }
+    let section = file.routes.get(&route.name);
+    let is_sticky = section.is_some_and(|section| section.sticky == Some(Sticky::Conversation));
+    let on_trial = file.difficulty_model.as_ref().is_some_and(|model| model.parts().1.is_some());
+    let needs_conversation = is_sticky || on_trial || route.rules.iter().any(|rule| rule.split.is_some());
+    Ok(RouteEntry {
+        is_decided: section.is_some(),
+        rules,
+        reads,
+        has_retiring,
+        needs_conversation,
+        is_sticky,
+        threshold,
+        knowledge_until,
+        clouds,
+        name_header: header(&route.name)?,
+        route,
+    })
 }
 
 fn header(name: &str) -> Result<HeaderValue, String> {

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{Shared, prepare};
-use crate::config::load::{self, Loaded};
+use crate::config::load::{self, Judges, Loaded};
 use crate::config::problem::Problems;
 use crate::policy::Condition;
+use crate::signals::{Calibration, Classifier};
 
 /// Reloads one file, one reload at a time.
 #[derive(Debug)]
@@ -18,11 +19,19 @@ pub struct Reloader {
 
 /// Loads a file with the checks of this version: rules compile against the signals that there are.
 pub fn load(path: &Path) -> Result<Loaded, Problems> {
-    load::load(path, &conditions)
+    load::load(path, judges())
 }
 
-/// The check of a rule's `when`, for `config`, which knows nothing of policy.
-pub fn conditions(text: &str) -> Result<(), (usize, String)> {
+/// What `config` cannot judge itself: it knows nothing of policy and signals.
+pub fn judges() -> Judges<'static> {
+    Judges {
+        conditions: &conditions,
+        models: &|bytes| Classifier::from_bytes(bytes).map(drop),
+        calibrations: &|bytes| Calibration::parse(bytes).map(drop),
+    }
+}
+
+fn conditions(text: &str) -> Result<(), (usize, String)> {
     Condition::compile(text).map(drop).map_err(|e| (e.at, e.message))
 }
 
@@ -36,9 +45,9 @@ impl Reloader {
         self.apply().await.map(|(generation, _)| generation)
     }
 
-    /// As `reload`; gives the files that secrets were read from.
+    /// As `reload`; gives the files that were read besides.
     pub async fn reload_told(&self) -> Result<Vec<PathBuf>, String> {
-        self.apply().await.map(|(_, secret_files)| secret_files)
+        self.apply().await.map(|(_, further_files)| further_files)
     }
 
     async fn apply(&self) -> Result<(u64, Vec<PathBuf>), String> {
@@ -46,10 +55,10 @@ impl Reloader {
         let _one = self.one_at_a_time.lock().await;
         let reloads = &self.shared.durable.metrics.reloads;
         match self.next().await {
-            Ok((generation, secret_files)) => {
+            Ok((generation, further_files)) => {
                 reloads.with_label_values(&["applied"]).inc();
                 tracing::info!(generation, "configuration reloaded");
-                Ok((generation, secret_files))
+                Ok((generation, further_files))
             }
             Err(problems) => {
                 reloads.with_label_values(&["rejected"]).inc();
@@ -68,6 +77,6 @@ impl Reloader {
         let next = prepare::prepare(&loaded, &self.shared.durable, Some(&before)).await?;
         let generation = next.generation;
         self.shared.swap(next);
-        Ok((generation, loaded.secret_files))
+        Ok((generation, loaded.further_files))
     }
 }

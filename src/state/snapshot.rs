@@ -5,10 +5,13 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use http::HeaderValue;
+use jiff::civil::Date;
 use prometheus::IntCounter;
 
+use super::routing::Classifiers;
 use crate::config::file;
 use crate::openai::models::Entry;
+use crate::policy::threshold::Threshold;
 use crate::policy::{self, TargetId};
 use crate::signals::SignalSet;
 use crate::tenant::Directory;
@@ -30,6 +33,8 @@ pub struct Snapshot {
     pub routes: HashMap<String, Arc<RouteEntry>>,
     /// Where paths go that are not routed by model.
     pub passthrough: Option<Arc<Upstream>>,
+    /// Who says how hard a prompt is.
+    pub classifiers: Classifiers,
     /// Who may ask.
     pub tenants: Directory,
     /// What `GET /v1/models` lists.
@@ -49,6 +54,18 @@ pub struct RouteEntry {
     pub reads: SignalSet,
     /// A target of it retires one day, so the date counts.
     pub has_retiring: bool,
+    /// Rules decide; otherwise it stands for one model.
+    pub is_decided: bool,
+    /// Where easy ends and hard begins.
+    pub threshold: Threshold,
+    /// The earliest day to which the knowledge of a target reaches.
+    pub knowledge_until: Option<Date>,
+    /// The cloud upstreams of its targets.
+    pub clouds: Vec<Arc<Upstream>>,
+    /// Something of it goes by conversation: a split, `sticky`.
+    pub needs_conversation: bool,
+    /// A conversation stays with the model that it began with.
+    pub is_sticky: bool,
 }
 
 /// A rule's header and the counters of its targets.
@@ -67,6 +84,23 @@ impl Snapshot {
     /// At least one node of that placement is up.
     pub fn available(&self, placement: file::Placement) -> bool {
         self.upstreams.iter().any(|upstream| upstream.placement() == placement && upstream.pool.is_available())
+    }
+
+    /// Requests at work over places, at the edge, 0 to 1; 1 while no node is up.
+    pub fn edge_load(&self) -> f64 {
+        let edges = self.upstreams.iter().filter(|upstream| upstream.placement() == file::Placement::Edge);
+        let loads = edges.map(|upstream| upstream.pool.load());
+        let (busy, places) = loads.fold((0, 0), |sum, load| (sum.0 + load.0, sum.1 + load.1));
+        if places == 0 { 1.0 } else { (f64::from(busy) / f64::from(places)).min(1.0) }
+    }
+}
+
+impl RouteEntry {
+    /// How much the providers push back: that of the one that does least, for the others have it to fall back on. 1 while all of them are
+    /// down, 0 where there are none.
+    pub fn cloud_pressure(&self) -> f64 {
+        let of = |upstream: &Arc<Upstream>| if upstream.pool.is_available() { upstream.pressure.now() } else { 1.0 };
+        self.clouds.iter().map(of).reduce(f64::min).unwrap_or(0.0)
     }
 }
 

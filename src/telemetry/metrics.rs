@@ -4,15 +4,19 @@
 //! (`TargetMetrics`, `state::Lane`); gauges of nodes are read when somebody scrapes.
 
 mod money;
+mod routing;
+mod shadow;
 
 use std::sync::OnceLock;
 
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder,
+    Encoder, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder,
 };
 
 pub use money::Money;
+pub use routing::Routing;
+pub use shadow::Shadow;
 
 /// Seconds of a whole request: an edge model answers in tens of milliseconds, a reasoning model in minutes.
 const REQUEST_BUCKETS: &[f64] =
@@ -48,6 +52,8 @@ pub struct Metrics {
     /// `upstream, node`
     pub upstream_in_flight: IntGaugeVec,
     pub money: Money,
+    pub routing: Routing,
+    pub shadow: Shadow,
     /// Must stay 0: counted at the last place before the socket.
     pub locality_violations: IntCounter,
     /// `result`
@@ -161,6 +167,8 @@ impl Metrics {
                 &["route", "rule"],
             )?,
             money: Money::new(&build)?,
+            routing: Routing::new(&build)?,
+            shadow: Shadow::new(&build)?,
             registry: registry.clone(),
         };
         metrics.begin()?;
@@ -225,6 +233,10 @@ impl Build<'_> {
 
     fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntGaugeVec> {
         self.register(IntGaugeVec::new(Opts::new(name, help), labels)?)
+    }
+
+    fn reals(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<GaugeVec> {
+        self.register(GaugeVec::new(Opts::new(name, help), labels)?)
     }
 
     fn histograms(&self, name: &str, help: &str, buckets: &[f64], labels: &[&str]) -> prometheus::Result<HistogramVec> {

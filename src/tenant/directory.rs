@@ -13,7 +13,7 @@ use super::accounts::{Accounts, SpentSince, Users};
 use super::key::{self, Form, KeyHash};
 use super::meter::Meter;
 use super::purse::Budget;
-use crate::config::file::{self, Priority, Privacy};
+use crate::config::file::{self, PlacementWish, Priority, Privacy};
 
 /// Who may ask. Empty: nobody is asked for a key.
 #[derive(Debug, Default)]
@@ -38,6 +38,10 @@ pub struct Tenant {
     /// By name; if there are any, others are refused.
     pub apps: HashMap<String, App>,
     pub priority: Priority,
+    /// Where its requests are to run.
+    pub placement: Option<PlacementWish>,
+    /// In place of the routes' thresholds, 0 to 1.
+    pub threshold: Option<f64>,
     /// Requests at work.
     pub own: Arc<AtomicU32>,
 }
@@ -47,6 +51,12 @@ pub struct Tenant {
 pub struct App {
     pub meter: Option<Arc<Meter>>,
     pub budget: Option<Budget>,
+    /// Beside the tenant's: the stricter counts.
+    pub privacy: Option<Privacy>,
+    /// Among what the tenant's leaves.
+    pub placement: Option<PlacementWish>,
+    /// In place of the tenant's.
+    pub threshold: Option<f64>,
 }
 
 /// A key that is known.
@@ -137,7 +147,13 @@ fn tenant(
     };
     let mut apps = HashMap::with_capacity(section.apps.len());
     for (app, raw) in &section.apps {
-        let built = App { meter: accounts.meter(name, app, raw.limits), budget: budget(app, &raw.budget)? };
+        let built = App {
+            meter: accounts.meter(name, app, raw.limits),
+            budget: budget(app, &raw.budget)?,
+            privacy: raw.privacy,
+            placement: raw.placement,
+            threshold: raw.threshold,
+        };
         apps.insert(app.clone(), built);
     }
     Ok(Tenant {
@@ -151,6 +167,8 @@ fn tenant(
         budget: budget("", &section.budget)?,
         apps,
         priority: section.priority,
+        placement: section.placement,
+        threshold: section.threshold,
         own: accounts.own(name),
     })
 }

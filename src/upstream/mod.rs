@@ -8,6 +8,7 @@ pub mod connection;
 pub mod health;
 pub mod node;
 pub mod pool;
+pub mod pressure;
 pub mod price;
 pub mod queue;
 pub mod select;
@@ -23,6 +24,7 @@ use crate::config::file;
 use crate::provider::Provider;
 pub use node::{InFlight, Node};
 pub use pool::Pool;
+pub use pressure::Pressure;
 pub use target::Target;
 
 /// A configured upstream with its machinery.
@@ -35,6 +37,7 @@ pub struct Upstream {
     pub provider: Box<dyn Provider>,
     pub credentials: Option<(HeaderName, HeaderValue)>,
     pub pool: Pool,
+    pub pressure: Pressure,
     pub timeouts: Timeouts,
     /// The name as a header value.
     pub name_header: HeaderValue,

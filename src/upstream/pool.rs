@@ -25,6 +25,9 @@ const RESOLVE_EVERY: Duration = Duration::from_secs(30);
 /// How long a node whose connection failed is left alone if no check says anything sooner.
 const REST: Duration = Duration::from_secs(1);
 
+/// Requests that a node of unstated size is taken to work on at once: llama-server's and vLLM's small set-ups.
+const USUAL_PLACES: u32 = 8;
+
 /// Nodes by what makes them the same across reloads.
 pub type Nodes = Mutex<HashMap<NodeKey, Weak<Node>>>;
 
@@ -184,6 +187,13 @@ impl Pool {
                 backends.iter().filter_map(|b| b.ext.get::<Arc<Node>>().cloned()).collect()
             }
         }
+    }
+
+    /// Requests at work, and places for them, at the nodes that are up.
+    pub fn load(&self) -> (u32, u32) {
+        let each = self.max_in_flight.unwrap_or(USUAL_PLACES);
+        let up = self.nodes().into_iter().filter(|node| node.is_up());
+        up.fold((0, 0), |(busy, places), node| (busy + node.in_flight(), places + each))
     }
 
     /// How many nodes the configuration names.

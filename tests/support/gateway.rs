@@ -146,6 +146,10 @@ impl Gateway {
         Call::new(self.admin, Method::GET, target)
     }
 
+    pub fn admin_post(&self, target: &str, body: &Value) -> Call {
+        Call::new(self.admin, Method::POST, target).json(body)
+    }
+
     pub fn log(&self) -> &Log {
         &self.log
     }
@@ -264,6 +268,22 @@ pub async fn run(dir: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(BINARY);
     command.args(arguments).current_dir(dir).stdin(Stdio::null()).kill_on_drop(true);
     let output = within("the command ends", command.output()).await.expect("the binary starts");
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Output { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+/// The same with something on its standard input.
+pub async fn run_with(dir: &Path, arguments: &[&str], input: &str) -> Output {
+    use tokio::io::AsyncWriteExt as _;
+
+    let mut command = Command::new(BINARY);
+    command.args(arguments).current_dir(dir).kill_on_drop(true);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the binary starts");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    stdin.write_all(input.as_bytes()).await.expect("the command reads");
+    drop(stdin);
+    let output = within("the command ends", child.wait_with_output()).await.expect("it ends");
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     Output { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }

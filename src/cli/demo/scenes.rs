@@ -36,6 +36,9 @@ pub const FRONTIER_OUTPUT: f64 = 10.0;
 pub const SMALL_INPUT: f64 = 0.02;
 pub const SMALL_OUTPUT: f64 = 0.02;
 
+/// Where easy ends in the demo: a little below the difficulty of its hard prompts. (Difficulty is a probability, and few prompts are beyond a quarter.)
+pub const THRESHOLD: f64 = 0.08;
+
 /// The configuration of the demo: what an operator would write, with the simulated servers' addresses.
 pub fn configuration(listen: &str, nodes: &[String; 2], provider: &str) -> String {
     let [first, second] = nodes;
@@ -72,18 +75,19 @@ models:
 routes:
   auto:
     aliases: [gpt-4o, gpt-4o-mini]
+    threshold: {THRESHOLD}
     rules:
       - name: tools-need-the-best
         when: has_tools
         try: [frontier, small]
-      - name: long-talks-go-up
-        when: turns > 3
+      - name: fresh-knowledge
+        when: needs_fresh_knowledge > 0.7
         try: [frontier, small]
-      - name: long-prompts-go-up
-        when: input_tokens > 2000
-        try: [frontier, small]
-      - name: everyday
+      - name: easy
+        when: difficulty < threshold
         try: [small, frontier]
+      - name: hard
+        try: [frontier, small]
 "#
     )
 }
@@ -92,17 +96,7 @@ fn ask(text: &str) -> Value {
     json!({"model": "gpt-4o-mini", "stream": true, "max_tokens": 64, "messages": [{"role": "user", "content": text}]})
 }
 
-fn talk(turns: usize) -> Value {
-    let turn = |i: usize| {
-        [
-            json!({"role": "user", "content": format!("Step {i}: what next?")}),
-            json!({"role": "assistant", "content": "Go on."}),
-        ]
-    };
-    let mut messages: Vec<Value> = (1..turns).flat_map(turn).collect();
-    messages.push(json!({"role": "user", "content": "And now sum it all up."}));
-    json!({"model": "auto", "stream": true, "max_tokens": 64, "messages": messages})
-}
+const HARD: &str = "Prove that there are infinitely many primes congruent to 3 modulo 4, without quoting Dirichlet.";
 
 /// The scenes, in order.
 pub fn all() -> Vec<Scene> {
@@ -114,7 +108,8 @@ pub fn all() -> Vec<Scene> {
         {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
     ]);
     let image = json!({"model": "gpt-4o", "stream": true, "messages": [{"role": "user", "content": picture}]});
-    let long = ask(&format!("Summarise this contract: {}", "the parties agree that ".repeat(450)));
+    let minutes = "The meeting began at nine. Anna told about the garden, Ben about the kitchen, and everybody liked the new cups. ";
+    let long = ask(&format!("Please summarise this text in one sentence:\n\n{}", minutes.repeat(12)));
     let mut direct = ask("Ask the frontier model by its own name.");
     direct["model"] = "frontier".into();
     let home: Headers = &[("x-tidegate-privacy", "local-only")];
@@ -125,23 +120,64 @@ pub fn all() -> Vec<Scene> {
     let at = |stage, title, shows, expected, headers, body| Scene { title, shows, stage, expected, headers, body };
     vec![
         quiet(
-            "capital of Norway",
-            "everyday questions stay at the edge",
+            "a timer",
+            "everyday commands stay at the edge",
             "edge",
             &[],
-            ask("What is the capital of Norway?"),
+            ask("Set a timer for ten minutes, please."),
         ),
-        quiet("translate a line", "so does the next, on the other node", "edge", &[], ask("Translate 'good morning'.")),
-        quiet("a long contract", "a rule sends long prompts up", "cloud", &[], long),
+        quiet(
+            "translate a line",
+            "so does the next, on the other node",
+            "edge",
+            &[],
+            ask("Translate 'good morning' into German."),
+        ),
+        quiet("a long text, easy", "long is not hard: summarising stays", "edge", &[], long),
+        quiet("a short one, hard", "one line can be hard", "cloud", &[], ask(HARD)),
+        quiet(
+            "today's news",
+            "needs what no model has learnt yet",
+            "cloud",
+            &[],
+            ask("What did the central bank decide about interest rates today?"),
+        ),
         quiet("weather, with a tool", "tools go where they are called best", "cloud", &[], with_tools),
         quiet("what is in the picture", "constraint: the edge model sees no images", "cloud", &[], image),
-        quiet("the fifth turn", "long conversations go up", "cloud", &[], talk(5)),
         quiet("a medical note", "local-only: no cloud, whatever happens", "edge", home, ask("Summarise: headaches.")),
         quiet("a poem, please", "the client prefers the cloud", "cloud", cloud, ask("Write two lines about the tide.")),
         quiet("a model by its name", "asked for directly, no rule between", "cloud", &[], direct),
-        at(Stage::CloudLimited, "the provider says 429", "the edge covers for the cloud", "edge", cloud, ask("Busy?")),
-        at(Stage::OneNodeDown, "an edge node dies", "the other one answers", "edge", &[], ask("Still there?")),
-        at(Stage::EdgeDown, "the whole edge dies", "the cloud covers for it", "cloud", &[], ask("And now?")),
-        at(Stage::EdgeDown, "… but it must stay", "private stays private", "refused", edge, ask("A secret.")),
+        at(
+            Stage::CloudLimited,
+            "the provider says 429",
+            "the edge covers for the cloud",
+            "edge",
+            cloud,
+            ask("Write two lines about the moon."),
+        ),
+        at(
+            Stage::OneNodeDown,
+            "an edge node dies",
+            "the other one answers",
+            "edge",
+            &[],
+            ask("Translate 'good night' into French."),
+        ),
+        at(
+            Stage::EdgeDown,
+            "the whole edge dies",
+            "the cloud covers for it",
+            "cloud",
+            &[],
+            ask("Spell the word necessary."),
+        ),
+        at(
+            Stage::EdgeDown,
+            "… but it must stay",
+            "private stays private",
+            "refused",
+            edge,
+            ask("Shorten this note: I owe Ann five euros."),
+        ),
     ]
 }

@@ -51,11 +51,12 @@ pub fn row(scene: &Scene, reply: &Reply, totals: &mut Totals) {
     let dearest = at(FRONTIER_INPUT, FRONTIER_OUTPUT);
     let cost = if placement == "edge" { at(SMALL_INPUT, SMALL_OUTPUT) } else { dearest };
     totals.add(placement, cost, dearest - cost, reply);
+    let difficulty = reply.header("x-tidegate-difficulty");
     let first = format!("{:.1} ms", reply.first.as_secs_f64() * 1e3);
     println!(
         "{:<22} {:>5} {:>4}  {:<19} {style}{:<9}{style:#} {:>5} {:>9} {:>10.7} {:>10.7}  {FAINT}{}{FAINT:#}",
         scene.title,
-        "–",
+        if difficulty.is_empty() { "–" } else { difficulty },
         "–",
         reply.header("x-tidegate-rule"),
         placement,
@@ -98,7 +99,7 @@ pub fn sum_up(totals: &mut Totals) {
         totals.edge, totals.cloud, totals.refused, totals.cost, totals.saved
     );
     println!(
-        "{FAINT}– : difficulty, personal data and cache are not available in this version. Prices are those of the demo's configuration.{FAINT:#}"
+        "{FAINT}– : personal data and cache are not available in this version. Prices are those of the demo's configuration.{FAINT:#}"
     );
 }
 

@@ -168,6 +168,18 @@ impl http_body::Body for Tokens {
 struct NoAdmin;
 
 impl AdminState for NoAdmin {
+    fn requests(&self, _: &str) -> Result<Value, (u16, String)> {
+        Err((404, "nothing is recorded".into()))
+    }
+
+    fn request(&self, _: &str) -> Result<Value, (u16, String)> {
+        Err((404, "nothing is recorded".into()))
+    }
+
+    fn feedback(&self, _: &[u8]) -> Result<Value, (u16, String)> {
+        Err((404, "nothing is recorded".into()))
+    }
+
     fn metrics(&self) -> String {
         String::new()
     }

@@ -15,9 +15,6 @@ const TABLE: &[(&[&str], Option<&str>, &str)] = &[
     (&["upstreams", "*", "kind"], Some("anthropic"), "speak Anthropic's protocol to the provider"),
     (&["upstreams", "*", "kind"], Some("gemini"), "speak Gemini's protocol to the provider"),
     (&["upstreams", "*", "kind"], Some("bedrock"), "speak Bedrock's protocol to the provider"),
-    (&["routes", "*", "threshold"], None, "set where easy prompts end and hard ones begin"),
-    (&["routes", "*", "rules", "*", "split"], None, "share traffic out between models"),
-    (&["routes", "*", "rules", "*", "shadow"], None, "send a sample of requests to a further model"),
     (
         &["routes", "*", "rules", "*", "try", "*", "min_confidence"],
         None,

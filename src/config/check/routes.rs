@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use super::{Checker, decoded_items, shown};
+use super::{Checker, decoded_items, shares, shown};
 use crate::config::document::{Node, Value};
 use crate::config::file::{Route, Rule};
 use crate::config::problem::{Position, Problem, quoted};
@@ -73,6 +73,8 @@ fn rules(checker: &mut Checker<'_>, node: &Node, route: &Route) {
             checker.error(item, message, hint);
         }
         targets(checker, item, rule);
+        shares::split(checker, item, rule);
+        shares::shadow(checker, item, rule);
         condition(checker, item, rule);
         if all.is_none() && item.get("when").is_none() {
             all = Some(&rule.name);
@@ -82,7 +84,8 @@ fn rules(checker: &mut Checker<'_>, node: &Node, route: &Route) {
 
 fn targets(checker: &mut Checker<'_>, node: &Node, rule: &Rule) {
     let list = node.get("try");
-    if list.is_none_or(|list| list.is_null() || list.children().next().is_none()) {
+    let is_empty = |list: Option<&Node>| list.is_none_or(|list| list.is_null() || list.children().next().is_none());
+    if is_empty(list) && is_empty(node.get("split")) {
         checker.error(node, format!("rule {} has no targets", quoted(&rule.name)), "add `try: [MODEL]`");
     }
     let mut seen = HashMap::new();

@@ -4,9 +4,9 @@
 
 use std::collections::HashMap;
 
-use super::{Checker, decoded_items, shown};
+use super::{Checker, decoded_items, shares, shown};
 use crate::config::document::Node;
-use crate::config::file::{App, Budget, Key, Limits, Tenant};
+use crate::config::file::{App, Budget, Key, Limits, PlacementWish, Privacy, Tenant};
 use crate::config::problem::{Position, quoted};
 
 /// Hex digits of a SHA-256.
@@ -24,17 +24,43 @@ pub fn check(checker: &mut Checker<'_>) {
         limits(checker, node.get("limits"), &tenant.limits);
         limits(checker, node.get("user_limits"), &tenant.user_limits);
         budget(checker, node, tenant.budget.as_ref());
+        shares::threshold(checker, node, tenant.threshold);
+        nowhere(checker, node, tenant.privacy, tenant.placement);
         for (app, app_node) in node.get("apps").into_iter().flat_map(Node::children) {
             let Some((app, section)) = app.and_then(|app| tenant.apps.get_key_value(app)) else { continue };
-            self::app(checker, app_node, app, section);
+            self::app(checker, app_node, app, section, tenant);
         }
     }
 }
 
-fn app(checker: &mut Checker<'_>, node: &Node, name: &str, app: &App) {
+fn app(checker: &mut Checker<'_>, node: &Node, name: &str, app: &App, tenant: &Tenant) {
     checker.name(node, node.name_at(), "app", name);
     limits(checker, node.get("limits"), &app.limits);
     budget(checker, node, app.budget.as_ref());
+    shares::threshold(checker, node, app.threshold);
+    let privacy = app.privacy.unwrap_or_default();
+    if let Some(item) = node.get("privacy").filter(|_| app.privacy.is_some() && privacy < tenant.privacy) {
+        let hint = format!("an app can only tighten the tenant's `{}`, which stays in force", tenant.privacy.name());
+        checker.warning(item, format!("{} loosens nothing", shown(item)), hint);
+    }
+    match (tenant.placement, app.placement, node.get("placement")) {
+        (Some(PlacementWish::OnlyEdge), Some(PlacementWish::OnlyCloud), Some(item))
+        | (Some(PlacementWish::OnlyCloud), Some(PlacementWish::OnlyEdge), Some(item)) => {
+            let hint = "the tenant's `placement` excludes it: remove one of them";
+            checker.error(item, format!("{} leaves the app nowhere to run", shown(item)), hint);
+        }
+        _ => nowhere(checker, node, privacy.max(tenant.privacy), app.placement),
+    }
+}
+
+/// `local-only` and `only-cloud` exclude each other.
+fn nowhere(checker: &mut Checker<'_>, node: &Node, privacy: Privacy, placement: Option<PlacementWish>) {
+    if let (Privacy::LocalOnly, Some(PlacementWish::OnlyCloud), Some(item)) =
+        (privacy, placement, node.get("placement"))
+    {
+        let hint = "`local-only` keeps to the edge: remove one of them";
+        checker.error(item, format!("{} leaves nowhere to run", shown(item)), hint);
+    }
 }
 
 fn keys<'n>(

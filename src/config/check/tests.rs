@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::config::load::parse_on;
+use crate::config::load::{Judges, parse_on};
 use crate::config::problem::Problems;
 
 /// Problems, or else warnings, of a text. A condition is bad from its first `?` on.
@@ -17,7 +17,7 @@ fn found(text: &str) -> String {
         _ => None,
     };
     let today = jiff::civil::date(2026, 3, 1);
-    match parse_on(text, Path::new("/nonexistent"), &env, &conditions, today) {
+    match parse_on(text, Path::new("/nonexistent"), &env, Judges::of_rules(&conditions), today) {
         Ok(loaded) => Problems::new("f", loaded.warnings).to_string(),
         Err(problems) => Problems { file: "f".into(), ..problems }.to_string(),
     }
@@ -26,6 +26,8 @@ fn found(text: &str) -> String {
 mod accounts;
 mod listeners;
 mod models;
+mod routing;
+mod shares;
 
 const UPSTREAMS: &str = "upstreams: {a: {placement: edge, kind: vllm, nodes: [http://127.0.0.1:1]}}\n";
 const MODELS: &str = "models: {small: {upstream: a}, large: {upstream: a}}\n";
@@ -315,9 +317,7 @@ fn what_this_version_does_not_do_is_refused() {
         \x20   threshold: 0.5\n\
         \x20   rules:\n\
         \x20   - name: r\n\
-        \x20     try: [{model: m, min_confidence: 0.4}]\n\
-        \x20     split: {m: 1}\n\
-        \x20     shadow: {model: m, sample: 0.1}\n"
+        \x20     try: [{model: m, min_confidence: 0.4}]\n"
     ), @r"
     f:1:1: `pii` is not available yet: it would find personal data and redact it before it goes to the cloud
         hint: remove it
@@ -337,13 +337,7 @@ fn what_this_version_does_not_do_is_refused() {
         hint: choose another
     f:9:25: `kind: bedrock` is not available yet: it would speak Bedrock's protocol to the provider
         hint: choose another
-    f:13:5: `threshold` is not available yet: it would set where easy prompts end and hard ones begin
-        hint: remove it
     f:16:24: `min_confidence` is not available yet: it would escalate answers of low confidence to the next target
-        hint: remove it
-    f:17:7: `split` is not available yet: it would share traffic out between models
-        hint: remove it
-    f:18:7: `shadow` is not available yet: it would send a sample of requests to a further model
         hint: remove it
     ");
 }

@@ -13,7 +13,7 @@ const SMALLEST: &str = "upstreams: {a: {placement: edge, kind: vllm, nodes: [htt
 
 fn parsed(text: &str) -> Result<Loaded, Problems> {
     let env = |name: &str| (name == "KEY").then(|| "hunter2".to_owned());
-    parse(text, Path::new("/nonexistent"), &env, &good)
+    parse(text, Path::new("/nonexistent"), &env, Judges::of_rules(&good))
 }
 
 fn root() -> PathBuf {
@@ -28,15 +28,15 @@ fn every_example_configuration_is_valid() {
     let env = |name: &str| (name == "AZURE_OPENAI_API_KEY").then(|| "key".to_owned());
     for path in files {
         let text = std::fs::read_to_string(&path).unwrap();
-        let loaded =
-            parse(&text, &root(), &env, &good).unwrap_or_else(|problems| panic!("{}: {problems}", path.display()));
+        let loaded = parse(&text, &root(), &env, Judges::of_rules(&good))
+            .unwrap_or_else(|problems| panic!("{}: {problems}", path.display()));
         assert_eq!(loaded.warnings, [], "{}", path.display());
     }
 }
 
 #[test]
 fn the_main_example_means_what_it_says() {
-    let loaded = load(&root().join("tidegate.yaml"), &good).unwrap();
+    let loaded = load(&root().join("tidegate.yaml"), Judges::of_rules(&good)).unwrap();
     let file = &loaded.file;
     assert_eq!(file.upstreams["lab"].nodes.len(), 2);
     let Some(Pricing::Own(prices)) = &file.models["frontier"].price else { panic!("no price of its own") };
@@ -82,7 +82,7 @@ fn the_hash_covers_what_counts() {
     let text = SMALLEST.replace("kind", "api_key: file:key, kind");
     let hash = |text: &str| {
         std::fs::write(&file, text).unwrap();
-        load(&file, &good).unwrap().hash_hex()
+        load(&file, Judges::of_rules(&good)).unwrap().hash_hex()
     };
     let first = hash(&text);
     assert_eq!(first.len(), 64);
@@ -101,8 +101,8 @@ fn masks_secrets_and_the_environment() {
         \x20 a: {placement: edge, kind: vllm, nodes: [http://127.0.0.1:1], api_key: literal, region: '${KEY}'}\n\
         \x20 b: {placement: cloud, kind: openai, base_url: https://b.example/v1, api_key: file:key}\n";
     let env = |name: &str| (name == "KEY").then(|| "hunter2".to_owned());
-    let loaded = parse(text, folder.path(), &env, &good).unwrap();
-    assert_eq!(loaded.secret_files, [folder.path().join("key")]);
+    let loaded = parse(text, folder.path(), &env, Judges::of_rules(&good)).unwrap();
+    assert_eq!(loaded.further_files, [folder.path().join("key")]);
     assert_eq!(
         loaded.masked,
         serde_json::json!({
@@ -121,7 +121,7 @@ fn masks_secrets_and_the_environment() {
 fn a_file_that_cannot_be_read_says_why() {
     let folder = tempfile::tempdir().unwrap();
     let problems = |name: &str| {
-        let problems = load(&folder.path().join(name), &good).unwrap_err().to_string();
+        let problems = load(&folder.path().join(name), Judges::of_rules(&good)).unwrap_err().to_string();
         problems.replace(&folder.path().display().to_string(), "DIR")
     };
     std::fs::write(folder.path().join("latin1"), b"a: 1\nb: \xe4\n").unwrap();

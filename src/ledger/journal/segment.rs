@@ -14,7 +14,7 @@ pub(super) const HEADER: u64 = 32;
 const MAGIC: [u8; 8] = *b"tg-jrnl\n";
 
 /// Goes up whenever the encoding of an entry changes.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Readable by the owner alone: tenants and users are named in it.
 pub(super) const MODE: u32 = 0o600;
@@ -139,7 +139,7 @@ mod tests {
         check_header(&bytes, path, 7, 3).unwrap();
         assert!(check_header(&bytes, path, 8, 3).unwrap_err().to_string().contains("not the segment"));
         assert!(check_header(&bytes[..9], path, 7, 3).is_err());
-        bytes[8] = 2;
+        bytes[8] = 1;
         insta::assert_snapshot!(check_header(&bytes, path, 7, 3).unwrap_err(), @"00000003.seg was written by another version of tidegate: let that one run until its journal is in the books");
     }
 

@@ -81,9 +81,7 @@ pub fn usage_json(
     tail: impl FnOnce(&After<'_>, &mut dyn FnMut(&Entry<'_>)) -> std::io::Result<()>,
 ) -> Result<(&'static str, String), AskError> {
     let (mut by, mut since, mut until, mut filters, mut csv) = (String::new(), None, None, vec![], false);
-    for pair in parameters.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let (name, value) = (decoded(name), decoded(value));
+    for (name, value) in self::parameters(parameters) {
         match name.as_str() {
             "by" => by = value,
             "since" => since = Some(value),
@@ -103,6 +101,14 @@ pub fn usage_json(
         return Ok(("text/csv; charset=utf-8", answer.csv()));
     }
     Ok(("application/json", answer.json().to_string()))
+}
+
+/// The parameters of a URL's query, decoded.
+pub fn parameters(query: &str) -> impl Iterator<Item = (String, String)> + '_ {
+    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (decoded(name), decoded(value))
+    })
 }
 
 /// A parameter without `+` and `%41`; what is no such thing stays.

@@ -9,7 +9,7 @@ mod fold;
 mod output;
 mod text;
 
-pub use ask::{After, AskError, Asked, ask, usage_json};
+pub use ask::{After, AskError, Asked, ask, parameters, usage_json};
 pub use dimension::Dimension;
 pub use output::{COLUMNS, Column, csv_line, decimal, number};
 pub use text::moment;

@@ -1,7 +1,8 @@
 //! What of an entry is counted: its figures, and the kind (who, where, how it ended) that they are summed under.
 //!
 //! What a reader could get wrong: a request's row holds its last attempt as well, because nearly every request has one attempt; only
-//! the earlier ones (retries, fallbacks) are measured as rows of their own. So each request and each attempt is counted once.
+//! the earlier ones (retries, fallbacks) are measured as rows of their own. So each request and each attempt is counted once. A copy
+//! to a shadow has an entry of its own and is an attempt without a request.
 
 use crate::ledger::entry::{Attempt, Entry};
 
@@ -180,6 +181,10 @@ pub struct Measured<'e> {
 /// The request's row, with its last attempt.
 pub fn request<'e>(entry: &Entry<'e>) -> Measured<'e> {
     let attempt = entry.attempts.last();
+    if entry.is_shadow() {
+        // Nobody's request: it has cost and tokens, and counts as an attempt.
+        return row(entry, attempt, EARLIER_ATTEMPT);
+    }
     let mut measured = row(entry, attempt, if attempt.is_some() { LAST_ATTEMPT } else { NO_ATTEMPT });
     measured.kind.words[Word::Fallback as usize] = entry.fallback_reason();
     let figures = &mut measured.figures;

@@ -3,12 +3,14 @@
 //! What a reader could get wrong: everything here blocks, and Postgres brings a runtime of its own: call it from a thread (or
 //! `spawn_blocking`), never from a future.
 
+mod decided;
 mod error;
 mod kinds;
 mod measure;
 mod postgres;
 mod read;
 mod reader;
+pub mod records;
 mod schema;
 mod settings;
 mod sqlite;

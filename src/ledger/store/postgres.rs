@@ -183,6 +183,12 @@ fn migrate(client: &mut Client) -> Result<(), StoreError> {
     Ok(transaction.commit()?)
 }
 
+/// A connection to write something small with, beside the books.
+pub(super) fn connect(url: &Secret) -> Result<Client, StoreError> {
+    let server = Server::parse(url)?;
+    server.connect().map_err(|e| e.doing(&server.place))
+}
+
 /// How far each journal is booked.
 pub(super) fn positions(client: &mut impl GenericClient) -> Result<Vec<Position>, StoreError> {
     let rows = client.query("SELECT boot, segment, byte_offset FROM journal", &[])?;

@@ -9,7 +9,7 @@ use super::error::StoreError;
 use super::measure::{FIGURES, OF_ATTEMPT, WORDS};
 
 /// The version of the schema that this program writes. A later one is refused, an earlier one is migrated.
-pub const VERSION: i64 = 1;
+pub const VERSION: i64 = 2;
 
 /// Whose SQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +41,20 @@ pub fn readable(version: i64) -> Result<(), StoreError> {
 
 /// What brings the database from version `n` to `n + 1`, at place `n`.
 fn migrations(dialect: Dialect) -> Vec<String> {
-    vec![format!("{}{}", tables(dialect), views(dialect))]
+    vec![format!("{}{}", tables(dialect), views(dialect)), decisions(dialect)]
+}
+
+/// How each request was decided (JSON, see `decided.rs`), and what was said of its answer afterwards.
+fn decisions(dialect: Dialect) -> String {
+    let real = match dialect {
+        Dialect::Sqlite => "REAL",
+        Dialect::Postgres => "DOUBLE PRECISION",
+    };
+    format!(
+        "ALTER TABLE requests ADD COLUMN decided TEXT NOT NULL DEFAULT '';\n\
+         -- -1 to 1; comments are kept for requests of the tier `retained` only.\n\
+         CREATE TABLE feedback (request_id TEXT PRIMARY KEY, at BIGINT NOT NULL, score {real} NOT NULL, comment TEXT NOT NULL);\n"
+    )
 }
 
 fn tables(dialect: Dialect) -> String {

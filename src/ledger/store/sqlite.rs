@@ -30,7 +30,7 @@ const ROLL_ROWS: i64 = 8_192;
 const ROLL_SUMS: usize = 4_096;
 
 /// How long the lock of another program (somebody's `sqlite3`) is waited for.
-const BUSY: Duration = Duration::from_secs(5);
+pub(super) const BUSY: Duration = Duration::from_secs(5);
 
 /// Pages in the write-ahead log after which they are copied to their place: 16 MiB. The tables' last pages change with every batch
 /// and are copied once a time; more saves nothing, and less copies them more often.

@@ -1,13 +1,16 @@
 //! Rules in order, preferences, each constraint at its edge, and the property that no rule lets a forbidden target through.
 
+mod never;
+
 use proptest::prelude::*;
 
 use super::*;
+use crate::config::file::Placement;
 use crate::openai::Modalities;
 use crate::policy::Rule;
 use crate::policy::fixtures::{candidate, frontier, route, rule, signals, small};
 use crate::signals::Hints;
-use crate::signals::hints::PrivacyHint;
+use crate::signals::hints::{PlacementHint, PrivacyHint};
 
 fn placed(hint: PlacementHint) -> Hints {
     Hints { placement: Some(hint), ..Hints::default() }

@@ -45,7 +45,7 @@ async fn pages_and_their_methods() {
         assert_eq!(answered, status, "{method} {path}");
         assert!(serde_json::from_str::<serde_json::Value>(&body).unwrap()["error"]["message"].is_string());
     }
-    assert_eq!(ask(&server, "POST", "/api/explain", &" ".repeat((1 << 20) + 1)).await.0, 413);
+    assert_eq!(ask(&server, "POST", "/api/explain", &" ".repeat((8 << 20) + 1)).await.0, 413);
 }
 
 #[tokio::test]

@@ -130,7 +130,7 @@ fn what_a_cost_is_worked_out_from_is_said() {
         \x20 proxied: {upstream: proxy, id: gpt-5}\n\
         \x20 later: {upstream: proxy, price: [{from: 2026-04-01, input: 1}, {from: 2026-03-02, input: 2}]}\n";
     let today = jiff::civil::date(2026, 3, 1);
-    let loaded = parse_on(text, Path::new("/nonexistent"), &|_| None, &|_| Ok(()), today).unwrap();
+    let loaded = parse_on(text, Path::new("/nonexistent"), &|_| None, Judges::of_rules(&|_| Ok(())), today).unwrap();
     let notes: Vec<String> = loaded.notes.into_iter().filter(|note| note.starts_with("models.")).collect();
     insta::assert_snapshot!(notes.join("\n"), @r"
     models.small: the cost is unknown; write `price: {per_node_hour: …, watts: …, usd_per_kwh: …}`, or `{input: …, output: …}` in US dollars per million tokens

@@ -12,6 +12,7 @@ use postgres::{Client, Statement, Transaction};
 use super::Open;
 use super::copy::{Copy, storable};
 use crate::ledger::entry::{Entry, Position};
+use crate::ledger::store::decided;
 use crate::ledger::store::error::StoreError;
 use crate::ledger::store::kinds::{Hash, Kinds};
 use crate::ledger::store::measure::{self, FIGURES, Figure, Kind, Measured, OF_ATTEMPT, Sums, WORDS};
@@ -61,7 +62,7 @@ impl Statements {
             find_kind: client.prepare("SELECT id FROM kinds WHERE hash = $1")?,
             make_kind: client.prepare(&kinds)?,
             requests: client.prepare(&format!(
-                "COPY requests (id, at, boot, number, kind, {figures}, difficulty, threshold, request_id, user_name, tags, pii) \
+                "COPY requests (id, at, boot, number, kind, {figures}, difficulty, threshold, request_id, user_name, tags, pii, decided) \
                  FROM STDIN (FORMAT binary)"
             ))?,
             attempts: client
@@ -150,7 +151,7 @@ impl Batch {
         let measured = measure::request(entry);
         let kind = number(transaction, statements, kinds, &measured.kind)?;
         let row = &mut self.requests;
-        row.row(5 + FIGURES.len() + 6);
+        row.row(5 + FIGURES.len() + 7);
         for value in [id, entry.at, entry.boot as i64, entry.number as i64, kind] {
             row.bigint(value);
         }
@@ -161,7 +162,8 @@ impl Batch {
                 None => row.null(),
             }
         }
-        for text in [entry.request_id, entry.user, entry.tags, entry.pii] {
+        let text_of_decision = decided::text(entry);
+        for text in [entry.request_id, entry.user, entry.tags, entry.pii, &text_of_decision] {
             row.text(text);
         }
         self.add(hour, kind, &measured);

@@ -5,6 +5,7 @@
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _};
 
 use crate::ledger::entry::Entry;
+use crate::ledger::store::decided;
 use crate::ledger::store::error::StoreError;
 use crate::ledger::store::kinds::{Hash, Kinds};
 use crate::ledger::store::measure::{self, FIGURES, Figure, Kind, Measured, OF_ATTEMPT, WORDS};
@@ -54,7 +55,8 @@ pub fn request_row(
     row.figures(&measured.figures, measured.cost_known)?;
     row.optional(measure::share(entry.difficulty))?;
     row.optional(measure::share(entry.threshold))?;
-    for text in [entry.request_id, entry.user, entry.tags, entry.pii] {
+    let text_of_decision = decided::text(entry);
+    for text in [entry.request_id, entry.user, entry.tags, entry.pii, &text_of_decision] {
         row.text(text)?;
     }
     row.run()
@@ -76,8 +78,8 @@ pub fn attempt_row(
 pub fn insert_request() -> String {
     let fixed = "id, at, boot, number, kind";
     let figures = FIGURES.join(", ");
-    let rest = "difficulty, threshold, request_id, user_name, tags, pii";
-    format!("INSERT INTO requests ({fixed}, {figures}, {rest}) VALUES ({})", holes(5 + FIGURES.len() + 6))
+    let rest = "difficulty, threshold, request_id, user_name, tags, pii, decided";
+    format!("INSERT INTO requests ({fixed}, {figures}, {rest}) VALUES ({})", holes(5 + FIGURES.len() + 7))
 }
 
 pub fn insert_attempt() -> String {

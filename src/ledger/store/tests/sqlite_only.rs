@@ -136,7 +136,7 @@ fn a_newer_schema_and_a_broken_file_are_refused() {
         assert!(!error.is_passing());
         error.to_string().replace(&path(home).display().to_string(), "FILE")
     };
-    insta::assert_snapshot!(refused(&home), @"FILE: the ledger's schema is version 99, this program knows up to 1: run the newer tidegate that wrote it");
+    insta::assert_snapshot!(refused(&home), @"FILE: the ledger's schema is version 99, this program knows up to 2: run the newer tidegate that wrote it");
     std::fs::write(path(&home), [b'x'; 4096]).unwrap();
     insta::assert_snapshot!(refused(&home), @"FILE: file is not a database; move it away, a new one is begun");
     let nowhere = Home { settings: settings(Place::Sqlite("/none/ledger.db".into())), ..Home::sqlite() };

@@ -18,9 +18,8 @@ fn unknown_signals_name_the_nearest() {
             "hint.placment == 'x'",
             "hint == 'x'",
             "request.model == 'x'",
-            "cloud.pressure < 0.1",
             "pii.severity >= 2",
-            "model == 'x' && threshold == 0.5",
+            "model == 'x' && pii.types == 0.5",
             "zebra",
             "user && size",
         ]
@@ -39,14 +38,12 @@ fn unknown_signals_name_the_nearest() {
     ^ `hint` is no signal of its own: there is hint.placement, hint.deadline_ms
     request.model == 'x'
     ^ unknown signal `request.model`; did you mean `model`?
-    cloud.pressure < 0.1
-    ^ `cloud.pressure` is not available yet: this version does not compute it; take it out of the rule, or the rule out
     pii.severity >= 2
     ^ `pii.severity` is not available yet: this version does not compute it; take it out of the rule, or the rule out
-    model == 'x' && threshold == 0.5
-                    ^ `threshold` is not available yet: this version does not compute it; take it out of the rule, or the rule out
+    model == 'x' && pii.types == 0.5
+                    ^ `pii.types` is not available yet: this version does not compute it; take it out of the rule, or the rule out
     zebra
-    ^ unknown signal `zebra`: there are model, input_tokens, max_output_tokens, modalities, has_tools, stream, turns, app, user, tags, hint.placement, hint.deadline_ms, edge.available, cloud.available, hour, tenant, budget.left
+    ^ unknown signal `zebra`: there are model, input_tokens, max_output_tokens, modalities, has_tools, stream, turns, app, user, tags, hint.placement, hint.deadline_ms, edge.available, cloud.available, hour, tenant, budget.left, difficulty, needs_fresh_knowledge, threshold, edge.load, cloud.pressure
     user && size
             ^ `size` is a function: call it with ()
     "

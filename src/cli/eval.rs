@@ -1,0 +1,71 @@
+//! `tidegate eval`: measures each layer on a labelled set.
+//!
+//! What a reader could get wrong: `routing` measures the difficulty model against labels that are there; `models` asks the configured models
+//! and makes such labels. What is shown goes to stdout, what is going on to stderr.
+
+mod ask;
+mod curve;
+mod grade;
+pub mod models;
+pub mod report;
+mod results;
+pub mod routing;
+mod set;
+mod told;
+
+use std::io::{self, Write as _};
+
+use clap::Subcommand;
+
+/// What is measured.
+#[derive(Debug, Subcommand)]
+pub enum EvalCommand {
+    /// The difficulty model, on prompts with known outcomes: APGR, CPT50 and CPT80 as RouteLLM defines them, calibration.
+    #[command(
+        after_help = "Examples:\n  tidegate eval routing labelled.jsonl\n  tidegate eval routing labelled.jsonl --model ours.bin --format json | jq .model.apgr\n  tidegate eval routing labelled.jsonl -c tidegate.yaml      # the configuration's difficulty_model"
+    )]
+    Routing {
+        #[command(flatten)]
+        args: routing::RoutingArgs,
+    },
+    /// The configured models, edge and cloud, on prompts with expected answers: quality, latency, cost, and the threshold for a target quality.
+    #[command(
+        after_help = "Each row has a `prompt` or `messages`, and `expected` (a text, a number, a letter, or a list of which one will do) or `check`\n({type: exact|contains|regex|number|choice|json, value, tolerance}); optionally `id` and `max_tokens`. Results are kept in DATA.results.jsonl: a\nrun that was interrupted goes on where it was. The prompts are sent to the providers of the configuration and cost money there.\n\nExamples:\n  tidegate eval models set.jsonl -c tidegate.yaml\n  tidegate eval models set.jsonl --models small,frontier --target-quality 0.95 --calibration calibration.json\n  tidegate eval models set.jsonl --rows labelled.jsonl && tidegate train routing labelled.jsonl -o ours.bin"
+    )]
+    Models {
+        #[command(flatten)]
+        args: models::ModelsArgs,
+    },
+}
+
+/// Measures; gives the exit status.
+pub fn run(command: &EvalCommand) -> u8 {
+    match command {
+        EvalCommand::Routing { args } => routing::run(args),
+        EvalCommand::Models { args } => models::run(args),
+    }
+}
+
+/// Prints a result; colours only where they are seen.
+pub fn show(text: &str) -> u8 {
+    match anstream::stdout().lock().write_all(text.as_bytes()) {
+        // A closed pipe (`| head`) is no failure.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            eprintln!("the result cannot be written: {error}");
+            super::ENVIRONMENT
+        }
+        _ => 0,
+    }
+}
+
+/// The input is wrong.
+pub fn wrong(problem: &str) -> u8 {
+    eprintln!("{}", problem.trim_end());
+    super::WRONG_INPUT
+}
+
+/// JSON for files that people read as well.
+pub fn pretty<T: serde::Serialize>(value: &T) -> String {
+    // Fails only for maps whose keys are no text.
+    serde_json::to_string_pretty(value).map(|text| text + "\n").unwrap_or_default()
+}

@@ -1,0 +1,98 @@
+//! `tidegate train routing`: a difficulty model from one's own labelled prompts.
+//!
+//! What a reader could get wrong: what is printed was measured on rows held out in turn, beside the shipped model on the same rows; if the
+//! shipped one is better, use that.
+
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+
+use super::eval::{self, report, routing};
+use crate::learn::{Options, Progress, Trained, train_routing};
+use crate::signals::Calibration;
+use crate::signals::calibration::Point;
+
+/// What is trained.
+#[derive(Debug, clap::Args)]
+pub struct TrainArgs {
+    /// JSONL of `{prompt | messages, edge_ok, cloud_ok}`: true, false or 0 to 1. Some hundred rows move the shipped model, some thousand replace it.
+    #[arg(value_name = "DATA.jsonl", required = true)]
+    data: Vec<PathBuf>,
+    /// Where the model goes; an older one there is replaced.
+    #[arg(short, long, value_name = "MODEL")]
+    output: PathBuf,
+    /// Write what each threshold is worth, for `threshold: {target_quality: …, calibration: FILE}`.
+    #[arg(long, value_name = "FILE.json")]
+    calibration: Option<PathBuf>,
+    /// The same rows and seed give the same model, to the bit.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+/// Trains; gives the exit status.
+pub fn run(args: &TrainArgs) -> u8 {
+    let trained = match train(args) {
+        Ok(trained) => trained,
+        Err(problem) => return eval::wrong(&problem),
+    };
+    let written = write(&args.output, &trained.model.to_bytes()).and_then(|()| match &args.calibration {
+        Some(path) => write(path, calibration(&trained).as_bytes()),
+        None => Ok(()),
+    });
+    if let Err(problem) = written {
+        eprintln!("{problem}");
+        return super::ENVIRONMENT;
+    }
+    let mut text = report::table("held out", &trained.held_out);
+    text.push_str(&report::reliability(&trained.held_out));
+    text.push('\n');
+    text.push_str(&report::table("the shipped model on the same rows", &trained.shipped));
+    let starts = if trained.from_shipped { "started from the shipped weights" } else { "started from nothing" };
+    text.push_str(&format!("\n{} written: model {}, {starts}\n", args.output.display(), trained.model.identity()));
+    text.push_str(&format!("use it with  difficulty_model: {}\n", args.output.display()));
+    eval::show(&text)
+}
+
+fn train(args: &TrainArgs) -> Result<Trained, String> {
+    let (rows, _) = routing::read(&args.data)?;
+    let live = std::io::stderr().is_terminal();
+    let mut progress = |Progress { done, of }: Progress| {
+        if live {
+            eprint!("\rtraining {done}/{of} ");
+        }
+    };
+    let trained = train_routing(&rows, &Options { seed: args.seed }, &mut progress);
+    if live {
+        eprint!("\r                        \r");
+    }
+    trained.map_err(|error| error.to_string())
+}
+
+fn calibration(trained: &Trained) -> String {
+    let point = |point: &crate::signals::classifier::CalibrationPoint| Point {
+        threshold: point.threshold.into(),
+        cloud_share: point.cloud_share.into(),
+        quality: point.quality.into(),
+        cost_usd: None,
+    };
+    let calibration = Calibration {
+        model: trained.model.identity().to_owned(),
+        written: jiff::Zoned::now().date().to_string(),
+        rows: trained.held_out.rows,
+        edge_quality: trained.held_out.edge_accuracy,
+        cloud_quality: trained.held_out.cloud_accuracy,
+        points: trained.model.calibration().iter().map(point).collect(),
+    };
+    eval::pretty(&calibration)
+}
+
+/// Whole or not at all: a gateway may be watching the file.
+///
+/// # Errors
+/// It cannot be written, and why.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), String> {
+    let failed = |error: std::io::Error| format!("{}: {error}", path.display());
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let beside = path.with_file_name(format!(".{name}.new"));
+    std::fs::write(&beside, bytes).map_err(failed)?;
+    std::fs::rename(&beside, path).map_err(failed)
+}
