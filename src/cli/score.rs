@@ -3,19 +3,23 @@
 //! What a reader could get wrong: a line is not decoded and written anew. It is scanned as a request is, and two members are spliced in
 //! before its closing brace, so that everything else stays byte for byte what it was; that is also what makes it fast.
 
-use std::io::{self, BufRead, BufWriter, Write};
+use std::io::{self, BufRead as _, BufReader, BufWriter, Read, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::openai::Endpoint;
-use crate::openai::view::{self, View};
+use crate::openai::view::{self, Line};
 use crate::signals::classifier::{Circumstances, Classifier, Passage, score};
 use crate::state::{Classifiers, reload};
 
 /// Room for input and output on their way.
 const BUFFER: usize = 1 << 18;
+/// Some editors put one at a file's beginning.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// The members that are added.
 const ADDED: [&str; 2] = ["difficulty", "needs_fresh_knowledge"];
+/// Digits behind the point: easy prompts differ in the fourth.
+const DIGITS: usize = 6;
 
 /// Where the models come from, and what becomes of bad lines.
 #[derive(Debug, clap::Args)]
@@ -46,7 +50,7 @@ pub fn run(args: &ScoreArgs) -> u8 {
             return super::WRONG_INPUT;
         }
     };
-    let input = io::BufReader::with_capacity(BUFFER, io::stdin().lock());
+    let input = BufReader::with_capacity(BUFFER, io::stdin().lock());
     let mut output = BufWriter::with_capacity(BUFFER, io::stdout().lock());
     let done = lines(input, &mut output, &models, args.keep_going);
     let flushed = output.flush();
@@ -88,19 +92,23 @@ pub fn read_model(path: &Path) -> Result<Classifier, String> {
 
 /// Scores line by line. `Some`: what was wrong with a line, which ended it or, with `keep_going`, how many were.
 fn lines(
-    mut input: impl BufRead,
+    mut input: BufReader<impl Read>,
     output: &mut impl Write,
     models: &Models,
     keep_going: bool,
 ) -> io::Result<Option<String>> {
     let (mut line, mut number, mut bad) = (Vec::new(), 0u64, 0u64);
     loop {
+        if input.buffer().is_empty() {
+            // Whoever feeds it line by line waits for the answer before he goes on.
+            output.flush()?;
+        }
         line.clear();
         if input.read_until(b'\n', &mut line)? == 0 {
             break;
         }
         number += 1;
-        let text = line.trim_ascii();
+        let text = line.strip_prefix(BYTE_ORDER_MARK).filter(|_| number == 1).unwrap_or(&line).trim_ascii();
         if text.is_empty() {
             continue;
         }
@@ -118,70 +126,57 @@ fn lines(
 }
 
 /// One line. The outer error is the line's fault, the inner one the output's.
-fn scored(line: &[u8], models: &Models, output: &mut impl Write) -> Result<io::Result<()>, String> {
-    let view = scan(line)?;
-    if has_added(line) {
-        // Rare: the line was scored before. Its old figures are replaced.
-        return rewritten(line).map(|line| scored_view(&line.0, &line.1, models, output));
-    }
-    Ok(scored_view(line, &view, models, output))
-}
-
-fn scored_view(line: &[u8], view: &View, models: &Models, output: &mut impl Write) -> io::Result<()> {
+fn scored(text: &[u8], models: &Models, output: &mut impl Write) -> Result<io::Result<()>, String> {
+    let line = scan(text)?;
+    let view = &line.view;
     let circumstances = Circumstances { turns: view.turns, has_tools: view.has_tools, modalities: view.modalities };
     let passages = view.pieces.iter().filter_map(|piece| {
-        let text = line.get(piece.range.start + 1..piece.range.end.checked_sub(1)?)?;
+        let text = text.get(piece.range.start + 1..piece.range.end.checked_sub(1)?)?;
         Some(Passage { source: piece.source, message: piece.message, text })
     });
     let scores = score(Some(&models.difficulty), Some(&models.fresh), &circumstances, passages);
-    let (open, comma) = (line.strip_suffix(b"}").unwrap_or(line), if view.body_empty { "" } else { "," });
-    output.write_all(open)?;
-    let [difficulty, fresh] = [scores.difficulty, scores.fresh].map(Option::unwrap_or_default);
-    writeln!(output, "{comma}\"{}\":{difficulty:.4},\"{}\":{fresh:.4}}}", ADDED[0], ADDED[1])
+    Ok(spliced(text, &line, [scores.difficulty, scores.fresh].map(Option::unwrap_or_default), output))
 }
 
-/// As a completion's body, or as a chat's where that finds no prompt.
-fn scan(line: &[u8]) -> Result<View, String> {
-    let told = |malformed: view::Malformed| match malformed.param {
-        Some(param) => format!("`{param}`: {} (byte {})", malformed.what, malformed.at),
-        None => format!("no JSON object: {} (byte {})", malformed.what, malformed.at),
-    };
-    let view = view::scan(Endpoint::Completions, line).map_err(told)?;
-    if !view.pieces.is_empty() {
-        return Ok(view);
+fn scan(text: &[u8]) -> Result<Line<2>, String> {
+    let line = view::scan_line(text, ADDED).map_err(|malformed| {
+        let place = malformed.param.map_or("no JSON object".to_owned(), |param| format!("`{param}`"));
+        format!("{place}: {} (byte {})", malformed.what, malformed.at + 1)
+    })?;
+    if line.has_prompt { Ok(line) } else { Err("it has neither `prompt` (a string) nor `messages`".into()) }
+}
+
+/// The line with its figures: in the place of those that it had, or else before its closing brace.
+fn spliced(text: &[u8], line: &Line<2>, figures: [f32; 2], output: &mut impl Write) -> io::Result<()> {
+    let mut old: Vec<(Range<usize>, f32)> =
+        line.values.iter().zip(figures).filter_map(|(value, figure)| Some((value.clone()?, figure))).collect();
+    old.sort_by_key(|(range, _)| range.start);
+    let mut at = 0;
+    for (range, figure) in old {
+        output.write_all(text.get(at..range.start).unwrap_or_default())?;
+        write!(output, "{figure:.DIGITS$}")?;
+        at = range.end;
     }
-    let view = view::scan(Endpoint::Chat, line).map_err(told)?;
-    match view.pieces.is_empty() {
-        true => Err("it has neither `prompt` (a string) nor `messages`".into()),
-        false => Ok(view),
+    output.write_all(text.get(at..line.close).unwrap_or_default().trim_ascii_end())?;
+    let missing = ADDED.iter().zip(&line.values).zip(figures).filter(|((_, value), _)| value.is_none());
+    for ((name, _), figure) in missing {
+        // There is a prompt, so there is a member before.
+        write!(output, ",\"{name}\":{figure:.DIGITS$}")?;
     }
+    output.write_all(b"}\n")
 }
 
-/// Whether a member of the line may have one of the names that are added.
-fn has_added(line: &[u8]) -> bool {
-    ADDED.iter().any(|name| memchr::memmem::find(line, name.as_bytes()).is_some())
-}
-
-/// Without the members that are added anew.
-fn rewritten(line: &[u8]) -> Result<(Vec<u8>, View), String> {
-    let mut members: indexmap::IndexMap<String, serde_json::Value> =
-        serde_json::from_slice(line).map_err(|error| format!("no JSON object (column {})", error.column()))?;
-    members.retain(|name, _| !ADDED.contains(&name.as_str()));
-    let line = serde_json::to_vec(&members).map_err(|error| error.to_string())?;
-    let view = scan(&line)?;
-    Ok((line, view))
-}
-
-/// The line as it was, with what is wrong with it; one that is no object becomes a string.
-fn failed(line: &[u8], what: &str, output: &mut impl Write) -> io::Result<()> {
+/// The line as it was, with what is wrong with it; one that is no object (or has an `error` of its own) becomes a string.
+fn failed(text: &[u8], what: &str, output: &mut impl Write) -> io::Result<()> {
     let what = serde_json::Value::from(what);
-    match serde_json::from_slice::<indexmap::IndexMap<String, serde_json::Value>>(line) {
-        Ok(members) if !members.is_empty() => {
-            output.write_all(line.strip_suffix(b"}").unwrap_or(line))?;
-            writeln!(output, ",\"error\":{what}}}")
+    let members = serde_json::from_slice::<indexmap::IndexMap<String, serde::de::IgnoredAny>>(text);
+    match (members, text.strip_suffix(b"}")) {
+        (Ok(members), Some(open)) if !members.contains_key("error") => {
+            output.write_all(open.trim_ascii_end())?;
+            writeln!(output, "{}\"error\":{what}}}", if members.is_empty() { "" } else { "," })
         }
         _ => {
-            let line = serde_json::Value::from(String::from_utf8_lossy(line));
+            let line = serde_json::Value::from(String::from_utf8_lossy(text));
             writeln!(output, "{{\"line\":{line},\"error\":{what}}}")
         }
     }
@@ -197,7 +192,7 @@ mod tests {
 
     fn run(input: &str, keep_going: bool) -> (Vec<String>, Option<String>) {
         let mut output = Vec::new();
-        let bad = lines(input.as_bytes(), &mut output, &models(), keep_going).unwrap();
+        let bad = lines(BufReader::new(input.as_bytes()), &mut output, &models(), keep_going).unwrap();
         (String::from_utf8(output).unwrap().lines().map(str::to_owned).collect(), bad)
     }
 
@@ -217,10 +212,87 @@ mod tests {
     }
 
     #[test]
-    fn scoring_twice_replaces_the_figures() {
-        let (once, _) = run("{\"prompt\":\"hi\",\"b\":1,\"a\":2}", false);
+    fn scoring_twice_replaces_the_figures_and_nothing_else() {
+        let (once, _) = run("{\"prompt\":\"hi\",\"b\":1.50,\"a\":2}", false);
         let (twice, _) = run(&once[0], false);
         assert_eq!(once, twice);
+        let (replaced, _) =
+            run("{\"needs_fresh_knowledge\": null, \"prompt\":\"hi\", \"difficulty\" : \"?\", \"b\":1.50 }", false);
+        let read: serde_json::Value = serde_json::from_str(&once[0]).unwrap();
+        let [fresh, difficulty] = ["needs_fresh_knowledge", "difficulty"].map(|name| read[name].as_f64().unwrap());
+        assert_eq!(
+            replaced[0],
+            format!(
+                "{{\"needs_fresh_knowledge\": {fresh:.6}, \"prompt\":\"hi\", \"difficulty\" : {difficulty:.6}, \"b\":1.50}}"
+            )
+        );
+    }
+
+    #[test]
+    fn a_prompt_that_speaks_of_difficulty_is_kept_to_the_byte() {
+        let line = "{\"prompt\":\"what difficulty has caf\\u00e9\",\"x\":12345678901234567890.10,\"x\":2}";
+        let (scored, _) = run(line, false);
+        assert!(scored[0].starts_with(line.strip_suffix('}').unwrap()), "{}", scored[0]);
+    }
+
+    #[test]
+    fn other_columns_neither_count_nor_hinder() {
+        let plain = run("{\"prompt\":\"hi\"}", false).0[0].clone();
+        let figures = plain.split_once(',').unwrap().1;
+        for others in [
+            "\"input\":\"Prove that the group is abelian.\"",
+            "\"model\":7,\"n\":\"many\",\"stream\":\"no\",\"max_tokens\":1.5,\"user\":\"u\"",
+        ] {
+            let (lines, bad) = run(&format!("\u{feff}{{{others},\"prompt\":\"hi\"}}\r\n"), false);
+            assert_eq!(bad, None);
+            assert!(lines[0].ends_with(figures), "{} {figures}", lines[0]);
+        }
+    }
+
+    #[test]
+    fn what_is_scored_is_what_training_scores() {
+        let both =
+            "{\"prompt\":\"hi\",\"messages\":[{\"role\":\"user\",\"content\":\"Prove that the group is abelian.\"}]}";
+        let value: serde_json::Value = serde_json::from_str(both).unwrap();
+        let prompt = crate::learn::rows::Prompt::of(&value).unwrap();
+        let expected = score(Some(&models().difficulty), None, &prompt.circumstances(), prompt.passages());
+        let (lines, _) = run(both, false);
+        let read: serde_json::Value = serde_json::from_str(&lines[0]).unwrap();
+        assert!((read["difficulty"].as_f64().unwrap() - f64::from(expected.difficulty.unwrap())).abs() < 1e-6);
+    }
+
+    #[test]
+    fn each_line_is_answered_before_the_next_is_waited_for() {
+        /// Hands out a line at a time, and looks before each whether the one before was answered.
+        struct Asking<'o>(u8, &'o std::cell::Cell<usize>);
+
+        impl Read for Asking<'_> {
+            fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+                assert_eq!(self.1.get(), usize::from(self.0), "lines answered so far");
+                self.0 += 1;
+                let line = if self.0 < 4 { &b"{\"prompt\":\"hi\"}\n"[..] } else { b"" };
+                into[..line.len()].copy_from_slice(line);
+                Ok(line.len())
+            }
+        }
+
+        struct Counting<'o>(&'o std::cell::Cell<usize>);
+
+        impl Write for Counting<'_> {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.0.set(self.0.get() + bytes.iter().filter(|byte| **byte == b'\n').count());
+                Ok(bytes.len())
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+
+        let answered = std::cell::Cell::new(0);
+        let mut output = BufWriter::new(Counting(&answered));
+        let bad = lines(BufReader::new(Asking(0, &answered)), &mut output, &models(), false).unwrap();
+        assert_eq!((bad, answered.get()), (None, 3));
     }
 
     #[test]

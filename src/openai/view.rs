@@ -4,6 +4,7 @@
 //! What a reader could get wrong: ranges of strings include the quotes; the text between them is still JSON-escaped.
 
 mod fields;
+mod line;
 mod scanner;
 
 use std::borrow::Cow;
@@ -12,6 +13,7 @@ use std::ops::Range;
 use smallvec::SmallVec;
 
 use super::{Endpoint, Modalities};
+pub use line::{Line, scan_line};
 
 /// What a request says, as far as the gateway needs to know. All ranges index the body that was scanned.
 #[derive(Debug, Clone, Default)]

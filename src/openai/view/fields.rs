@@ -36,8 +36,7 @@ const ONCE: [&str; 16] = [
 
 pub(super) fn read(endpoint: Endpoint, body: &[u8]) -> Result<View> {
     let mut scanner = Scanner::new(body);
-    let mut fields =
-        Fields { endpoint, view: View { choices: 1, body_empty: true, ..View::default() }, seen: 0, last_end: 0 };
+    let mut fields = Fields::new(endpoint);
     if scanner.peek() != Some(b'{') {
         return scanner.wrong("it is not a JSON object");
     }
@@ -68,9 +67,9 @@ fn finish_cut(view: &mut View, body: &[u8]) {
     }
 }
 
-struct Fields {
+pub(super) struct Fields {
     endpoint: Endpoint,
-    view: View,
+    pub(super) view: View,
     /// Bit n: `ONCE[n]` has been seen.
     seen: u16,
     /// Where the member before this one ended.
@@ -78,6 +77,10 @@ struct Fields {
 }
 
 impl Fields {
+    pub(super) fn new(endpoint: Endpoint) -> Fields {
+        Fields { endpoint, view: View { choices: 1, body_empty: true, ..View::default() }, seen: 0, last_end: 0 }
+    }
+
     fn member(&mut self, s: &mut Scanner<'_>, key: &[u8], key_at: usize) -> Result<()> {
         self.view.body_empty = false;
         let known = ONCE.iter().position(|once| once.as_bytes() == key);
@@ -137,7 +140,7 @@ impl Fields {
     }
 
     /// A string is text; anything else is skipped.
-    fn text(&mut self, s: &mut Scanner<'_>, source: Source, message: u32) -> Result<()> {
+    pub(super) fn text(&mut self, s: &mut Scanner<'_>, source: Source, message: u32) -> Result<()> {
         if s.peek() == Some(b'"') {
             let range = s.string()?;
             self.piece(range, source, message);
@@ -165,7 +168,7 @@ impl Fields {
         })
     }
 
-    fn messages(&mut self, s: &mut Scanner<'_>) -> Result<()> {
+    pub(super) fn messages(&mut self, s: &mut Scanner<'_>) -> Result<()> {
         if s.peek() != Some(b'[') {
             return s.wrong("it must be an array");
         }
@@ -302,7 +305,7 @@ impl Fields {
         })
     }
 
-    fn tools(&mut self, s: &mut Scanner<'_>) -> Result<()> {
+    pub(super) fn tools(&mut self, s: &mut Scanner<'_>) -> Result<()> {
         if s.peek() != Some(b'[') {
             return s.skip().map(drop);
         }
