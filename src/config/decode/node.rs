@@ -235,7 +235,11 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
             && !self.node.is_null()
         {
             let what = format!("keys ({})", listed(fields.iter().copied()));
-            return visitor.visit_str(&scalar.text).map_err(|_: Error| Error::expected(what));
+            return visitor.visit_str(&scalar.text).map_err(|error: Error| match &error.kind {
+                // It reads text, but not this one, and says itself what it wants. A derived type knows nothing but its own name.
+                Kind::Expected { what, .. } if !what.starts_with("struct ") => error,
+                _ => Error::expected(what),
+            });
         }
         let entries = self.entries(|| format!("keys ({})", listed(fields.iter().copied())))?;
         visitor.visit_map(Entries::new(self.node, entries, Some(fields), self.state))

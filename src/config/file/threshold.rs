@@ -108,7 +108,9 @@ impl<'de> Deserialize<'de> for Threshold {
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Threshold, E> {
                 let number = text.trim().parse().ok().filter(|number: &f64| number.is_finite());
-                number.map(Threshold::Fixed).ok_or_else(|| E::custom("a number from 0 to 1"))
+                number
+                    .map(Threshold::Fixed)
+                    .ok_or_else(|| E::custom("a number from 0 to 1, or keys such as `{max_cloud_share: 0.2}`"))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Threshold, A::Error> {
