@@ -62,3 +62,28 @@ def test_azure_streams_and_embeds(client, mock):
     assert chunks[-1].choices[0].finish_reason == "stop"
     client.embeddings.create(model="azure", input="tide")
     assert mock.calls()[-1].path == "/openai/deployments/gpt-4o-deployment/embeddings"
+
+
+HARD = "Prove that there are infinitely many primes congruent to 3 modulo 4, without quoting Dirichlet."
+
+
+def routed(client, *texts):
+    """Where a conversation of these turns goes, and how hard it is."""
+    messages = []
+    for text in texts:
+        messages += [{"role": "user", "content": text}, {"role": "assistant", "content": "Go on."}]
+    answer = client.chat.completions.with_raw_response.create(model="by-difficulty", messages=messages[:-1])
+    return answer.headers["x-tidegate-rule"], float(answer.headers["x-tidegate-difficulty"])
+
+
+def test_easy_prompts_and_hard_ones_go_different_ways(client):
+    (easy, low), (hard, high) = routed(client, "set a timer for ten minutes"), routed(client, HARD)
+    assert (easy, hard) == ("easy", "hard")
+    assert 0 <= low < high <= 1
+
+
+def test_a_conversation_stays_with_the_model_that_it_began_with(client):
+    opening = "please turn on the light in the hall"
+    assert routed(client, opening)[0] == "easy"
+    assert routed(client, opening, HARD)[0] == "easy"
+    assert routed(client, HARD)[0] == "hard"
