@@ -27,9 +27,9 @@ pub fn pace_start() -> f64 {
 #[derive(Debug, Clone)]
 pub struct Threshold {
     source: Source,
-    /// Whatever the source yields is brought between these.
+    /// Whatever the source yields is brought between these. (A controller that owes the cloud nothing goes beyond 1.)
     min: f64,
-    max: f64,
+    max: Option<f64>,
     /// How much of the way to `max` full pressure moves it, 0 to 1.
     pressure: f64,
 }
@@ -114,7 +114,7 @@ impl Threshold {
         Threshold {
             source,
             min: section.min.unwrap_or(0.0),
-            max: section.max.unwrap_or(1.0),
+            max: section.max,
             pressure: section.pressure.unwrap_or(0.0),
         }
     }
@@ -159,11 +159,11 @@ impl Threshold {
 
     fn bound(&self, value: f64, origin: Origin, pressure: f64) -> Reading {
         let raise = self.pressure * pressure.clamp(0.0, 1.0);
-        let raised = value + raise * (self.max - value).max(0.0);
-        let (value, bounded) = match raised {
-            low if low < self.min => (self.min, Some(Bound::Min)),
-            high if high > self.max => (self.max, Some(Bound::Max)),
-            within => (within, None),
+        let raised = value + raise * (self.max.unwrap_or(1.0) - value).max(0.0);
+        let (value, bounded) = match (raised, self.max) {
+            (low, _) if low < self.min => (self.min, Some(Bound::Min)),
+            (high, Some(max)) if high > max => (max, Some(Bound::Max)),
+            (within, _) => (within, None),
         };
         Reading { value, origin, pressure: if raise > 0.0 { pressure } else { 0.0 }, bounded }
     }

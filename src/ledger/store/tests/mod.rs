@@ -3,6 +3,7 @@
 //! What a reader could get wrong: `once` and its siblings are plain functions of a [`Home`]; the macro at the end makes a test of each
 //! for either engine.
 
+mod found;
 mod postgres_only;
 mod random;
 pub mod server;
@@ -15,6 +16,7 @@ use super::*;
 use crate::config::scalar::Secret;
 use crate::ledger::entry::{Attempt, Tokens};
 use crate::ledger::query::{Dimension, Query};
+use found::found;
 
 /// A database for one test.
 pub struct Home {
@@ -246,4 +248,4 @@ macro_rules! on_both {
     };
 }
 
-on_both!(once, spent, pruned, with_a_tail, absurd);
+on_both!(once, spent, pruned, with_a_tail, absurd, found);
