@@ -1,4 +1,4 @@
-//! Measuring and learning: `score`, `train routing`, `eval routing`, `eval models`, and a new model picked up by a running gateway.
+//! Learning: `score`, `train routing`, `eval routing`, and a new model picked up by a running gateway. `eval models` has a file of its own.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -6,9 +6,8 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::support::client::chat;
-use crate::support::gateway::{run, run_with, with_listeners, write_config};
-use crate::support::upstream::Request;
-use crate::support::{Answer, Config, Gateway, Upstream};
+use crate::support::gateway::{run, run_with};
+use crate::support::{Config, Gateway, Upstream};
 
 /// Labelled prompts of an invented world, in which questions about gaskets need the cloud.
 fn labelled(rows: usize) -> String {
@@ -65,74 +64,6 @@ async fn what_is_trained_measures_better_and_is_the_same_each_time() {
     assert_eq!(output.code, Some(1));
     assert!(output.text().contains("bad.jsonl:2:"), "{}", output.text());
     assert!(!dir.path().join("x.bin").exists());
-}
-
-/// The edge knows even sums, the cloud all of them.
-fn sums(knows: fn(i64) -> bool) -> impl Fn(&Request) -> Answer {
-    move |request| {
-        let text = request.json()["messages"][0]["content"].as_str().unwrap_or_default().to_owned();
-        let asked: i64 = text.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse::<i64>().ok()).sum();
-        Answer::chat(&format!("That makes {}.", if knows(asked) { asked } else { -1 }))
-    }
-}
-
-#[tokio::test]
-async fn models_are_compared_and_a_run_goes_on_where_it_was() {
-    let edge = Upstream::named("edge").await.answering(sums(|sum| sum % 2 == 0));
-    let cloud = Upstream::named("cloud").await.answering(sums(|_| true));
-    let config = Config::new()
-        .edge("lab", &[&edge])
-        .cloud("acme", &cloud)
-        .model("small", "lab", "price: {input: 0, output: 0}")
-        .model("frontier", "acme", "price: {input: 1, output: 10}")
-        .route("auto", "", &["small", "frontier"]);
-    let dir = tempfile::tempdir().unwrap();
-    write_config(dir.path(), &with_listeners(dir.path(), &config.yaml()));
-    let set: String = (0..40)
-        .map(|i| format!("{}\n", json!({"id": i, "prompt": format!("What is {i} plus 7?"), "expected": i + 7})))
-        .collect();
-    write(dir.path(), "set.jsonl", &set);
-    let arguments = [
-        "eval",
-        "models",
-        "set.jsonl",
-        "-c",
-        "tidegate.yaml",
-        "--format",
-        "json",
-        "--target-quality",
-        "1",
-        "--calibration",
-        "c.json",
-        "--rows",
-        "rows.jsonl",
-    ];
-    let output = run(dir.path(), &arguments).await;
-    let told: Value = serde_json::from_str(&output.text()).unwrap_or_else(|_| panic!("{}", output.text()));
-    let quality =
-        |at: usize| (told["models"][at]["model"].as_str().unwrap(), told["models"][at]["quality"].as_f64().unwrap());
-    assert_eq!((quality(0), quality(1)), (("small", 0.5), ("frontier", 1.0)));
-    assert!(told["models"][1]["cost_usd"].as_f64().unwrap() > 0.0);
-    assert_eq!(
-        (&told["boundary"]["edge"]["quality"], &told["boundary"]["cloud"]["quality"]),
-        (&json!(0.5), &json!(1.0))
-    );
-    assert!(told["boundary"]["at"]["quality"].as_f64().unwrap() >= 1.0);
-    assert_eq!(std::fs::read_to_string(dir.path().join("rows.jsonl")).unwrap().lines().count(), 40);
-    assert_eq!((edge.requests().len(), cloud.requests().len()), (40, 40));
-
-    // A third is lost, and asked again; nothing else is.
-    let results = dir.path().join("set.results.jsonl");
-    let kept: String =
-        std::fs::read_to_string(&results).unwrap().lines().take(54).map(|line| format!("{line}\n")).collect();
-    std::fs::write(&results, kept).unwrap();
-    let output = run(dir.path(), &arguments[..5]).await;
-    assert_eq!(output.code, Some(0), "{}", output.text());
-    assert_eq!(edge.requests().len() + cloud.requests().len(), 80 + 26);
-    assert!(output.text().contains("95 % interval"), "{}", output.text());
-
-    let unknown = run(dir.path(), &[&arguments[..5], &["--models", "smal"]].concat()).await;
-    assert_eq!(unknown.code, Some(1));
 }
 
 #[tokio::test]

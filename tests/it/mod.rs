@@ -3,6 +3,7 @@
 mod accounts;
 mod audit;
 mod config;
+mod eval;
 mod failover;
 mod learning;
 mod observability;

@@ -16,14 +16,17 @@ pub struct Outcome {
     pub difficulty: f64,
     pub edge_ok: bool,
     pub cloud_ok: bool,
+    /// How much the row counts.
+    pub weight: f64,
     pub edge_usd: Option<f64>,
     pub cloud_usd: Option<f64>,
 }
 
 /// The calibration that the outcomes give. `model`: the identity of the difficulty model.
 pub fn calibrate(outcomes: &[Outcome], model: &str) -> Calibration {
-    let count = outcomes.len().max(1) as f64;
-    let share = |ok: fn(&Outcome) -> bool| outcomes.iter().filter(|outcome| ok(outcome)).count() as f64 / count;
+    let share = |ok: fn(&Outcome) -> bool| {
+        weight(outcomes.iter().filter(|outcome| ok(outcome))) / weight(outcomes.iter()).max(f64::MIN_POSITIVE)
+    };
     let (edge, cloud) = (share(|outcome| outcome.edge_ok), share(|outcome| outcome.cloud_ok));
     let mut scores: Vec<f64> = outcomes.iter().map(|outcome| outcome.difficulty).collect();
     scores.sort_by(f64::total_cmp);
@@ -44,18 +47,23 @@ pub fn calibrate(outcomes: &[Outcome], model: &str) -> Calibration {
 
 /// What happens at one threshold; `cloud`: the share of right answers of the cloud alone.
 pub fn point(outcomes: &[Outcome], threshold: f64, cloud: f64) -> Point {
-    let (mut sent, mut right, mut cost) = (0usize, 0usize, Some(0.0));
+    let (mut sent, mut right, mut cost) = (0.0, 0.0, Some(0.0));
     for outcome in outcomes {
         // As rules have it: easy is what is below.
         let to_cloud = outcome.difficulty >= threshold;
-        sent += usize::from(to_cloud);
-        right += usize::from(if to_cloud { outcome.cloud_ok } else { outcome.edge_ok });
+        let is_right = if to_cloud { outcome.cloud_ok } else { outcome.edge_ok };
+        sent += if to_cloud { outcome.weight } else { 0.0 };
+        right += if is_right { outcome.weight } else { 0.0 };
         let paid = if to_cloud { outcome.cloud_usd } else { outcome.edge_usd };
         cost = cost.zip(paid).map(|(sum, paid)| sum + paid);
     }
-    let count = outcomes.len().max(1) as f64;
-    let quality = if cloud > 0.0 { right as f64 / count / cloud } else { 1.0 };
-    Point { threshold, cloud_share: sent as f64 / count, quality, cost_usd: cost }
+    let count = weight(outcomes.iter()).max(f64::MIN_POSITIVE);
+    let quality = if cloud > 0.0 { right / count / cloud } else { 1.0 };
+    Point { threshold, cloud_share: sent / count, quality, cost_usd: cost }
+}
+
+fn weight<'o>(outcomes: impl Iterator<Item = &'o Outcome>) -> f64 {
+    outcomes.map(|outcome| outcome.weight).sum()
 }
 
 #[cfg(test)]
@@ -69,6 +77,7 @@ mod tests {
                 difficulty: f64::from(i) / 100.0,
                 edge_ok: i < 50,
                 cloud_ok: true,
+                weight: 1.0,
                 edge_usd: Some(0.0),
                 cloud_usd: Some(0.01),
             })
@@ -85,6 +94,17 @@ mod tests {
         assert!((at.cost_usd.unwrap() - 0.5).abs() < 1e-9);
         let threshold = calibration.threshold_for(0.9).unwrap();
         assert!((0.58..=0.6).contains(&threshold), "{threshold}");
+    }
+
+    #[test]
+    fn a_row_counts_by_its_weight() {
+        let mut outcomes = outcomes();
+        for hard in &mut outcomes[50..] {
+            hard.weight = 3.0;
+        }
+        let calibration = calibrate(&outcomes, "m");
+        assert_eq!((calibration.edge_quality, calibration.cloud_quality), (0.25, 1.0));
+        assert_eq!(point(&outcomes, 0.5, 1.0).cloud_share, 0.75);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
 use super::curve::{Outcome, calibrate, point};
-use super::results::{Result as Graded, Results};
+use super::results::Answer;
 use super::set::Item;
 use crate::signals::classifier::{Classifier, score};
 use crate::signals::{Calibration, calibration::Point};
@@ -29,7 +29,8 @@ pub struct Figures {
     /// The share of right answers, and its 95 % interval (Wilson).
     pub quality: f64,
     pub interval: (f64, f64),
-    /// Milliseconds of a whole answer.
+    /// Milliseconds to the first of the text, and of a whole answer.
+    pub first_p50: f64,
     pub p50: f64,
     pub p95: f64,
     pub tokens: (u64, u64),
@@ -37,29 +38,43 @@ pub struct Figures {
     pub cost: Option<f64>,
 }
 
+/// An answer and its mark.
+#[derive(Debug, Clone, Copy)]
+pub struct Graded<'r> {
+    pub answer: &'r Answer,
+    pub ok: bool,
+}
+
+/// A model and what it answered, row by row.
+pub struct Asked<'r> {
+    pub model: String,
+    /// `edge` or `cloud`.
+    pub placement: &'static str,
+    pub answers: Vec<Option<&'r Answer>>,
+}
+
 /// All of it.
 pub struct Comparison<'r> {
     pub figures: Vec<Figures>,
     items: &'r [Arc<Item>],
-    results: &'r Results,
+    /// Per model, per row.
+    graded: Vec<Vec<Option<Graded<'r>>>>,
     model: Arc<Classifier>,
     /// Indices into `figures`.
     pair: Option<(usize, usize)>,
 }
 
 impl<'r> Comparison<'r> {
-    pub fn new(
-        items: &'r [Arc<Item>],
-        models: &[String],
-        results: &'r Results,
-        placement: impl Fn(&str) -> &'static str,
-        model: &Arc<Classifier>,
-    ) -> Comparison<'r> {
-        let figures = models.iter().map(|name| {
-            let of: Vec<&Graded> = items.iter().filter_map(|item| results.get(&item.id, name)).collect();
-            figures(name, placement(name), &of)
+    pub fn new(items: &'r [Arc<Item>], asked: &[Asked<'r>], model: &Arc<Classifier>) -> Comparison<'r> {
+        let grade = |(item, answer): (&Arc<Item>, &Option<&'r Answer>)| {
+            answer.map(|answer| Graded { answer, ok: item.check.passes(&answer.answer) })
+        };
+        let graded: Vec<Vec<_>> = asked.iter().map(|of| items.iter().zip(&of.answers).map(grade).collect()).collect();
+        let figures = asked.iter().zip(&graded).map(|(of, graded)| {
+            let weighed = items.iter().zip(graded).filter_map(|(item, graded)| Some((item.weight, (*graded)?)));
+            figures(&of.model, of.placement, &weighed.collect::<Vec<_>>())
         });
-        Comparison { figures: figures.collect(), items, results, model: Arc::clone(model), pair: None }
+        Comparison { figures: figures.collect(), items, graded, model: Arc::clone(model), pair: None }
     }
 
     /// Chooses the two that the boundary runs between: those named, or the best of each placement.
@@ -75,7 +90,12 @@ impl<'r> Comparison<'r> {
             None => {
                 let fit = |(_, of): &(usize, &Figures)| of.placement == placement && of.answered > 0;
                 let best = self.figures.iter().enumerate().filter(fit);
-                Ok(best.max_by(|(_, a), (_, b)| a.quality.total_cmp(&b.quality)).map(|(at, _)| at))
+                // Of equals the cheaper one; what has no known price may cost anything.
+                let cost = |of: &Figures| of.cost.map_or(f64::INFINITY, |cost| cost / of.answered as f64);
+                let better = |a: &Figures, b: &Figures| {
+                    a.quality.total_cmp(&b.quality).then_with(|| cost(b).total_cmp(&cost(a)))
+                };
+                Ok(best.max_by(|(_, a), (_, b)| better(a, b)).map(|(at, _)| at))
             }
         };
         let (edge, cloud) = (find(edge, "edge")?, find(cloud, "cloud")?);
@@ -84,12 +104,11 @@ impl<'r> Comparison<'r> {
     }
 
     /// The rows that both of the pair have answered.
-    fn both(&self) -> Vec<(&Item, &Graded, &Graded)> {
-        let Some((edge, cloud)) = self.names() else { return vec![] };
-        let each = self.items.iter().filter_map(|item| {
-            Some((item.as_ref(), self.results.get(&item.id, edge)?, self.results.get(&item.id, cloud)?))
-        });
-        each.collect()
+    fn both(&self) -> Vec<(&'r Item, Graded<'r>, Graded<'r>)> {
+        let answers = |at: usize| self.graded.get(at).map(Vec::as_slice).unwrap_or_default();
+        let Some((edge, cloud)) = self.pair.map(|(edge, cloud)| (answers(edge), answers(cloud))) else { return vec![] };
+        let each = self.items.iter().zip(edge.iter().zip(cloud));
+        each.filter_map(|(item, (edge, cloud))| Some((item.as_ref(), (*edge)?, (*cloud)?))).collect()
     }
 
     fn names(&self) -> Option<(&str, &str)> {
@@ -98,14 +117,15 @@ impl<'r> Comparison<'r> {
     }
 
     fn outcomes(&self) -> Vec<Outcome> {
-        let outcome = |(item, edge, cloud): (&Item, &Graded, &Graded)| {
+        let outcome = |(item, edge, cloud): (&Item, Graded<'_>, Graded<'_>)| {
             let scores = score(Some(&self.model), None, &item.prompt.circumstances(), item.prompt.passages());
             Outcome {
                 difficulty: scores.difficulty.unwrap_or_default().into(),
                 edge_ok: edge.ok,
                 cloud_ok: cloud.ok,
-                edge_usd: edge.cost_usd,
-                cloud_usd: cloud.cost_usd,
+                weight: item.weight,
+                edge_usd: edge.answer.cost_usd,
+                cloud_usd: cloud.answer.cost_usd,
             }
         };
         self.both().into_iter().map(outcome).collect()
@@ -158,36 +178,46 @@ impl<'r> Comparison<'r> {
 fn figures_json(of: &Figures) -> Value {
     json!({
         "model": of.model, "placement": of.placement, "answered": of.answered, "quality": of.quality,
-        "quality_from": of.interval.0, "quality_to": of.interval.1, "p50_ms": of.p50, "p95_ms": of.p95,
+        "quality_from": of.interval.0, "quality_to": of.interval.1, "first_p50_ms": of.first_p50, "p50_ms": of.p50, "p95_ms": of.p95,
         "prompt_tokens": of.tokens.0, "completion_tokens": of.tokens.1, "cost_usd": of.cost,
     })
 }
 
-fn figures(model: &str, placement: &str, of: &[&Graded]) -> Figures {
-    let right = of.iter().filter(|result| result.ok).count();
-    let mut ms: Vec<f64> = of.iter().map(|result| result.ms).collect();
-    ms.sort_by(f64::total_cmp);
-    let at = |part: f64| ms.get(((ms.len() as f64 - 1.0) * part).round() as usize).copied().unwrap_or(0.0);
+/// Of weights and marked answers.
+fn figures(model: &str, placement: &str, of: &[(f64, Graded<'_>)]) -> Figures {
+    let weight: f64 = of.iter().map(|(weight, _)| weight).sum();
+    let right: f64 = of.iter().filter(|(_, graded)| graded.ok).map(|(weight, _)| weight).sum();
+    let squares: f64 = of.iter().map(|(weight, _)| weight * weight).sum();
+    let answers = || of.iter().map(|(_, graded)| graded.answer);
+    let quality = if of.is_empty() { 0.0 } else { right / weight };
     Figures {
         model: model.to_owned(),
         placement: placement.to_owned(),
         answered: of.len(),
-        quality: right as f64 / of.len().max(1) as f64,
-        interval: wilson(right, of.len()),
-        p50: at(0.5),
-        p95: at(0.95),
-        tokens: of.iter().fold((0, 0), |sum, r| (sum.0 + r.prompt_tokens, sum.1 + r.completion_tokens)),
-        cost: of.iter().map(|result| result.cost_usd).sum(),
+        quality,
+        // Rows of unequal weight say as much as fewer equal ones (Kish).
+        interval: wilson(quality, if of.is_empty() { 0.0 } else { weight * weight / squares }),
+        first_p50: percentile(answers().map(|answer| answer.first_ms), 0.5),
+        p50: percentile(answers().map(|answer| answer.ms), 0.5),
+        p95: percentile(answers().map(|answer| answer.ms), 0.95),
+        tokens: answers().fold((0, 0), |sum, answer| (sum.0 + answer.prompt_tokens, sum.1 + answer.completion_tokens)),
+        cost: answers().map(|answer| answer.cost_usd).sum(),
     }
 }
 
-/// Wilson's score interval for a share, 95 % (Wilson, 1927).
-fn wilson(right: usize, of: usize) -> (f64, f64) {
+/// The nearest value to a part of the way through them; 0 of none.
+fn percentile(values: impl Iterator<Item = f64>, part: f64) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get(((values.len() as f64 - 1.0) * part).round() as usize).copied().unwrap_or(0.0)
+}
+
+/// Wilson's score interval for a share `p` of `n`, 95 % (Wilson, 1927).
+fn wilson(p: f64, n: f64) -> (f64, f64) {
     const Z: f64 = 1.959_963_984_540_054;
-    if of == 0 {
+    if n == 0.0 {
         return (0.0, 1.0);
     }
-    let (n, p) = (of as f64, right as f64 / of as f64);
     let middle = p + Z * Z / (2.0 * n);
     let half = Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
     let scale = 1.0 + Z * Z / n;
@@ -277,9 +307,58 @@ mod tests {
 
     #[test]
     fn wilsons_interval_is_the_textbooks() {
-        let (from, to) = wilson(8, 10);
+        let (from, to) = wilson(0.8, 10.0);
         assert!((from - 0.490).abs() < 0.001 && (to - 0.943).abs() < 0.001, "{from} {to}");
-        assert_eq!(wilson(0, 0), (0.0, 1.0));
-        assert!(wilson(0, 20).0.abs() < 1e-9 && wilson(20, 20).1 > 0.999_999);
+        assert_eq!(wilson(0.0, 0.0), (0.0, 1.0));
+        assert!(wilson(0.0, 20.0).0.abs() < 1e-9 && wilson(1.0, 20.0).1 > 0.999_999);
+    }
+
+    fn answer(text: &str, cost: Option<f64>, ms: f64) -> Answer {
+        Answer {
+            row: "1".into(),
+            model: "m".into(),
+            question: "q".into(),
+            answer: text.into(),
+            ms,
+            first_ms: ms / 2.0,
+            prompt_tokens: 3,
+            completion_tokens: 4,
+            cost_usd: cost,
+        }
+    }
+
+    fn items(lines: &[Value]) -> Vec<Arc<Item>> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("set.jsonl");
+        let text: Vec<String> = lines.iter().map(ToString::to_string).collect();
+        std::fs::write(&path, text.join("\n")).unwrap();
+        super::super::set::read(&path).unwrap().into_iter().map(Arc::new).collect()
+    }
+
+    #[test]
+    fn weights_count_and_of_equals_the_cheaper_is_taken() {
+        let items = items(&[
+            json!({"prompt": "a", "expected": "yes", "weight": 3}),
+            json!({"prompt": "b", "expected": "yes"}),
+            json!({"prompt": "c", "expected": "yes"}),
+        ]);
+        let (yes, dear, no) =
+            (answer("yes", Some(0.1), 10.0), answer("yes", Some(0.3), 30.0), answer("no", None, 20.0));
+        let of = |model: &str, placement, answers| Asked { model: model.into(), placement, answers };
+        let asked = [
+            of("dear", "cloud", vec![Some(&dear), Some(&dear), None]),
+            of("cheap", "cloud", vec![Some(&yes), Some(&yes), Some(&yes)]),
+            of("edge", "edge", vec![Some(&yes), Some(&no), None]),
+        ];
+        let comparison = Comparison::new(&items, &asked, &Classifier::difficulty()).between(None, None).unwrap();
+        assert_eq!(comparison.names(), Some(("edge", "cheap")));
+        let [dear, cheap, edge] = comparison.figures.as_slice() else { panic!() };
+        assert_eq!((edge.quality, edge.answered, edge.cost), (0.75, 2, None));
+        assert_eq!((cheap.quality, cheap.answered, cheap.tokens), (1.0, 3, (9, 12)));
+        assert_eq!((dear.p50, dear.first_p50), (30.0, 15.0));
+        // Weights 3 and 1 are worth 1.6 rows.
+        assert!((edge.interval.0 - wilson(0.75, 1.6).0).abs() < 1e-12);
+        assert_eq!(comparison.both().len(), 2);
+        assert_eq!(comparison.rows().lines().count(), 2);
     }
 }
