@@ -186,7 +186,8 @@ fn figures_json(of: &Figures) -> Value {
 /// Of weights and marked answers.
 fn figures(model: &str, placement: &str, of: &[(f64, Graded<'_>)]) -> Figures {
     let weight: f64 = of.iter().map(|(weight, _)| weight).sum();
-    let right: f64 = of.iter().filter(|(_, graded)| graded.ok).map(|(weight, _)| weight).sum();
+    // The sum of none is -0, which would be shown.
+    let right = of.iter().filter(|(_, graded)| graded.ok).fold(0.0, |sum, (weight, _)| sum + weight);
     let squares: f64 = of.iter().map(|(weight, _)| weight * weight).sum();
     let answers = || of.iter().map(|(_, graded)| graded.answer);
     let quality = if of.is_empty() { 0.0 } else { right / weight };
