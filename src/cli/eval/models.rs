@@ -201,11 +201,11 @@ fn pair(loaded: &Loaded, args: &ModelsArgs, models: &[String]) -> Result<(Option
         format!("--route: there is no route `{name}`; there are {}", known.join(", "))
     })?;
     let first = |wanted: Placement| {
-        let tried = route
+        let mut tried = route
             .rules
             .iter()
             .flat_map(|rule| rule.targets.iter().map(Try::model).chain(rule.split.keys().map(String::as_str)));
-        let found = tried.filter(|model| placement(model) == Some(wanted) && models.iter().any(|m| m == model)).next();
+        let found = tried.find(|model| placement(model) == Some(wanted) && models.iter().any(|m| m == model));
         let missing = || {
             format!(
                 "--route: the rules of `{name}` try no {} model that is asked",
