@@ -3,10 +3,12 @@
 //! What a reader could get wrong: what is printed was measured on rows held out in turn, beside the shipped model on the same rows; if the
 //! shipped one is better, use that.
 
-use std::io::IsTerminal as _;
+use std::fs::File;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::eval::{self, report, routing};
+use crate::learn::metrics::Report;
 use crate::learn::{Options, Progress, Trained, train_routing};
 use crate::signals::Calibration;
 use crate::signals::calibration::Point;
@@ -34,6 +36,7 @@ pub fn run(args: &TrainArgs) -> u8 {
         Ok(trained) => trained,
         Err(problem) => return eval::wrong(&problem),
     };
+    let replaced = if args.output.exists() { ", in place of the one that was there" } else { "" };
     let written = write(&args.output, &trained.model.to_bytes()).and_then(|()| match &args.calibration {
         Some(path) => write(path, calibration(&trained).as_bytes()),
         None => Ok(()),
@@ -47,7 +50,8 @@ pub fn run(args: &TrainArgs) -> u8 {
     text.push('\n');
     text.push_str(&report::table("the shipped model on the same rows", &trained.shipped));
     let starts = if trained.from_shipped { "started from the shipped weights" } else { "started from nothing" };
-    text.push_str(&format!("\n{} written: model {}, {starts}\n", args.output.display(), trained.model.identity()));
+    let (output, identity) = (args.output.display(), trained.model.identity());
+    text.push_str(&format!("\n{output} written{replaced}: model {identity}, {starts}\n"));
     text.push_str(&format!("use it with  difficulty_model: {}\n", args.output.display()));
     eval::show(&text)
 }
@@ -74,13 +78,24 @@ fn calibration(trained: &Trained) -> String {
         quality: point.quality.into(),
         cost_usd: None,
     };
+    let Report { rows, edge_accuracy, cloud_accuracy, .. } = trained.held_out;
+    let mut points: Vec<Point> = trained.model.calibration().iter().map(point).collect();
+    if points.last().is_some_and(|last| last.threshold < 1.0) {
+        // Everything at the edge.
+        points.push(Point {
+            threshold: 1.0,
+            cloud_share: 0.0,
+            quality: edge_accuracy / cloud_accuracy,
+            cost_usd: None,
+        });
+    }
     let calibration = Calibration {
         model: trained.model.identity().to_owned(),
         written: jiff::Zoned::now().date().to_string(),
-        rows: trained.held_out.rows,
-        edge_quality: trained.held_out.edge_accuracy,
-        cloud_quality: trained.held_out.cloud_accuracy,
-        points: trained.model.calibration().iter().map(point).collect(),
+        rows,
+        edge_quality: edge_accuracy,
+        cloud_quality: cloud_accuracy,
+        points,
     };
     eval::pretty(&calibration)
 }
@@ -90,9 +105,37 @@ fn calibration(trained: &Trained) -> String {
 /// # Errors
 /// It cannot be written, and why.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), String> {
-    let failed = |error: std::io::Error| format!("{}: {error}", path.display());
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let beside = path.with_file_name(format!(".{name}.new"));
-    std::fs::write(&beside, bytes).map_err(failed)?;
-    std::fs::rename(&beside, path).map_err(failed)
+    let written = File::create(&beside).and_then(|mut file| {
+        file.write_all(bytes)?;
+        // Before the rename: a crash must not leave an empty file under the name.
+        file.sync_all()?;
+        std::fs::rename(&beside, path)
+    });
+    written.map_err(|error| {
+        // What is half written helps nobody; it may never have been there.
+        let _ = std::fs::remove_file(&beside);
+        format!("{}: {error}", path.display())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_and_nothing_is_left_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.bin");
+        write(&path, b"old").unwrap();
+        write(&path, b"new").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"new");
+        // A folder cannot be replaced by a file.
+        let taken = folder.path().join("taken");
+        std::fs::create_dir(&taken).unwrap();
+        assert!(write(&taken, b"new").unwrap_err().starts_with(&taken.display().to_string()));
+        assert!(write(&folder.path().join("none/model.bin"), b"new").is_err());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
 }
