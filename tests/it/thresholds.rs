@@ -102,7 +102,8 @@ async fn a_cloud_share_holds_over_ten_thousand_requests() {
     let config = by_difficulty(&edge, &cloud, "threshold: {max_cloud_share: 0.2}").top("ledger: off");
     let gateway = Arc::new(Gateway::with(&config).await);
     let (next, in_cloud) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let clients: Vec<_> = (0..8)
+    // Few clients: other tests run beside this one, some with deadlines.
+    let clients: Vec<_> = (0..2)
         .map(|_| {
             let (gateway, next, in_cloud) = (Arc::clone(&gateway), Arc::clone(&next), Arc::clone(&in_cloud));
             tokio::spawn(async move {
