@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde_json::Value;
+use tidegate::learn::known;
 use tidegate::learn::metrics::{Curve, Labels, auc, length_matched_auc, report};
 use tidegate::learn::rows::Prompt;
 use tidegate::learn::shipped::{self, Judged, Source, Written, read_written};
@@ -89,6 +90,9 @@ fn run(folder: &Path, measure: bool) -> Result<(), String> {
         std::fs::write(models.join(name), bytes)
             .map_err(|error| format!("{}: {error}", models.join(name).display()))?;
     }
+    let taught = data.sources.iter().flat_map(|source| &source.rows).map(|row| &row.prompt);
+    let known = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/learn/known.bin");
+    std::fs::write(&known, known::file(taught)).map_err(|error| format!("{}: {error}", known.display()))?;
     print_separation(&data, &difficulty.model, &fresh);
     if measure {
         print_benchmarks(&data, &difficulty);

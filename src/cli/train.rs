@@ -48,12 +48,25 @@ pub fn run(args: &TrainArgs) -> u8 {
     let mut text = report::table("held out", &trained.held_out);
     text.push_str(&report::reliability(&trained.held_out));
     text.push('\n');
-    text.push_str(&report::table("the shipped model on the same rows", &trained.shipped));
+    text.push_str(&beside_shipped(&trained));
     let starts = if trained.from_shipped { "started from the shipped weights" } else { "started from nothing" };
     let (output, identity) = (args.output.display(), trained.model.identity());
     text.push_str(&format!("\n{output} written{replaced}: model {identity}, {starts}\n"));
     text.push_str(&format!("use it with  difficulty_model: {}\n", args.output.display()));
     eval::show(&text)
+}
+
+/// How the shipped model does, on rows that it has not learned from itself.
+fn beside_shipped(trained: &Trained) -> String {
+    let (known, strange) = (trained.known, trained.shipped.rows);
+    let told = match (known, strange) {
+        (0, _) => return report::table("the shipped model on the same rows", &trained.shipped),
+        (_, 0) => {
+            return "the shipped model has learned from all of these rows: they say nothing about it\n".to_owned();
+        }
+        (known, _) => format!("the shipped model on the other rows; from {known} of them it has learned itself"),
+    };
+    report::table(&told, &trained.shipped)
 }
 
 fn train(args: &TrainArgs) -> Result<Trained, String> {

@@ -5,6 +5,7 @@
 
 pub mod calibrate;
 mod example;
+pub mod known;
 mod linear;
 pub mod metrics;
 pub mod rows;

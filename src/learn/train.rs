@@ -9,6 +9,7 @@ use crate::signals::classifier::{Classifier, MOST_HEADS};
 
 use super::calibrate::{gained, platt, points};
 use super::example::Example;
+use super::known;
 use super::linear::{Labelled, Linear, Recipe, held_out, model};
 use super::metrics::{Report, report};
 use super::rows::Row;
@@ -18,6 +19,8 @@ use super::solve::{Loss, Random, logistic};
 const FEWEST_ROWS: usize = 50;
 /// Fewer rows on which one model succeeds and the other fails say nothing about where to send what.
 const FEWEST_DIFFERENCES: usize = 10;
+/// A larger share of rows that the shipped model has learned from would make whatever starts from it look good.
+const MOST_KNOWN: f64 = 0.01;
 const FOLDS: usize = 5;
 /// From free to hardly moving; the best by held-out error is taken.
 const PENALTIES: [f64; 5] = [3.0, 10.0, 30.0, 100.0, 300.0];
@@ -49,8 +52,10 @@ pub struct Trained {
     pub model: Classifier,
     /// Of predictions for rows held out in turn.
     pub held_out: Report,
-    /// The shipped model's, on the same rows: what training has to beat.
+    /// The shipped model's, on the same rows but for those that it has learned from itself: what training has to beat.
     pub shipped: Report,
+    /// Rows that the shipped model has learned from itself.
+    pub known: usize,
     /// It starts from the shipped weights, because that measured better than starting from nothing.
     pub from_shipped: bool,
 }
@@ -105,10 +110,13 @@ pub fn train_routing(rows: &[Row], options: &Options, progress: &mut dyn FnMut(P
         rows.iter().zip(&examples).map(one).collect()
     };
     let folds = Random(options.seed).folds(rows.len(), FOLDS);
-    let of = 2 * PENALTIES.len() + 1;
     let mut best: Option<(f64, bool, Recipe, Vec<f64>)> = None;
     let mut done = 0;
-    for from_shipped in [true, false] {
+    // What the shipped model has learned from is not held out by holding it out here.
+    let known = known::count(rows);
+    let starts = starts(known, rows.len());
+    let of = starts.len() * PENALTIES.len() + 1;
+    for &from_shipped in starts {
         let labelled = labelled(from_shipped);
         for penalty in PENALTIES {
             progress(Progress { done, of });
@@ -133,7 +141,13 @@ pub fn train_routing(rows: &[Row], options: &Options, progress: &mut dyn FnMut(P
     let model = Classifier::from_contents(&contents).map_err(Error::NoModel)?;
     progress(Progress { done: of, of });
     let held_out = report(&scores, rows);
-    Ok(Trained { model, held_out, shipped: super::evaluate(&shipped, rows), from_shipped })
+    let strange: Vec<Row> = rows.iter().filter(|row| !known::is_known(&row.prompt)).cloned().collect();
+    Ok(Trained { model, held_out, shipped: super::evaluate(&shipped, &strange), known, from_shipped })
+}
+
+/// Whether to try to start from the shipped weights, and from nothing.
+fn starts(known: usize, rows: usize) -> &'static [bool] {
+    if known as f64 > MOST_KNOWN * rows as f64 { &[false] } else { &[true, false] }
 }
 
 /// A row to fit gain to: how much better the cloud did.
@@ -150,4 +164,16 @@ pub(super) fn label<'e>(
 /// What the shipped model's heads say, in log-odds.
 fn priors(shipped: &Classifier, row: &Row) -> [f32; MOST_HEADS] {
     shipped.heads_of(&row.prompt.circumstances(), row.prompt.passages())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_shipped_model_has_seen_does_not_flatter_what_starts_from_it() {
+        assert_eq!(starts(0, 60), [true, false]);
+        assert_eq!((starts(10, 1000), starts(11, 1000)), (&[true, false][..], &[false][..]));
+        assert_eq!(starts(60, 60), [false]);
+    }
 }

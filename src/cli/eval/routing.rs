@@ -1,18 +1,23 @@
 //! `tidegate eval routing`: a difficulty model against labelled prompts.
 //!
-//! What a reader could get wrong: rows that the model was trained on say nothing about it; the command cannot know which those are.
+//! What a reader could get wrong: rows that the model was trained on say nothing about it; the command knows which those are for the
+//! built-in model only.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
 use super::report;
 use crate::cli::score::read_model;
+use crate::learn::known;
 use crate::learn::metrics::{Report, evaluate};
 use crate::learn::rows::{Row, read_rows};
 use crate::signals::Classifier;
 use crate::state::{Classifiers, reload};
+
+const WARN: Style = AnsiColor::Yellow.on_default();
 
 /// How a result looks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -51,6 +56,8 @@ fn measure(args: &RoutingArgs) -> Result<String, String> {
     let model = model(args)?;
     let (rows, sources) = read(&args.data)?;
     let whole = evaluate(&model, &rows);
+    let is_built_in = model.identity() == Classifier::difficulty().identity();
+    let known = if is_built_in { known::count(&rows) } else { 0 };
     let parts: Vec<(String, Report)> =
         sources.into_iter().map(|(name, rows)| (name, evaluate(&model, &rows))).collect();
     if args.format == Shape::Json {
@@ -58,10 +65,16 @@ fn measure(args: &RoutingArgs) -> Result<String, String> {
             parts.iter().map(|(name, report)| (name.clone(), report::json(report))).collect();
         let mut all = report::json(&whole);
         all["model_identity"] = model.identity().into();
+        all["rows_it_was_trained_on"] = known.into();
         all["sources"] = Value::Object(parts);
         return Ok(format!("{}\n", json!(all)));
     }
     let mut text = report::table(&format!("difficulty model {}", model.identity()), &whole);
+    if known > 0 {
+        text.push_str(&format!(
+            "  {WARN}it was trained on {known} of these rows, so it looks better here than it is{WARN:#}\n"
+        ));
+    }
     text.push_str(&report::reliability(&whole));
     // One source is the whole.
     for (name, report) in parts.iter().filter(|_| parts.len() > 1) {
