@@ -9,6 +9,7 @@ pub mod gateway;
 pub mod learn;
 pub mod ledger;
 pub mod openai;
+pub mod pii;
 pub mod policy;
 pub mod provider;
 pub mod server;

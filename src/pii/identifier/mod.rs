@@ -1,0 +1,108 @@
+//! Identifiers made of digits and letters: the table of what each looks like, how it is checked, and which words stand near it.
+//!
+//! What a reader could get wrong: a row proposes by *form* only (groups of characters and what stands between them); what makes it an
+//! identifier is `valid`. Where a number that looks right is common in other texts, `alone` is 0 and a word of `context` must be near.
+
+mod americas;
+mod asia;
+mod bank;
+mod device;
+mod document;
+mod europe_east;
+mod europe_north;
+mod europe_west;
+mod pacific_africa;
+
+use super::entity::Entity;
+
+/// A kind of identifier. One table row; several rows may have the same entity.
+#[derive(Debug, Clone, Copy)]
+pub struct Identifier {
+    pub entity: Entity,
+    /// How it is written: `9` a digit, `A` a letter (either case), `X` a digit or a letter; a space is any one separator (space, no-break space,
+    /// hyphen, dot, slash, middle dot), while `-`, `.`, `/`, `:`, `+` stand for themselves. Up to 40 characters.
+    pub forms: &'static [&'static str],
+    /// Check digits, ranges, dates: whether it can be one.
+    pub valid: fn(&Number<'_>) -> bool,
+    /// Words and phrases, lower case, of which one should stand near (within some 60 bytes before or 40 behind). Those of five letters and more
+    /// may be part of a longer word (`steuer` in `Steuernummer`), shorter ones must stand alone.
+    pub context: &'static [&'static str],
+    /// The score without such a word, 0 to 1; 0 for "never".
+    pub alone: f32,
+    /// The score with one.
+    pub near: f32,
+}
+
+/// A text that has the form of an identifier.
+#[derive(Debug, Clone, Copy)]
+pub struct Number<'t> {
+    /// Digits and upper case letters (ASCII), without separators.
+    pub compact: &'t [u8],
+    /// As it was written.
+    pub raw: &'t str,
+}
+
+impl Number<'_> {
+    /// The digit at `place`; 0 for a letter or behind the end.
+    pub fn digit(&self, place: usize) -> u32 {
+        self.compact.get(place).filter(|byte| byte.is_ascii_digit()).map_or(0, |byte| u32::from(byte - b'0'))
+    }
+
+    /// The digits of `compact[from..from + length]` as a number; letters count as 0.
+    pub fn value(&self, from: usize, length: usize) -> u64 {
+        (from..from + length).fold(0, |sum, place| sum * 10 + u64::from(self.digit(place)))
+    }
+
+    /// The sum of digit times weight, from the left.
+    pub fn weighted(&self, weights: &[u32]) -> u32 {
+        weights.iter().enumerate().map(|(place, weight)| self.digit(place) * weight).sum()
+    }
+}
+
+/// Every row, in the order of the files.
+pub fn all() -> impl Iterator<Item = &'static Identifier> {
+    let files = [
+        bank::ROWS,
+        device::ROWS,
+        americas::ROWS,
+        europe_west::ROWS,
+        europe_north::ROWS,
+        europe_east::ROWS,
+        asia::ROWS,
+        pacific_africa::ROWS,
+        document::ROWS,
+    ];
+    files.into_iter().flatten()
+}
+
+/// Luhn's check (ISO/IEC 7812-1, annex B) over a number of digits only.
+pub fn luhn(digits: &[u8]) -> bool {
+    let sum: u32 = digits
+        .iter()
+        .rev()
+        .enumerate()
+        .map(|(place, byte)| {
+            let digit = u32::from(byte.wrapping_sub(b'0'));
+            match (place % 2, digit) {
+                (0, _) => digit,
+                (_, 5..) => digit * 2 - 9,
+                _ => digit * 2,
+            }
+        })
+        .sum();
+    sum.is_multiple_of(10)
+}
+
+/// Whether year, month, day is a day that exists (years 1 to 9999).
+pub fn is_day(year: u64, month: u64, day: u64) -> bool {
+    let to = |value: u64| i8::try_from(value).ok();
+    match (i16::try_from(year).ok(), to(month), to(day)) {
+        (Some(year), Some(month), Some(day)) => jiff::civil::Date::new(year, month, day).is_ok(),
+        _ => false,
+    }
+}
+
+/// Whether month and day exist in the year 1900 + `year` or 2000 + `year` (two digits of a year, as most countries write it).
+pub fn is_short_day(year: u64, month: u64, day: u64) -> bool {
+    is_day(1900 + year, month, day) || is_day(2000 + year, month, day)
+}

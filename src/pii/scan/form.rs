@@ -1,0 +1,200 @@
+//! Forms: the table of identifiers as a trie over the lengths of a run's words, so that a run is compared with all of them at once.
+//!
+//! What a reader could get wrong: a form begins and ends at words' borders and not in the middle of something longer (a path, a UUID, a decimal
+//! number); see `adjoins`.
+
+use std::sync::LazyLock;
+
+use smallvec::SmallVec;
+
+use super::Scan;
+use super::run::{Chunk, Run};
+use crate::pii::context::Phrases;
+use crate::pii::identifier::{self, Identifier, Number};
+
+/// The longest compact identifier.
+const LONGEST: usize = 40;
+/// What a byte of distance to a word of context costs: of two rows that fit, the one whose word is nearer wins. Below what `settle` tells apart
+/// it decides nothing but ties.
+const PER_BYTE: f32 = 0.0004;
+
+#[derive(Debug, Default)]
+struct Node {
+    /// By the length of the next word, sorted.
+    next: Vec<(u8, u16)>,
+    forms: Vec<Form>,
+}
+
+/// One form of one row.
+#[derive(Debug)]
+struct Form {
+    row: u16,
+    /// Places of the compact form that must be letters, or digits.
+    letters: u64,
+    digits: u64,
+    /// What stands in front of each word but the first: a space for any separator.
+    separators: SmallVec<[u8; 8]>,
+}
+
+struct Table {
+    nodes: Vec<Node>,
+    rows: Vec<&'static Identifier>,
+    phrases: Phrases,
+    /// For each phrase the rows that know it.
+    knows: Vec<Vec<u16>>,
+}
+
+static TABLE: LazyLock<Table> = LazyLock::new(|| {
+    let rows: Vec<&'static Identifier> = identifier::all().collect();
+    let mut nodes = vec![Node::default()];
+    let mut words: indexmap::IndexMap<&'static str, Vec<u16>> = indexmap::IndexMap::new();
+    for (place, row) in (0..).zip(&rows) {
+        for form in row.forms {
+            insert(&mut nodes, form, place);
+        }
+        for phrase in row.context {
+            words.entry(phrase).or_default().push(place);
+        }
+    }
+    let phrases: Vec<&str> = words.keys().copied().collect();
+    Table { nodes, rows, phrases: Phrases::new(&phrases), knows: words.into_values().collect() }
+});
+
+fn insert(nodes: &mut Vec<Node>, form: &str, row: u16) {
+    let (mut letters, mut digits, mut place) = (0_u64, 0_u64, 0);
+    let mut separators = SmallVec::new();
+    let mut lengths: SmallVec<[u8; 8]> = SmallVec::from_slice(&[0]);
+    for sign in form.bytes() {
+        match sign {
+            b'9' => digits |= 1 << place,
+            b'A' => letters |= 1 << place,
+            b'X' => {}
+            separator => {
+                separators.push(separator);
+                lengths.push(0);
+                continue;
+            }
+        }
+        place += 1;
+        if let Some(length) = lengths.last_mut() {
+            *length += 1;
+        }
+    }
+    let mut node = 0;
+    for length in lengths {
+        node = child(nodes, node, length);
+    }
+    if let Some(node) = nodes.get_mut(node) {
+        node.forms.push(Form { row, letters, digits, separators });
+    }
+}
+
+fn child(nodes: &mut Vec<Node>, of: usize, length: u8) -> usize {
+    let new = nodes.len();
+    let Some(node) = nodes.get_mut(of) else { return 0 };
+    match node.next.binary_search_by_key(&length, |(length, _)| *length) {
+        Ok(place) => node.next.get(place).map_or(0, |(_, child)| usize::from(*child)),
+        Err(place) => {
+            node.next.insert(place, (length, u16::try_from(new).unwrap_or(0)));
+            nodes.push(Node::default());
+            new
+        }
+    }
+}
+
+/// Compares every part of the run with every form.
+pub(super) fn identify(scan: &mut Scan<'_, '_>, run: &Run) {
+    let table = &*TABLE;
+    for first in 0..run.chunks.len() {
+        let mut node = table.nodes.first();
+        let (mut letters, mut digits, mut length) = (0_u64, 0_u64, 0);
+        for last in first..run.chunks.len() {
+            let (Some(here), Some(chunk)) = (node, run.chunks.get(last)) else { break };
+            let size = chunk.end - chunk.start;
+            if length + size > LONGEST {
+                break;
+            }
+            let step = here.next.iter().find(|(length, _)| usize::from(*length) == size);
+            node = step.and_then(|(_, child)| table.nodes.get(usize::from(*child)));
+            letters |= chunk.letters << length;
+            digits |= chunk.digits << length;
+            length += size;
+            let Some(node) = node.filter(|_| digits != 0) else { continue };
+            let chunks = run.chunks.get(first..=last).unwrap_or_default();
+            let fits = |form: &Form| {
+                form.letters & !letters == 0 && form.digits & !digits == 0 && form.is_separated_as(chunks)
+            };
+            if node.forms.iter().any(fits) && !adjoins(scan.bytes(), chunks) {
+                let rows = node.forms.iter().filter(|form| fits(form)).map(|form| form.row).collect();
+                judge(scan, table, chunks, rows);
+            }
+        }
+    }
+}
+
+impl Form {
+    fn is_separated_as(&self, chunks: &[Chunk]) -> bool {
+        let found = chunks.iter().skip(1).map(|chunk| chunk.separator);
+        self.separators.iter().zip(found).all(|(asked, found)| match asked {
+            b' ' => matches!(found, b' ' | b'-' | b'.' | b'/'),
+            _ => *asked == found,
+        })
+    }
+}
+
+/// Whether it is a part of something longer: glued to more by a dot, a hyphen, a slash, an underscore.
+fn adjoins(text: &[u8], chunks: &[Chunk]) -> bool {
+    let (Some(first), Some(last)) = (chunks.first(), chunks.last()) else { return true };
+    let at = |back: usize| first.start.checked_sub(back).and_then(|at| text.get(at)).copied().unwrap_or(b' ');
+    let before = match at(1) {
+        b'_' | b'@' | b'%' | b'\\' => true,
+        b'.' | b'/' | b'+' => at(2).is_ascii_alphanumeric(),
+        // `SSN-078-05-1120` is one, `550e8400-123456789` none.
+        b'-' => text.get(first.start.saturating_sub(6)..first.start - 1).is_some_and(|word| {
+            word.last().is_some_and(u8::is_ascii_alphanumeric)
+                && word.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric()).any(u8::is_ascii_digit)
+        }),
+        _ => false,
+    };
+    let next = |ahead: usize| text.get(last.end + ahead).copied().unwrap_or(b' ');
+    let behind = match next(0) {
+        b'_' | b'@' | b'%' => true,
+        b'.' | b',' => next(1).is_ascii_digit() && next(0) == b'.',
+        b'-' | b'/' | b'+' => next(1).is_ascii_alphanumeric(),
+        _ => false,
+    };
+    before || behind
+}
+
+fn judge(scan: &mut Scan<'_, '_>, table: &Table, chunks: &[Chunk], rows: SmallVec<[u16; 8]>) {
+    let (Some(first), Some(last)) = (chunks.first(), chunks.last()) else { return };
+    let range = first.start..last.end;
+    let Some(raw) = scan.text.get(range.clone()) else { return };
+    let compact: SmallVec<[u8; LONGEST]> =
+        raw.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_uppercase()).collect();
+    let number = Number { compact: &compact, raw };
+    let mut valid: SmallVec<[(u16, f32); 8]> = SmallVec::new();
+    for row in rows {
+        let Some(known) = table.rows.get(usize::from(row)) else { continue };
+        if valid.iter().all(|(other, _)| *other != row) && (known.valid)(&number) {
+            valid.push((row, known.alone));
+        }
+    }
+    if valid.is_empty() {
+        return;
+    }
+    table.phrases.near(scan.bytes(), &range, |phrase, distance| {
+        let knows = table.knows.get(phrase).map_or(&[][..], Vec::as_slice);
+        for (row, score) in valid.iter_mut().filter(|(row, _)| knows.contains(row)) {
+            let near = table.rows.get(usize::from(*row)).map_or(0.0, |row| row.near);
+            #[allow(clippy::cast_precision_loss, reason = "a distance is below 100")]
+            let nearer = near - PER_BYTE * distance as f32;
+            *score = score.max(nearer);
+        }
+    });
+    for (row, score) in valid {
+        if let Some(row) = table.rows.get(usize::from(row)).filter(|_| score > 0.0) {
+            scan.push(range.start, range.end, row.entity, score);
+        }
+    }
+}

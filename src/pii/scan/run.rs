@@ -1,0 +1,147 @@
+//! A run: words of digits and letters with one separator between each two, around a digit.
+//!
+//! What a reader could get wrong: a run may begin with words that have no digit (`AB 12 34 56 C` is a British insurance number), and then it
+//! overlaps with prose; forms decide what in it belongs together. Words longer than `LONGEST` (hashes, a megabyte of digits) are in no run.
+
+use std::ops::Range;
+
+use smallvec::SmallVec;
+
+/// The longest word of a run, in bytes; IBANs have 34.
+pub(super) const LONGEST: usize = 40;
+/// Words without a digit are part of a run up to this length.
+const WORDLIKE: usize = 4;
+/// The most words that are looked back for, and the most in a run.
+const BACK: usize = 8;
+const WORDS: usize = 24;
+
+/// A word of a run.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Chunk {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    /// Bit n: character n is a letter, or a digit.
+    pub(super) letters: u64,
+    pub(super) digits: u64,
+    /// What stands in front of it: see [`separator`]; 0 for the first.
+    pub(super) separator: u8,
+}
+
+#[derive(Debug)]
+pub(super) struct Run {
+    pub(super) chunks: SmallVec<[Chunk; WORDS]>,
+    /// Everything in front of this has been looked at.
+    pub(super) end: usize,
+}
+
+impl Run {
+    /// From the first word with a digit to the last.
+    pub(super) fn digits(&self) -> Range<usize> {
+        let mut with = self.chunks.iter().filter(|chunk| chunk.digits != 0);
+        let first = with.next();
+        let last = with.next_back().or(first);
+        first.map_or(0, |chunk| chunk.start)..last.map_or(0, |chunk| chunk.end)
+    }
+}
+
+/// One separator at `at`: its length and its sign (any dash is `-`, any space a space).
+pub(super) fn separator(text: &[u8], at: usize) -> Option<(usize, u8)> {
+    let one = match text.get(at)? {
+        byte @ (b' ' | b'-' | b'.' | b'/' | b':' | b'+') => return Some((1, *byte)),
+        0xc2 => match text.get(at + 1)? {
+            0xa0 => b' ',
+            0xb7 => b'.',
+            _ => return None,
+        },
+        0xe2 if text.get(at + 1) == Some(&0x80) => {
+            return match text.get(at + 2)? {
+                // Thin and narrow spaces; hyphens and dashes.
+                0x89 | 0xaf => Some((3, b' ')),
+                0x90..=0x95 => Some((3, b'-')),
+                _ => None,
+            };
+        }
+        _ => return None,
+    };
+    Some((2, one))
+}
+
+/// The length of a separator that ends at `at`.
+fn separator_before(text: &[u8], at: usize) -> Option<usize> {
+    (1..=3).find(|length| {
+        at.checked_sub(*length).is_some_and(|from| separator(text, from).is_some_and(|(found, _)| found == *length))
+    })
+}
+
+/// The run around the digit at `at`.
+pub(super) fn around(text: &[u8], at: usize) -> Run {
+    let mut start = word_start(text, at);
+    if at - start > LONGEST {
+        return Run { chunks: SmallVec::new(), end: word_end(text, at) };
+    }
+    for _ in 0..BACK {
+        let Some(length) = separator_before(text, start) else { break };
+        let end = start - length;
+        let before = word_start(text, end);
+        let word = text.get(before..end).unwrap_or_default();
+        let has_digit = word.iter().any(u8::is_ascii_digit);
+        if word.is_empty() || word.len() > if has_digit { LONGEST } else { WORDLIKE } {
+            break;
+        }
+        start = before;
+    }
+    forward(text, start, at)
+}
+
+fn forward(text: &[u8], start: usize, at: usize) -> Run {
+    let mut chunks = SmallVec::new();
+    let (mut from, mut sign, mut end) = (start, 0, at + 1);
+    while chunks.len() < WORDS {
+        let to = word_end_within(text, from);
+        let Some(word) = text.get(from..to).filter(|word| !word.is_empty()) else { break };
+        if word.len() > LONGEST {
+            // Its digits are looked at by nobody; the rest of the text goes on behind it.
+            if from <= at {
+                chunks.clear();
+            }
+            end = if from <= at { word_end(text, to) } else { end };
+            break;
+        }
+        let chunk = measured(word, from, sign);
+        if chunk.digits == 0 && word.len() > WORDLIKE {
+            break;
+        }
+        if chunk.digits != 0 {
+            end = end.max(to);
+        }
+        chunks.push(chunk);
+        let Some((length, next)) = separator(text, to) else { break };
+        (from, sign) = (to + length, next);
+    }
+    Run { chunks, end }
+}
+
+fn measured(word: &[u8], start: usize, separator: u8) -> Chunk {
+    let (mut letters, mut digits) = (0, 0);
+    for (place, byte) in word.iter().enumerate() {
+        let bit = 1 << place;
+        if byte.is_ascii_digit() { digits |= bit } else { letters |= bit }
+    }
+    Chunk { start, end: start + word.len(), letters, digits, separator }
+}
+
+/// Where the word that `end` is in or behind begins; at most a little more than `LONGEST` back.
+fn word_start(text: &[u8], end: usize) -> usize {
+    let window = text.get(end.saturating_sub(LONGEST + 1)..end).unwrap_or_default();
+    end - window.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric()).count()
+}
+
+fn word_end(text: &[u8], at: usize) -> usize {
+    let rest = text.get(at..).unwrap_or_default();
+    at + rest.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count()
+}
+
+fn word_end_within(text: &[u8], at: usize) -> usize {
+    let rest = text.get(at..).unwrap_or_default();
+    at + rest.iter().take(LONGEST + 1).take_while(|byte| byte.is_ascii_alphanumeric()).count()
+}

@@ -1,0 +1,94 @@
+//! A place in a text where something was found, and which of two overlapping finds stays.
+//!
+//! What a reader could get wrong: positions are bytes; people (and `tidegate redact`) are told Unicode code points.
+
+use super::entity::Entity;
+
+/// Something found: `text[start..end]`, on character boundaries, never empty.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Span {
+    pub start: usize,
+    pub end: usize,
+    pub entity: Entity,
+    /// How sure, 0 to 1.
+    pub score: f32,
+    /// A name that everyone knows (a country, a household name): found, counted nowhere, hidden only where its type is listed.
+    pub public: bool,
+}
+
+/// Below this a find is no more than a guess and is dropped.
+pub const LEAST_SCORE: f32 = 0.35;
+
+/// Sorts by position and drops what overlaps with something better: the higher score wins, then the longer one, then the earlier in the table.
+pub fn settle(spans: &mut Vec<Span>) {
+    spans.retain(|span| span.score >= LEAST_SCORE && span.start < span.end);
+    if spans.len() < 2 {
+        return;
+    }
+    spans.sort_unstable_by(|a, b| {
+        a.start.cmp(&b.start).then(b.end.cmp(&a.end)).then(b.score.total_cmp(&a.score)).then(a.entity.cmp(&b.entity))
+    });
+    spans.dedup_by(|later, kept| later.start == kept.start && later.end == kept.end && later.entity == kept.entity);
+    let mut kept: usize = 0;
+    for next in 0..spans.len() {
+        let Some(&span) = spans.get(next) else { break };
+        // Those kept do not overlap one another; a better newcomer may displace several of them.
+        let mut from = kept;
+        let mut wins = true;
+        while let Some(rival) = from.checked_sub(1).and_then(|last| spans.get(last)) {
+            if rival.end <= span.start {
+                break;
+            }
+            if !better(&span, rival) {
+                wins = false;
+                break;
+            }
+            from -= 1;
+        }
+        if wins {
+            if let Some(place) = spans.get_mut(from) {
+                *place = span;
+            }
+            kept = from + 1;
+        }
+    }
+    spans.truncate(kept);
+}
+
+/// Whether `a` displaces `b`.
+fn better(a: &Span, b: &Span) -> bool {
+    // Scores of different recognizers are no finer than this.
+    let step = 0.05;
+    if (a.score - b.score).abs() > step {
+        return a.score > b.score;
+    }
+    (a.end - a.start, a.score) > (b.end - b.start, b.score)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn span(start: usize, end: usize, score: f32) -> Span {
+        Span { start, end, entity: Entity::PERSON, score, public: false }
+    }
+
+    fn settled(mut spans: Vec<Span>) -> Vec<(usize, usize)> {
+        settle(&mut spans);
+        spans.iter().map(|span| (span.start, span.end)).collect()
+    }
+
+    #[test]
+    fn the_surer_find_stays_and_among_equals_the_longer() {
+        assert_eq!(settled(vec![span(0, 9, 0.5), span(3, 6, 0.9)]), [(3, 6)]);
+        assert_eq!(settled(vec![span(0, 9, 0.9), span(3, 6, 0.9)]), [(0, 9)]);
+        assert_eq!(settled(vec![span(5, 9, 0.6), span(0, 6, 0.6)]), [(0, 6)]);
+        assert_eq!(settled(vec![span(0, 2, 0.6), span(2, 4, 0.6), span(8, 9, 0.1)]), [(0, 2), (2, 4)]);
+    }
+
+    #[test]
+    fn one_that_covers_several_displaces_all_or_none() {
+        assert_eq!(settled(vec![span(0, 3, 0.5), span(3, 6, 0.5), span(0, 9, 0.9)]), [(0, 9)]);
+        assert_eq!(settled(vec![span(0, 3, 0.5), span(4, 8, 0.99), span(2, 9, 0.9)]), [(0, 3), (4, 8)]);
+    }
+}
