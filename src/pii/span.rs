@@ -2,6 +2,9 @@
 //!
 //! What a reader could get wrong: positions are bytes; people (and `tidegate redact`) are told Unicode code points.
 
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
 use super::entity::Entity;
 
 /// Something found: `text[start..end]`, on character boundaries, never empty.
@@ -22,47 +25,36 @@ pub const LEAST_SCORE: f32 = 0.35;
 /// Sorts by position and drops what overlaps with something better: the higher score wins, then the longer one, then the earlier in the table.
 pub fn settle(spans: &mut Vec<Span>) {
     spans.retain(|span| span.score >= LEAST_SCORE && span.start < span.end);
-    if spans.len() < 2 {
+    spans.sort_unstable_by(|a, b| a.start.cmp(&b.start).then_with(|| best_first(a, b)));
+    if spans.windows(2).all(|pair| matches!(pair, [a, b] if a.end <= b.start)) {
         return;
     }
-    spans.sort_unstable_by(|a, b| {
-        a.start.cmp(&b.start).then(b.end.cmp(&a.end)).then(b.score.total_cmp(&a.score)).then(a.entity.cmp(&b.entity))
+    spans.sort_unstable_by(best_first);
+    let mut kept: BTreeMap<usize, usize> = BTreeMap::new();
+    spans.retain(|span| {
+        // Those kept do not overlap one another: only the last that begins before this one's end can reach into it.
+        let rival = kept.range(..span.end).next_back();
+        let free = rival.is_none_or(|(_, end)| *end <= span.start);
+        if free {
+            kept.insert(span.start, span.end);
+        }
+        free
     });
-    spans.dedup_by(|later, kept| later.start == kept.start && later.end == kept.end && later.entity == kept.entity);
-    let mut kept: usize = 0;
-    for next in 0..spans.len() {
-        let Some(&span) = spans.get(next) else { break };
-        // Those kept do not overlap one another; a better newcomer may displace several of them.
-        let mut from = kept;
-        let mut wins = true;
-        while let Some(rival) = from.checked_sub(1).and_then(|last| spans.get(last)) {
-            if rival.end <= span.start {
-                break;
-            }
-            if !better(&span, rival) {
-                wins = false;
-                break;
-            }
-            from -= 1;
-        }
-        if wins {
-            if let Some(place) = spans.get_mut(from) {
-                *place = span;
-            }
-            kept = from + 1;
-        }
-    }
-    spans.truncate(kept);
+    spans.sort_unstable_by_key(|span| span.start);
 }
 
-/// Whether `a` displaces `b`.
-fn better(a: &Span, b: &Span) -> bool {
-    // Scores of different recognizers are no finer than this.
-    let step = 0.05;
-    if (a.score - b.score).abs() > step {
-        return a.score > b.score;
-    }
-    (a.end - a.start, a.score) > (b.end - b.start, b.score)
+/// Scores of different recognizers are no finer than a twentieth.
+const STEPS: f32 = 20.0;
+
+fn best_first(a: &Span, b: &Span) -> Ordering {
+    let step = |span: &Span| (span.score * STEPS).round();
+    let length = |span: &Span| span.end - span.start;
+    step(b)
+        .total_cmp(&step(a))
+        .then(length(b).cmp(&length(a)))
+        .then(b.score.total_cmp(&a.score))
+        .then(a.start.cmp(&b.start))
+        .then(a.entity.cmp(&b.entity))
 }
 
 #[cfg(test)]
