@@ -5,7 +5,7 @@
 
 mod fields;
 mod line;
-mod scanner;
+pub(in crate::openai) mod scanner;
 
 use std::borrow::Cow;
 use std::ops::Range;

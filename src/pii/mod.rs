@@ -7,10 +7,14 @@
 
 pub mod context;
 pub mod entity;
+pub mod flat;
 pub mod identifier;
 pub mod internet;
+pub mod label;
+pub mod mapping;
 pub mod moment;
 pub mod phone;
+pub mod restore;
 pub mod scan;
 pub mod secret;
 pub mod span;
