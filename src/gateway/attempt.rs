@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use super::answer::{Answered, Flow};
 use super::decide::Plan;
+use super::inspect::{Hidden, Inspected};
 use super::read::Read;
 use super::record::Record;
 use super::relay::{Events, Watchdog};
@@ -25,6 +26,9 @@ use crate::error::{Error, Kind, Result, Retry};
 use crate::openai::produced::Produced;
 use crate::openai::splice::{self, Edit, Segments};
 use crate::openai::{Endpoint, edits, usage};
+use crate::pii::restore::stream::Stream;
+use crate::pii::restore::text::Restorer;
+use crate::pii::restore::whole;
 use crate::policy::TargetId;
 use crate::upstream::body::Outgoing;
 use crate::upstream::send::{self, Answer, Lease, Outbound};
@@ -32,6 +36,8 @@ use crate::upstream::{InFlight, Node, Target};
 
 /// A plain answer up to this size is read to its end before it is committed, so that a node that dies in the middle of it costs nothing.
 const HELD_ANSWER: usize = 256 << 10;
+/// One whose values are put back is read whole up to this size; beyond, labels stay in it.
+const RESTORED_ANSWER: usize = 64 << 20;
 /// So much of an error answer is read; more is an error page.
 const HELD_ERROR: usize = 64 << 10;
 /// The prompt's beginning, for `balance: prefix`: system prompts that agree this far share a node's KV cache.
@@ -40,11 +46,19 @@ const PREFIX: usize = 1024;
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Answers from the first target of the plan that can.
-pub async fn run(gateway: &Gateway, read: &Read, plan: &Plan, record: &mut Record) -> Result<Answered> {
+pub async fn run(
+    gateway: &Gateway,
+    read: &Read,
+    plan: &Plan,
+    inspected: &Inspected,
+    record: &mut Record,
+) -> Result<Answered> {
     let mut walk = Walk {
         gateway,
         read,
         plan,
+        inspected,
+        hidden: None,
         edits: shared_edits(read),
         headers: Some(headers::upwards(&read.headers, true)),
         left: record.snapshot.max_attempts,
@@ -67,6 +81,9 @@ struct Walk<'a> {
     gateway: &'a Gateway,
     read: &'a Read,
     plan: &'a Plan,
+    inspected: &'a Inspected,
+    /// What is hidden from the targets that it is to be hidden from; made once.
+    hidden: Option<Option<Hidden>>,
     /// Edits that are the same for every target.
     edits: SmallVec<[Edit; 3]>,
     /// For the first attempt; a further one makes them anew.
@@ -87,8 +104,9 @@ pub(super) fn shared_edits(read: &Read) -> SmallVec<[Edit; 3]> {
 }
 
 /// The body as this target gets it.
-pub(super) fn body(read: &Read, shared: &SmallVec<[Edit; 3]>, target: &Target) -> Segments {
+pub(super) fn body(read: &Read, shared: &SmallVec<[Edit; 3]>, target: &Target, hidden: Option<&Hidden>) -> Segments {
     let mut edits = shared.clone();
+    edits.extend(hidden.into_iter().flat_map(|hidden| hidden.edits.iter().cloned()));
     if target.id != read.model {
         edits.extend(edits::model(&read.view, &target.id));
     }
@@ -169,18 +187,24 @@ impl Walk<'_> {
         if let Some((name, value)) = &upstream.credentials {
             headers.insert(name.clone(), value.clone());
         }
+        let is_hidden = self.inspected.is_hidden_from(upstream.placement());
+        if is_hidden && self.hidden.is_none() {
+            self.hidden = Some(self.hide(upstream.placement(), record));
+        }
+        let hidden = self.hidden.as_ref().and_then(Option::as_ref).filter(|_| is_hidden);
         let outbound = Outbound {
             method: Method::POST,
             path: target.path(self.read.endpoint),
             headers,
             placement: upstream.placement(),
             locality: self.plan.locality,
+            redacted: is_hidden,
             timeouts: upstream.timeouts,
             deadline,
             worker: self.gateway.worker,
             upgrade: false,
         };
-        let segments = body(self.read, &self.edits, target);
+        let segments = body(self.read, &self.edits, target, hidden);
         record.begin_attempt(target, &place);
         let began = Instant::now();
         let violations = &self.gateway.shared.durable.metrics.locality_violations;
@@ -188,7 +212,8 @@ impl Walk<'_> {
         let make = || Some((Outgoing::segments(segments.clone()), bytes));
         let answer = record.sending(place, &outbound, make, || violations.inc()).await?;
         if answer.head.status.is_success() {
-            let hold = Hold { read: self.read, target, deadline, started: Instant::now() };
+            let restorer = hidden.and_then(|hidden| hidden.restorer.clone());
+            let hold = Hold { read: self.read, target, deadline, started: Instant::now(), restorer };
             let answered = record.waiting_upstream(hold.commit(answer)).await?;
             upstream.pressure.answered(began.elapsed());
             record.committed(id, target, answered.0.status);
@@ -198,6 +223,12 @@ impl Walk<'_> {
         }
         let fault = record.waiting_upstream(fault(target, answer, deadline)).await;
         Err(fault)
+    }
+
+    /// Hides what was found. The conversation is that of the request's own leader.
+    fn hide(&self, placement: Placement, record: &Record) -> Option<Hidden> {
+        let leader = record.admission.leader(record.tenant_name(), &self.read.hints);
+        self.inspected.hide(placement, self.read, &self.gateway.shared.durable.pii_keys, leader)
     }
 
     fn count_fallback(&self, place: usize, to: &Target, record: &Record) {
@@ -295,6 +326,8 @@ struct Hold<'a> {
     target: &'a Target,
     deadline: Instant,
     started: Instant,
+    /// Puts values back into the answer.
+    restorer: Option<Arc<Restorer>>,
 }
 
 impl Hold<'_> {
@@ -323,7 +356,8 @@ impl Hold<'_> {
     ) -> Result<(Answered, Figures)> {
         let by = self.deadline.min(self.started + self.target.upstream.timeouts.first_token);
         let late = |_| Error::upstream(Kind::Timeout, "the upstream did not finish its answer in time");
-        let gathered = tokio::time::timeout_at(by, gather(body, BytesMut::new(), HELD_ANSWER)).await.map_err(late)?;
+        let limit = if self.restorer.is_some() { RESTORED_ANSWER } else { HELD_ANSWER };
+        let gathered = tokio::time::timeout_at(by, gather(body, BytesMut::new(), limit)).await.map_err(late)?;
         let (begun, rest) = gathered.map_err(broken)?;
         let usage = usage::of_answer(&begun);
         let mut produced = Produced::default();
@@ -334,7 +368,10 @@ impl Hold<'_> {
             Some(rest) => Flow::Plain { begun, rest, watchdog: self.watchdog(), lease },
             None => {
                 lease.finish();
-                Flow::Whole(begun)
+                match &self.restorer {
+                    Some(restorer) => Flow::Whole(whole::restore(restorer, &begun)),
+                    None => Flow::Whole(begun),
+                }
             }
         };
         Ok((Answered { status, headers, flow }, (usage, produced.tokens())))
@@ -345,6 +382,9 @@ impl Hold<'_> {
         let asked = self.read.view.stream_options.as_ref().is_some_and(|o| o.include_usage);
         let strip_usage = !asked && matches!(self.read.endpoint, Endpoint::Chat | Endpoint::Completions);
         let mut events = Events::new(body, lease, self.watchdog(), strip_usage);
+        if let Some(restorer) = self.restorer.clone() {
+            events.restore(Stream::new(restorer));
+        }
         let late = |_| Error::upstream(Kind::Timeout, "the upstream's stream did not begin in time");
         tokio::time::timeout_at(by, events.begin()).await.map_err(late)??;
         Ok(Flow::Events(Box::new(events)))

@@ -98,6 +98,7 @@ mod tests {
             is_decided: true,
             threshold: Threshold::unset(),
             knowledge_until: None,
+            has_edge: true,
             clouds: vec![],
         }
     }

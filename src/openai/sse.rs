@@ -128,6 +128,11 @@ impl Frames {
         self.hold(&buffer, frame_at, line_at)
     }
 
+    /// A frame has begun whose end has not come.
+    pub fn is_within(&self) -> bool {
+        !self.held.is_empty()
+    }
+
     /// The stream ended: what is left is a frame without its end.
     pub fn finish(&mut self) -> Option<Bytes> {
         let rest = std::mem::take(&mut self.held).freeze();

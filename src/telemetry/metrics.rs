@@ -54,6 +54,8 @@ pub struct Metrics {
     pub money: Money,
     pub routing: Routing,
     pub shadow: Shadow,
+    /// `type, action`
+    pub pii_found: IntCounterVec,
     /// Must stay 0: counted at the last place before the socket.
     pub locality_violations: IntCounter,
     /// `result`
@@ -169,6 +171,11 @@ impl Metrics {
             money: Money::new(&build)?,
             routing: Routing::new(&build)?,
             shadow: Shadow::new(&build)?,
+            pii_found: build.counters(
+                "tidegate_pii_found_total",
+                "values of personal data and secrets found in requests, by what became of them",
+                &["type", "action"],
+            )?,
             registry: registry.clone(),
         };
         metrics.begin()?;

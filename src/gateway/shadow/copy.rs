@@ -87,6 +87,8 @@ async fn send_off(
         headers,
         placement: upstream.placement(),
         locality,
+        // One that holds something to hide is not drawn (`policy/shadow`).
+        redacted: true,
         timeouts: upstream.timeouts,
         deadline: Instant::now() + upstream.timeouts.total,
         worker: booking.worker(),

@@ -6,6 +6,7 @@
 //! What a reader could get wrong: an event is never held, only a text's last few characters; the event goes on with what is left of its text.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -18,7 +19,7 @@ use crate::openai::view::decode_string;
 /// Restores one stream.
 #[derive(Debug)]
 pub struct Stream {
-    restorer: Restorer,
+    restorer: Arc<Restorer>,
     open: Vec<Open>,
 }
 
@@ -38,7 +39,7 @@ struct Open {
 }
 
 impl Stream {
-    pub fn new(restorer: Restorer) -> Stream {
+    pub fn new(restorer: Arc<Restorer>) -> Stream {
         Stream { restorer, open: Vec::new() }
     }
 
