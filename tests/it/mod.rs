@@ -9,6 +9,7 @@ mod learning;
 mod observability;
 mod passthrough;
 mod policy;
+mod protect;
 mod records;
 mod sdk;
 mod server;

@@ -106,7 +106,7 @@ impl<'t> Checker<'t> {
     }
 
     /// Reads a signal; the node becomes its name.
-    fn read(&mut self, signal: &Signal, expr: &mut IdedExpr) -> CheckedType {
+    fn read(&mut self, signal: &Signal, expr: &mut IdedExpr) -> Type {
         self.reads = self.reads.with(signal.id);
         expr.expr = Expr::Ident(signal.name.into());
         signal.value.into()
@@ -144,7 +144,7 @@ impl<'t> Checker<'t> {
         let Some(signal) = table::find(full) else {
             return Err(ConditionError::new(start, unknown_signal(full)));
         };
-        let read = self.read(start, signal, expr)?;
+        let read = self.read(signal, expr);
         if test {
             let message = format!("`{full}` is always there ({}): compare it instead of has()", signal.doc);
             return Err(ConditionError::new(start, message));
