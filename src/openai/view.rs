@@ -14,7 +14,7 @@ use std::ops::Range;
 use smallvec::SmallVec;
 
 use super::{Endpoint, Modalities};
-pub use line::{Line, scan_line};
+pub use line::{Line, scan_columns, scan_line};
 
 /// What a request says, as far as the gateway needs to know. All ranges index the body that was scanned.
 #[derive(Debug, Clone, Default)]

@@ -11,6 +11,7 @@ use super::find::{self, Findings};
 use super::label;
 use super::mapping::{Labels, Mapping};
 use super::profile::Profile;
+use super::span::Span;
 use crate::config::file::PiiMode;
 use crate::openai::splice::Edit;
 use crate::openai::view::View;
@@ -85,6 +86,35 @@ pub fn hide(
         }
     }
     (edits, labels.finish())
+}
+
+/// A text with what was found hidden, for bulk work: what would be blocked or stay at home is hidden by a label too. `spans` in order.
+pub fn text(catalog: &Catalog, profile: &Profile, keys: &Keys, text: &str, spans: &[Span]) -> String {
+    let mode = |span: &Span| match profile.mode(span.entity, span.public) {
+        PiiMode::Block | PiiMode::StayHome => PiiMode::Redact,
+        mode => mode,
+    };
+    let mut names: Vec<String> = spans.iter().map(|span| catalog.name(span.entity).to_owned()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let mut labels = Labels::new(&keys.labels, 0, names);
+    labels.avoid(text);
+    let (mut out, mut done) = (String::with_capacity(text.len()), 0);
+    for span in spans {
+        let name = catalog.name(span.entity);
+        let value = text.get(span.start..span.end).unwrap_or_default();
+        let with = match mode(span) {
+            PiiMode::Redact => label::write(name, labels.number(name, value), false),
+            PiiMode::Mask => MASK.to_owned(),
+            PiiMode::Hash => hashed(&keys.hashes, "", name, value, false),
+            PiiMode::Block | PiiMode::StayHome | PiiMode::Allow => continue,
+        };
+        out.push_str(text.get(done..span.start).unwrap_or_default());
+        out.push_str(&with);
+        done = span.end;
+    }
+    out.push_str(text.get(done..).unwrap_or_default());
+    out
 }
 
 fn hashed(key: &blake3::Hasher, tenant: &str, name: &str, value: &str, bare: bool) -> String {
