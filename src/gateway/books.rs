@@ -201,7 +201,6 @@ impl Record {
             answer_hash,
             attempts: self.tries.iter().zip(&costs.attempts).map(|(t, cost)| attempt(t, *cost)).collect(),
             decided: self.decided(),
-            ..Entry::default()
         }
     }
 

@@ -14,6 +14,7 @@ pub mod explain;
 pub mod fee;
 pub mod handle;
 pub mod headers;
+pub mod hold;
 pub mod inspect;
 pub mod limits;
 pub mod look;

@@ -47,7 +47,7 @@ impl Record {
             saved.inc_by(costs.saving as f64 / NANOS_PER_USD);
         }
         if let Some(told) = &self.private {
-            told.count(self.target.as_ref().map(|(_, target)| target.upstream.placement()), &metrics.pii_found);
+            told.count(self.target.as_ref().map(|(_, target)| target.upstream.placement()), &metrics.private.found);
         }
         let Some((_, target)) = &self.target else { return };
         let handles = &target.metrics;

@@ -15,7 +15,7 @@ use super::booking::Booking;
 use super::heard::{Heard, agreement};
 use super::{Original, Outcome};
 use crate::error::{Error, Kind, Result};
-use crate::gateway::attempt;
+use crate::gateway::hold;
 use crate::gateway::relay::{Events, Watchdog};
 use crate::openai::produced::Produced;
 use crate::openai::splice::Segments;
@@ -138,8 +138,8 @@ async fn listen(answer: Answer, deadline: Instant, pause: Duration, booking: &mu
         return Ok(heard);
     }
     let late = |_| Error::upstream(Kind::Timeout, "the shadow did not finish its answer in time");
-    let gathered = tokio::time::timeout_at(deadline, attempt::gather(body, BytesMut::new(), LARGEST_ANSWER)).await;
-    let (whole, rest) = gathered.map_err(late)?.map_err(attempt::broken)?;
+    let gathered = tokio::time::timeout_at(deadline, hold::gather(body, BytesMut::new(), LARGEST_ANSWER)).await;
+    let (whole, rest) = gathered.map_err(late)?.map_err(hold::broken)?;
     if rest.is_none() {
         lease.finish();
     }

@@ -73,14 +73,14 @@ pub fn scan_line<const N: usize>(line: &[u8], columns: [&str; N]) -> Result<Line
     Ok(Line { view, has_prompt: prompt || messages, close, values })
 }
 
+/// Where a line's closing brace stands, and the values of columns.
+pub type Columns<const N: usize> = (usize, [Option<Range<usize>>; N]);
+
 /// Scans a line of any columns: where its closing brace stands, and the values of `columns` (of one that is there twice, the first).
 ///
 /// # Errors
 /// No JSON object.
-pub fn scan_columns<const N: usize>(
-    line: &[u8],
-    columns: [&str; N],
-) -> Result<(usize, [Option<Range<usize>>; N]), Malformed> {
+pub fn scan_columns<const N: usize>(line: &[u8], columns: [&str; N]) -> Result<Columns<N>, Malformed> {
     if let Err(at) = utf8_error(line) {
         return Err(Malformed { at, what: "it is not valid UTF-8", param: None });
     }

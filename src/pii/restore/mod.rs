@@ -8,3 +8,6 @@
 pub mod stream;
 pub mod text;
 pub mod whole;
+
+#[cfg(test)]
+mod tests;
