@@ -35,6 +35,8 @@ pub struct Scan<'t, 'f> {
     pub endless_from: usize,
     /// The end of a private key block that was found last: the next behind every place looked at before.
     pub ends_at: usize,
+    /// Names of secrets have been looked at up to here.
+    pub named_until: usize,
 }
 
 impl<'t> Scan<'t, '_> {
@@ -98,7 +100,7 @@ pub fn scan(text: &str, found: &mut Vec<Span>) {
     let Some(proposer) = PROPOSER.as_ref() else { return };
     let automaton = &proposer.automaton;
     let Ok(mut state) = automaton.start_state(Anchored::No) else { return };
-    let mut scan = Scan { text, found, runs_until: 0, endless_from: usize::MAX, ends_at: 0 };
+    let mut scan = Scan { text, found, runs_until: 0, endless_from: usize::MAX, ends_at: 0, named_until: 0 };
     for (at, &byte) in text.as_bytes().iter().enumerate() {
         state = automaton.next_state(Anchored::No, state, byte);
         if automaton.is_special(state) && automaton.is_match(state) {

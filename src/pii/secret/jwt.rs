@@ -55,7 +55,7 @@ fn is_base64url(byte: u8) -> bool {
 }
 
 /// What base64url stands for, as far as whole bytes go.
-fn decoded(text: &[u8]) -> Vec<u8> {
+pub(super) fn decoded(text: &[u8]) -> Vec<u8> {
     let (mut bytes, mut bits, mut count) = (Vec::with_capacity(text.len()), 0_u32, 0);
     for sign in text {
         let value = match sign {

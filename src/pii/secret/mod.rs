@@ -6,7 +6,10 @@
 //! What a reader could get wrong: the span is the secret alone, without quotes and without its name; and what documentation writes in a secret's place
 //! (`<TOKEN>`, `${VAR}`, `your-key`) is none.
 
+mod assign;
 mod jwt;
+mod link;
+mod name;
 mod pem;
 mod provider_build;
 mod provider_cloud;
@@ -30,6 +33,7 @@ pub(super) fn anchors() -> impl Iterator<Item = &'static Anchor> {
         provider_build::ANCHORS,
         provider_service::ANCHORS,
         provider_model::ANCHORS,
+        assign::ANCHORS,
     ]
     .into_iter()
     .flatten()

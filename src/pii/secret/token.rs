@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use super::value::{is_placeholder, is_random, measure};
+use super::value::{is_placeholder, is_random, is_sequence, measure};
 use crate::pii::entity::Entity;
 use crate::pii::scan::{Anchor, Scan};
 
@@ -96,7 +96,7 @@ pub(super) static ANCHORS: &[Anchor] = &[
 
 /// Tokens whose prefix says all: not a placeholder, not one sign over and over.
 pub(super) fn sure(body: &str) -> bool {
-    measure(body).distinct >= 6.min(body.len() / 3) && !is_placeholder(body)
+    measure(body).distinct >= 6.min(body.len() / 3) && !is_placeholder(body) && !is_sequence(body)
 }
 
 /// Tokens whose prefix occurs in other texts, too: what follows must look drawn at random.

@@ -8,132 +8,28 @@ use std::sync::LazyLock;
 use aho_corasick::AhoCorasick;
 
 /// Parts of what documentation writes in a secret's place.
-const STANDING_IN: &[&str] = &[
-    "your",
-    "example",
-    "placeholder",
-    "changeme",
-    "change_me",
-    "change-me",
-    "change_this",
-    "changethis",
-    "replace",
-    "redacted",
-    "dummy",
-    "xxxx",
-    "****",
-    "insert",
-    "todo",
-    "fake",
-    "sample",
-    "put_",
-    "_here",
-    "-here",
-    "goes-here",
-    "goeshere",
-    "enter_",
-    "enter-",
-    "my_secret",
-    "my-secret",
-    "my_token",
-    "my-token",
-    "mysecret",
-    "mytoken",
-    "my_api",
-    "my-api",
-    "myapikey",
-    "not-a-",
-    "not_a_",
-    "notareal",
-    "not-real",
-    "not-used",
-    "not_used",
-    "unused",
-    "invalid",
-    "some-",
-    "some_",
-    "test-key",
-    "test_key",
-    "testkey",
-    "test-token",
-    "test_token",
-    "secret_key",
-    "secret-key",
-    "secretkey",
-    "api_key",
-    "api-key",
-    "apikey",
-    "access_token",
-    "deine",
-    "votre",
-    "1234567890",
-    "0123456789",
-    "abcdefgh",
-    "abcdef123",
-    "deadbeef",
-    "00000000",
-    "aaaaaaaa",
-    "...",
-    "\u{2026}",
-    "\u{2022}",
-];
+const STANDING_IN: &str = "your example placeholder changeme change_me change-me change_this changethis replace redacted dummy xxxx **** insert todo \
+    put_ _here -here goes-here goeshere enter_ enter- my_secret my-secret my_token my-token mysecret mytoken my_api my-api myapikey not-a- not_a_ \
+    notareal not-real not-used not_used unused some-secret some_secret some-token some_token test-key test_key testkey test-token test_token \
+    fake-key fake_key fake-token fake_token sample-key sample_key secret_key secret-key secretkey api_key api-key apikey access_token deine- votre_ \
+    ... \u{2026} \u{2022} ${ {{ }} <redacted";
+
+/// Sequences that nobody draws at random.
+const SEQUENCES: &str =
+    "1234567 0123456 abcdefg abcdef123 abc123 deadbeef cafebabe 00000000 11111111 aaaaaaaa qwerty fedcba 7654321";
 
 /// Whole values that mean that there is none, or name its type.
-const NONE: &[&str] = &[
-    "password",
-    "passwort",
-    "contraseña",
-    "passphrase",
-    "passwd",
-    "pass",
-    "pwd",
-    "pw",
-    "secret",
-    "token",
-    "key",
-    "value",
-    "string",
-    "str",
-    "none",
-    "null",
-    "nil",
-    "true",
-    "false",
-    "undefined",
-    "empty",
-    "required",
-    "optional",
-    "unset",
-    "default",
-    "n/a",
-    "na",
-    "tbd",
-    "text",
-    "hidden",
-    "masked",
-    "env",
-    "basic",
-    "bearer",
-    "number",
-    "integer",
-    "boolean",
-    "bool",
-    "object",
-    "any",
-    "xxx",
-    "***",
-    "yes",
-    "no",
-    "on",
-    "off",
-    "foo",
-    "bar",
-    "credentials",
-    "auth",
-];
+const NONE: &str = "password passwort contrase\u{f1}a passphrase passwd pass pwd pw secret token key value string str none null nil true false undefined \
+    empty required optional unset default n/a na tbd text hidden masked env basic bearer number integer boolean bool object any xxx *** yes no on off \
+    foo bar credentials auth kennwort function async await return const char varchar buffer bytes self this new let var mixed input ask prompt \
+    secretstr login username user email field description title type invalid incorrect wrong missing expired";
 
-static STANDS_IN: LazyLock<Option<AhoCorasick>> =
-    LazyLock::new(|| AhoCorasick::builder().ascii_case_insensitive(true).build(STANDING_IN).ok());
+static STANDS_IN: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| parts(STANDING_IN));
+static RUNS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| parts(SEQUENCES));
+
+fn parts(list: &str) -> Option<AhoCorasick> {
+    AhoCorasick::builder().ascii_case_insensitive(true).build(list.split_ascii_whitespace()).ok()
+}
 
 /// Whether it stands in for a secret, refers to one, or says that there is none.
 pub(in crate::pii) fn is_placeholder(value: &str) -> bool {
@@ -146,9 +42,14 @@ pub(in crate::pii) fn is_placeholder(value: &str) -> bool {
     refers || is_one_sign(value) || is_none(value) || STANDS_IN.as_ref().is_some_and(|known| known.is_match(value))
 }
 
+/// Whether it counts or spells the alphabet.
+pub(super) fn is_sequence(value: &str) -> bool {
+    RUNS.as_ref().is_some_and(|known| known.is_match(value))
+}
+
 /// Whether it names the absence or the type of a secret.
-fn is_none(value: &str) -> bool {
-    NONE.iter().any(|none| value.eq_ignore_ascii_case(none))
+pub(super) fn is_none(value: &str) -> bool {
+    NONE.split_ascii_whitespace().any(|none| value.eq_ignore_ascii_case(none))
 }
 
 /// `$DB_PASSWORD`, `$env:TOKEN`: a dollar sign and a name in capitals or in small letters with no digit. `$ecret1` is a password.
@@ -234,6 +135,11 @@ impl Measure {
         self.lower + self.upper + self.digits + self.others
     }
 
+    /// How many of the four kinds (small letters, capitals, digits, signs) occur.
+    pub(super) fn classes(&self) -> usize {
+        [self.lower, self.upper, self.digits, self.others].into_iter().filter(|count| *count > 0).count()
+    }
+
     /// How often the kind changes, in percent: random base 62 about 60, random hexadecimal 45, camel case 25, words 0.
     fn changes_in_percent(&self) -> usize {
         self.changes * 100 / self.pairs.max(1)
@@ -253,7 +159,7 @@ pub(super) fn is_random(value: &str, least: usize) -> bool {
     }
     let mixed = if measure.digits == 0 { 35 } else { 20 };
     let alternates = measure.changes_in_percent() >= mixed;
-    (alternates || measure.consonants >= 7) && !is_placeholder(value) && !is_words(value)
+    (alternates || measure.consonants >= 7) && !is_placeholder(value) && !is_sequence(value) && !is_words(value)
 }
 
 /// Words and short numbers with separators between them: `gpt-4o-mini`, `projects/me/secrets/key`, `AccessTokenProvider2`.
