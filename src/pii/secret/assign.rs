@@ -57,6 +57,22 @@ pub(super) static ANCHORS: &[Anchor] = &[
 
 /// The longest name, to each side.
 const NAME: usize = 48;
+/// The longest value of a header that is looked at.
+const LONGEST: usize = 512;
+/// Words in front of the value of a header of authorization.
+const SCHEMES: &[&str] = &[
+    "token",
+    "apikey",
+    "api-key",
+    "key",
+    "bot",
+    "sso-key",
+    "splunk",
+    "apitoken",
+    "api-token",
+    "genie-key",
+    "klaviyo-api-key",
+];
 /// A secret has at least so many bytes: less can be guessed.
 const LEAST: usize = 16;
 /// Names of secrets that say more (`api_key`, `client_secret`) make do with less.
@@ -79,9 +95,16 @@ fn named(scan: &mut Scan<'_, '_>, at: usize, length: usize, known: Option<Kind>)
         None => scan.text.get(start..end).and_then(|name| name::kind(name, word_before(scan, start))),
     };
     let Some(kind) = kind else { return };
-    if let Some(value) = link::value(scan, start, end) {
-        judge(scan, start, kind, value);
+    let Some(mut value) = link::value(scan, start, end) else { return };
+    // `Authorization: token …`; other schemes are found by their own names.
+    if scan.text.get(value.start..value.end).is_some_and(|text| SCHEMES.contains(&text.to_ascii_lowercase().as_str()))
+        && scan.byte(value.end) == b' '
+    {
+        let end =
+            scan.forward(value.end + 1, LONGEST, |byte| byte.is_ascii_alphanumeric() || b"-._~+/=:".contains(&byte));
+        value = Value { start: value.end + 1, end, ..value };
     }
+    judge(scan, start, kind, value);
 }
 
 /// The word in front of the name, one space away: `api` in "api key".
@@ -108,7 +131,9 @@ fn judge(scan: &mut Scan<'_, '_>, name: usize, kind: Kind, value: Value) {
     }
     let found = match kind {
         Kind::Password => password(scan, name, text, value).map(|score| (Entity::PASSWORD, score)),
-        Kind::Secret | Kind::Perhaps => secret(text, kind, value).map(|score| (Entity::SECRET, score)),
+        Kind::Secret | Kind::Token | Kind::Perhaps => {
+            secret(scan, name, text, kind, value).map(|score| (Entity::SECRET, score))
+        }
         Kind::Auth => is_user_and_password(text).then_some((Entity::PASSWORD, 0.9)),
     };
     if let Some((entity, score)) = found {
@@ -168,7 +193,7 @@ fn is_identifier(text: &str) -> bool {
         .all(|byte| byte.is_ascii_alphabetic() || byte == b'_')
 }
 
-fn secret(text: &str, kind: Kind, value: Value) -> Option<f32> {
+fn secret(scan: &Scan<'_, '_>, name: usize, text: &str, kind: Kind, value: Value) -> Option<f32> {
     if text
         .bytes()
         .any(|byte| !byte.is_ascii_graphic() || matches!(byte, b'(' | b')' | b'{' | b'}' | b'"' | b'<' | b'>' | b'\\'))
@@ -177,11 +202,19 @@ fn secret(text: &str, kind: Kind, value: Value) -> Option<f32> {
     }
     let measure = measure(text);
     let classes = measure.classes();
-    let assigned = !matches!(value.link, Link::Word | Link::Space) && !value.below;
+    // `ENV API_TOKEN …` assigns without a sign.
+    let shouted = value.link == Link::Space
+        && scan
+            .text
+            .get(name..value.start)
+            .is_some_and(|name| name.contains('_') && !name.bytes().any(|byte| byte.is_ascii_lowercase()));
+    let assigned = shouted || (!matches!(value.link, Link::Word | Link::Space) && !value.below);
     match kind {
         // Without a word that says of what, it must be long and of all kinds.
         Kind::Perhaps => (classes >= 3 && !is_uuid(text) && is_random(text, LEAST) && (assigned || measure.digits > 1))
             .then_some(0.7),
+        Kind::Token if !assigned => (classes >= 3 && is_random(text, LEAST)).then_some(0.7),
+        Kind::Token if text.len() < LEAST => None,
         _ if is_uuid(text) => (!is_sequence(text)).then_some(0.7),
         _ if is_random(text, if assigned { LEAST_NAMED } else { LEAST }) => Some(0.85),
         // Chosen by people.

@@ -53,7 +53,8 @@ pub(super) fn value(scan: &Scan<'_, '_>, start: usize, end: usize) -> Option<Val
     let closed = scan.forward(end, 5, |byte| matches!(byte, b'"' | b'\'' | b'`' | b'*' | b']' | b'\\' | b'?' | b'_'));
     let is_quoted = closed > end;
     let spaced = spaces(scan, remark(scan, closed));
-    let (link, behind) = sign(scan, start, spaced, is_quoted)
+    let (link, behind) = pair(scan, closed)
+        .or_else(|| sign(scan, start, spaced, is_quoted))
         .or_else(|| words(scan, end, spaced))
         .or_else(|| (spaced > closed && !is_quoted).then_some((Link::Space, spaced)))?;
     let mut from = spaces(scan, behind);
@@ -69,6 +70,16 @@ pub(super) fn value(scan: &Scan<'_, '_>, start: usize, end: usize) -> Option<Val
     let (from, until, quoted) = extent(scan, from, link)?;
     let found = Value { start: from, end: until, link, quoted, tight, below };
     typed(scan, found).or(Some(found))
+}
+
+/// `- name: API_KEY`, and on the next line `value: …`; `<add key="password" value="…" />`; `{"name": "TOKEN", "value": "…"}`.
+fn pair(scan: &Scan<'_, '_>, at: usize) -> Option<(Link, usize)> {
+    let word =
+        scan.forward(at, SPACES, |byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b',' | b'"' | b'\'' | b'\\'));
+    let is_value =
+        word > at && scan.bytes().get(word..word + 5).is_some_and(|found| found.eq_ignore_ascii_case(b"value"));
+    let sign = scan.forward(word + 5, 3, |byte| matches!(byte, b'"' | b'\'' | b' ' | b'\\'));
+    (is_value && matches!(scan.byte(sign), b':' | b'=')).then_some((Link::Equals, sign + 1))
 }
 
 /// `password: str = "value"`: where the value is a type, what follows the equals sign is one.
@@ -203,10 +214,16 @@ fn extent(scan: &Scan<'_, '_>, at: usize, link: Link) -> Option<(usize, usize, b
             || (byte == b'&' && link == Link::Equals)
     };
     let mut end = scan.forward(at, LONGEST, |byte| !stops(byte));
-    // A comma ends a value where a space or another name follows.
-    if let Some(comma) = scan.text.get(at..end).and_then(|value| value.find(",\\").or_else(|| value.find("\\n"))) {
-        end = at + comma;
-    }
+    // The next parameter of a query, the end of a line in an escaped text.
+    let parameter = |at: usize| {
+        scan.byte(scan.forward(at + 1, 24, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))) == b'='
+    };
+    let ends = |at: &usize| match scan.byte(*at) {
+        b'&' => parameter(*at),
+        b'\\' => matches!(scan.byte(at + 1), b'n' | b'r' | b't'),
+        _ => false,
+    };
+    end = (at..end).find(ends).unwrap_or(end);
     while end > at
         && matches!(scan.before(end), b'.' | b',' | b':' | b')' | b']' | b'}' | b'\'' | b'*' | b'?' | b'\\' | b'|')
     {

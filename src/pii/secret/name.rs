@@ -12,7 +12,9 @@ pub(super) enum Kind {
     Password,
     /// Drawn by a program.
     Secret,
-    /// Drawn by a program if it looks like it: `key` and `token` without a word that says of what.
+    /// The same, without a word that says of what: `token`, `STRIPE_KEY`.
+    Token,
+    /// Drawn by a program if it looks very much like it: `key`, `some_key`.
     Perhaps,
     /// User and password in base64.
     Auth,
@@ -55,7 +57,9 @@ pub(super) fn kind(name: &str, before: &str) -> Option<Kind> {
         "auth" => Some(Kind::Auth),
         "key" | "token" | "keys" if is_in(OF_OTHERS, qualifier) => None,
         "key" | "token" if is_in(OF_SECRETS, qualifier) => Some(Kind::Secret),
-        "key" | "token" => Some(Kind::Perhaps),
+        "token" => Some(if front.is_empty() { Kind::Token } else { Kind::Secret }),
+        "key" if !front.is_empty() && !name.bytes().any(|byte| byte.is_ascii_lowercase()) => Some(Kind::Token),
+        "key" => Some(Kind::Perhaps),
         _ if last.ends_with("secret") => Some(Kind::Secret),
         _ if last.ends_with("token") || last.ends_with("apikey") => Some(Kind::Secret),
         _ => None,
@@ -99,7 +103,9 @@ mod tests {
             ("x-api-key", Some(Kind::Secret)),
             ("SECRET_KEY_BASE", Some(Kind::Secret)),
             ("apikey", Some(Kind::Secret)),
-            ("token", Some(Kind::Perhaps)),
+            ("token", Some(Kind::Token)),
+            ("key", Some(Kind::Perhaps)),
+            ("ACME_KEY", Some(Kind::Token)),
             ("password_hash", None),
             ("max_tokens", None),
             ("nextPageToken", None),

@@ -33,6 +33,7 @@ tokens! {
     "BBDC-" Base64 40..51 sure API_KEY;
     "sgp_" Hex 40..91 sure API_KEY;
     // Packages.
+    "CLOJARS_" Lower 60..61 sure API_KEY;
     "npm_" Alnum 36..37 sure API_KEY;
     "pypi-AgE" Url 50..301 sure API_KEY;
     "rubygems_" Hex 48..49 sure API_KEY;
@@ -43,6 +44,11 @@ tokens! {
     "AKCp" Alnum 60..91 sure API_KEY;
     "cmVmdGtu" Alnum 50..71 sure API_KEY;
     // Build and quality.
+    "API-" Upper 26..34 drawn API_KEY;
+    "pnu_" Lower 36..37 sure API_KEY;
+    "pnb_" Lower 36..37 sure API_KEY;
+    "pat." Dotted 56..90 drawn API_KEY;
+    "sat." Dotted 56..90 drawn API_KEY;
     "CCIPAT_" Url 60..91 sure API_KEY;
     "CCIPRJ_" Url 60..91 sure API_KEY;
     "bkua_" Hex 40..41 sure API_KEY;

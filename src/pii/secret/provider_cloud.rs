@@ -29,6 +29,12 @@ tokens! {
     "?sig=" Path 40..71 drawn API_KEY behind;
     "AzureWebJobsStorage=" Path 300..302 sure API_KEY behind;
     // Others.
+    "A3T" Upper 17..18 drawn API_KEY;
+    "sha256~" Url 43..44 drawn API_KEY;
+    "ico-" Alnum 32..33 drawn API_KEY;
+    "dnkey-" Equals 60..90 sure API_KEY;
+    "4b1d" Alnum 38..39 drawn API_KEY;
+    "tk-us-" Url 48..49 drawn API_KEY;
     "dop_v1_" Hex 64..65 sure API_KEY;
     "doo_v1_" Hex 64..65 sure API_KEY;
     "dor_v1_" Hex 64..65 sure API_KEY;

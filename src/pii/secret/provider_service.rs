@@ -8,6 +8,9 @@ use crate::pii::scan::Anchor;
 
 tokens! {
     // Payment and shops.
+    "sm_aat_" Alnum 16..17 sure API_KEY;
+    "sm_pat_" Alnum 16..17 sure API_KEY;
+    "p8e-" Lower 32..33 drawn API_KEY;
     "sk_live_" Alnum 16..251 sure API_KEY;
     "rk_live_" Alnum 16..251 sure API_KEY;
     "sk_test_" Alnum 16..251 sure API_KEY;
@@ -34,6 +37,9 @@ tokens! {
     "live_" Alnum 30..61 drawn API_KEY;
     "cdp_" Url 30..61 drawn API_KEY;
     // Messages.
+    "EAAC" Alnum 100..400 drawn API_KEY;
+    "EAAM" Alnum 100..400 drawn API_KEY;
+    "AAAAAAAAAAAAAAAAAAAAA" Path 60..140 drawn API_KEY;
     "xoxb-" Url 20..251 sure API_KEY;
     "xoxp-" Url 20..251 sure API_KEY;
     "xoxa-" Url 20..251 sure API_KEY;
@@ -63,6 +69,10 @@ tokens! {
     "PMAK-" Url 55..71 sure API_KEY;
     "mlsn." Hex 64..65 sure API_KEY;
     // Work.
+    "rdme_" Lower 70..71 sure API_KEY;
+    "fio-u-" Equals 64..65 sure API_KEY;
+    "sl." Equals 130..1200 drawn API_KEY;
+    "duffel_test_" Url 43..44 sure API_KEY;
     "lin_api_" Alnum 32..51 sure API_KEY;
     "lin_oauth_" Alnum 32..71 sure API_KEY;
     "ntn_" Alnum 40..61 sure API_KEY;

@@ -120,7 +120,7 @@ pub(super) fn look(scan: &mut Scan<'_, '_>, at: usize, token: &Token) {
     }
     // Dots and colons at its end belong to the sentence.
     while end > start
-        && matches!(scan.before(end), b'.' | b':' | b'-' | b'_' | b'/' | b'@' | b'%' | b'$' | b'~')
+        && matches!(scan.before(end), b'.' | b':' | b'/' | b'@' | b'%' | b'$' | b'~')
         && matches!(token.signs, Signs::Dotted | Signs::Path)
     {
         end -= 1;

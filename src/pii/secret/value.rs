@@ -167,14 +167,8 @@ pub(super) fn is_words(value: &str) -> bool {
     value.split(|sign: char| !sign.is_ascii_alphanumeric()).all(|part| {
         let stem = part.trim_end_matches(|sign: char| sign.is_ascii_digit());
         let measure = measure(stem);
-        let capitals = part
-            .bytes()
-            .skip(1)
-            .zip(part.bytes())
-            .filter(|(this, last)| this.is_ascii_uppercase() && !last.is_ascii_uppercase())
-            .count();
-        let is_word =
-            measure.digits == 0 && measure.consonants < 6 && (measure.lower == 0 || capitals * 4 <= stem.len());
+        let is_cased = measure.lower == 0 || measure.upper * 3 <= stem.len();
+        let is_word = measure.digits == 0 && measure.consonants < 6 && is_cased;
         is_word && part.len() - stem.len() <= 8
     })
 }
