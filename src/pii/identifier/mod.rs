@@ -11,6 +11,7 @@ mod document;
 mod europe_east;
 mod europe_north;
 mod europe_west;
+mod network;
 mod pacific_africa;
 
 use super::entity::Entity;
@@ -64,6 +65,7 @@ pub fn all() -> impl Iterator<Item = &'static Identifier> {
     let files = [
         bank::ROWS,
         device::ROWS,
+        network::ROWS,
         americas::ROWS,
         europe_west::ROWS,
         europe_north::ROWS,
