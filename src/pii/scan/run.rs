@@ -44,8 +44,20 @@ impl Run {
     }
 }
 
-/// One separator at `at`: its length and its sign (any dash is `-`, any space a space).
+/// One separator at `at`: its length and its sign (any dash is `-`, any space a space). A dash between two spaces is one, and so is the bracket in
+/// front of a single character (`A123456(3)`).
 pub(super) fn separator(text: &[u8], at: usize) -> Option<(usize, u8)> {
+    match text.get(at)? {
+        b' ' => match single(text, at + 1) {
+            Some((length, b'-')) if text.get(at + 1 + length) == Some(&b' ') => Some((length + 2, b'-')),
+            _ => Some((1, b' ')),
+        },
+        b'(' if text.get(at + 2) == Some(&b')') => Some((1, b'(')),
+        _ => single(text, at),
+    }
+}
+
+fn single(text: &[u8], at: usize) -> Option<(usize, u8)> {
     let one = match text.get(at)? {
         byte @ (b' ' | b'-' | b'.' | b'/' | b':' | b'+') => return Some((1, *byte)),
         0xc2 => match text.get(at + 1)? {
@@ -68,7 +80,7 @@ pub(super) fn separator(text: &[u8], at: usize) -> Option<(usize, u8)> {
 
 /// The length of a separator that ends at `at`.
 fn separator_before(text: &[u8], at: usize) -> Option<usize> {
-    (1..=3).find(|length| {
+    [5, 3, 2, 1].into_iter().find(|length| {
         at.checked_sub(*length).is_some_and(|from| separator(text, from).is_some_and(|(found, _)| found == *length))
     })
 }
