@@ -24,6 +24,8 @@ const LEAST_BEHIND_WORD: usize = 5;
 const MOST: usize = 13;
 /// How near, in bytes, a word that has other uses as well must stand.
 const CLOSE: usize = 24;
+/// How near a label behind a number must stand.
+const LABEL: usize = 3;
 /// How near a word must stand to a number that is written without any group.
 const VERY_CLOSE: usize = 12;
 
@@ -75,8 +77,10 @@ const STRONG: &[&str] = &[
     "numéro de tél",
     "joignable",
     "rappel",
-    "llám",
-    "llama",
+    "llámame",
+    "llamame",
+    "llámeme",
+    "llámanos",
     "bellen",
     "telnr",
     "mobielnummer",
@@ -96,7 +100,7 @@ const STRONG: &[&str] = &[
     "puhelin",
     "τηλ",
 ];
-/// Words that people also use without a phone.
+/// Words that people also use without a phone; they count in front of a number, unless one of `ELSE` stands nearer.
 const WEAK: &[&str] = &[
     "call",
     "calls",
@@ -104,55 +108,82 @@ const WEAK: &[&str] = &[
     "calling",
     "caller",
     "call me",
-    "reach",
+    "reach me",
+    "reach us",
+    "reach him",
+    "reach her",
+    "reach them",
+    "reached at",
     "ring",
     "text me",
     "texted",
     "contact",
     "kontakt",
-    "answering",
+    "answering at",
     "registered",
-    "office",
-    "desk",
+    "office:",
+    "desk:",
+    "home:",
+    "work:",
+    "line:",
+    "direct:",
     "direct line",
-    "line",
-    "home",
-    "work",
-    "number is",
     "my number",
     "his number",
     "her number",
     "their number",
     "your number",
-    "number:",
-    "number at",
-    "nummer",
-    "numéro",
-    "numero",
-    "número",
+    "our number",
+    "meine nummer",
+    "mon numéro",
+    "mi número",
+    "mi numero",
+    "il mio numero",
+    "meu número",
+    "mijn nummer",
     "anrufen",
     "erreich",
     "angerufen",
+    "ruf mich",
+    "rufen",
     "appeler",
     "joindre",
     "llamar",
     "contacto",
     "chiama",
     "ligar",
+    "ligue",
     "signal",
     "viber",
     "telegram",
-    "support",
     "emergency",
     "customer service",
+];
+/// Labels behind a number, as in lists of a person's numbers.
+const LABELS: &[&str] = &[
+    "office", "desk", "home", "work", "fax", "mobile", "cell", "phone", "tel", "mobil", "büro", "bureau", "oficina",
+    "(m)", "(o)", "(h)",
+];
+/// Numbers of other things.
+const ELSE: &[&str] = &[
+    "card", "karte", "carte", "tarjeta", "account", "konto", "compte", "cuenta", "order", "invoice", "ticket", "case",
+    "serial", "isbn", "zip", "bytes", "tokens", "id", "ids", "version", "port", "line ", "function", "method", "api",
+    "process", "pid", "tracking", "bestell", "rechnung", "facture", "commande", "pedido", "factura",
 ];
 
 struct Words {
     strong: Phrases,
     weak: Phrases,
+    labels: Phrases,
+    other: Phrases,
 }
 
-static WORDS: LazyLock<Words> = LazyLock::new(|| Words { strong: Phrases::new(STRONG), weak: Phrases::new(WEAK) });
+static WORDS: LazyLock<Words> = LazyLock::new(|| Words {
+    strong: Phrases::new(STRONG),
+    weak: Phrases::new(WEAK),
+    labels: Phrases::new(LABELS),
+    other: Phrases::new(ELSE),
+});
 
 /// Looks at a run of digits (bytes of the text; from its first word with a digit to its last).
 pub(super) fn look(scan: &mut Scan<'_, '_>, run: Range<usize>) {
@@ -221,12 +252,31 @@ fn pattern(place: usize) -> Option<&'static Regex> {
 
 const PLANS_LENGTH: usize = PLANS.len();
 
-/// Whether a word for phones stands near, and how near: `Ok` for one that means nothing else.
-fn near(text: &[u8], range: &Range<usize>) -> Option<(bool, usize)> {
-    let strong = WORDS.strong.distance(text, range).map(|distance| (true, distance));
-    strong.or_else(|| {
-        WORDS.weak.distance(text, range).filter(|distance| *distance <= CLOSE).map(|distance| (false, distance))
-    })
+/// A word for phones near a number.
+#[derive(Clone, Copy)]
+struct Word {
+    /// It means nothing else.
+    strong: bool,
+    distance: usize,
+}
+
+fn near(text: &[u8], range: &Range<usize>) -> Option<Word> {
+    let before = text.get(..range.end)?;
+    if let Some(distance) = WORDS.strong.distance(before, range) {
+        return Some(Word { strong: true, distance });
+    }
+    // Behind a number only what is its label, on the same line.
+    let behind = text.get(range.end..)?;
+    let label = |phrases: &Phrases, most: usize| {
+        let distance = phrases.distance(behind, &(0..0)).filter(|distance| *distance <= most)?;
+        behind.get(..distance).filter(|between| !between.contains(&b'\n')).map(|_| distance)
+    };
+    if let Some(distance) = label(&WORDS.labels, LABEL).or_else(|| label(&WORDS.strong, CLOSE)) {
+        return Some(Word { strong: true, distance: distance + VERY_CLOSE });
+    }
+    let distance = WORDS.weak.distance(before, range).filter(|distance| *distance <= CLOSE)?;
+    let nearer = WORDS.other.distance(before, range).is_some_and(|other| other < distance);
+    (!nearer).then_some(Word { strong: false, distance })
 }
 
 /// A number without a country: as it is written, or by the words near.
@@ -239,7 +289,7 @@ fn national(text: &[u8], written: &Written) -> Option<(Range<usize>, f32)> {
     }
     let shape = written.is_unmistakable(groups);
     let score = match near(text, &range) {
-        Some((strong, distance)) => {
+        Some(Word { strong, distance }) => {
             let enough =
                 digits.len() >= LEAST || (digits.len() >= LEAST_BEHIND_WORD && distance <= VERY_CLOSE && strong);
             let plain = groups == 1 && !digits.starts_with(b"0");

@@ -78,7 +78,8 @@ fn is_digit(text: &[u8], at: usize) -> bool {
 
 /// Reads the number whose first digit is at `first`; `None` where there is no such thing.
 pub(super) fn read(text: &[u8], first: usize) -> Option<Written> {
-    let bracket = first.checked_sub(1).is_some_and(|at| text.get(at) == Some(&b'('));
+    let closed = text.get(behind(text, first)) == Some(&b')');
+    let bracket = closed && first.checked_sub(1).is_some_and(|at| text.get(at) == Some(&b'('));
     let outer = if bracket { first - 1 } else { first };
     let plus = outer.checked_sub(1).is_some_and(|at| text.get(at) == Some(&b'+'));
     let start = if plus { outer - 1 } else { outer };
@@ -97,6 +98,9 @@ pub(super) fn read(text: &[u8], first: usize) -> Option<Written> {
         let digits = text.get(at..end).filter(|digits| digits.iter().all(u8::is_ascii_digit))?;
         if written.digits.len() + digits.len() > DIGITS {
             written.glued = separator != b' ';
+            break;
+        }
+        if open && text.get(end) != Some(&b')') {
             break;
         }
         // `+49 (0)30`: a trunk prefix that is dialled at home only.
