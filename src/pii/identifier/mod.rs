@@ -22,6 +22,7 @@ mod europe_west;
 mod mexico;
 mod middle_east;
 mod pacific;
+mod postal;
 
 use super::entity::Entity;
 
@@ -90,6 +91,7 @@ pub fn all() -> impl Iterator<Item = &'static Identifier> {
         middle_east::ROWS,
         africa::ROWS,
         pacific::ROWS,
+        postal::ROWS,
         document::ROWS,
     ];
     files.into_iter().flatten()

@@ -273,6 +273,17 @@ impl Written {
             {
                 self.digits.starts_with(b"0") && self.digits.get(1) != Some(&b'0')
             }
+            // Leading zero and three groups or more, ten or eleven digits: 090-1234-5678, 0917 123 4567, 0216 123 45 67.
+            [_, _, (_, first), ..]
+                if first != b'.'
+                    && !area
+                    && shape.iter().all(|(length, _)| (2..=4).contains(length))
+                    && shape.iter().skip(1).all(|(_, sign)| *sign == first) =>
+            {
+                matches!(self.digits(groups).len(), 10 | 11)
+                    && self.digits.starts_with(b"0")
+                    && self.digits.get(1) != Some(&b'0')
+            }
             // An area code in brackets that begins with the trunk prefix: (030) 1234567, (01632) 960 001.
             [(3..=6, _), (3..=9, b')'), ..] if area => self.digits.starts_with(b"0") && self.digits(groups).len() >= 8,
             _ => false,
