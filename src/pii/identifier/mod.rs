@@ -3,16 +3,27 @@
 //! What a reader could get wrong: a row proposes by *form* only (groups of characters and what stands between them); what makes it an
 //! identifier is `valid`. Where a number that looks right is common in other texts, `alone` is 0 and a word of `context` must be near.
 
+mod africa;
+mod algorithm;
+mod america_central;
+mod america_south;
 mod americas;
-mod asia;
+mod asia_east;
+mod asia_south;
+mod asia_southeast;
 mod bank;
+mod brazil;
+mod canada;
 mod device;
 mod document;
 mod europe_east;
 mod europe_north;
 mod europe_west;
+mod mexico;
+mod middle_east;
 mod network;
-mod pacific_africa;
+mod pacific;
+mod postal;
 
 use super::entity::Entity;
 
@@ -21,7 +32,8 @@ use super::entity::Entity;
 pub struct Identifier {
     pub entity: Entity,
     /// How it is written: `9` a digit, `A` a letter (either case), `X` a digit or a letter; a space is any one separator (space, no-break space,
-    /// hyphen, dot, slash, middle dot), while `-`, `.`, `/`, `:`, `+` stand for themselves. Up to 40 characters.
+    /// hyphen, dot, slash, middle dot), while `-`, `.`, `/`, `:`, `+` and `(` stand for themselves. Up to 40 characters. `#12` is any grouping of
+    /// twelve digits: only for rows whose `alone` is 0 or whose check is strong.
     pub forms: &'static [&'static str],
     /// Check digits, ranges, dates: whether it can be one.
     pub valid: fn(&Number<'_>) -> bool,
@@ -67,11 +79,21 @@ pub fn all() -> impl Iterator<Item = &'static Identifier> {
         device::ROWS,
         network::ROWS,
         americas::ROWS,
+        canada::ROWS,
+        mexico::ROWS,
+        brazil::ROWS,
+        america_central::ROWS,
+        america_south::ROWS,
         europe_west::ROWS,
         europe_north::ROWS,
         europe_east::ROWS,
-        asia::ROWS,
-        pacific_africa::ROWS,
+        asia_south::ROWS,
+        asia_southeast::ROWS,
+        asia_east::ROWS,
+        middle_east::ROWS,
+        africa::ROWS,
+        pacific::ROWS,
+        postal::ROWS,
         document::ROWS,
     ];
     files.into_iter().flatten()
@@ -107,4 +129,31 @@ pub fn is_day(year: u64, month: u64, day: u64) -> bool {
 /// Whether month and day exist in the year 1900 + `year` or 2000 + `year` (two digits of a year, as most countries write it).
 pub fn is_short_day(year: u64, month: u64, day: u64) -> bool {
     is_day(1900 + year, month, day) || is_day(2000 + year, month, day)
+}
+
+/// Asserts for each row of `cases` (entity, sentence, number in it) that the number is found as that entity.
+#[cfg(test)]
+fn assert_found(cases: &[(Entity, &str, &str)]) {
+    for (entity, sentence, number) in cases {
+        let found = found(sentence);
+        let at = sentence.find(number).unwrap();
+        let wanted = (at, at + number.len(), *entity);
+        assert!(found.contains(&wanted), "{sentence}: {number} is not among {found:?}");
+    }
+}
+
+/// Asserts that no sentence of `cases` has anything of that entity.
+#[cfg(test)]
+fn assert_not_found(cases: &[(Entity, &str)]) {
+    for (entity, sentence) in cases {
+        let found = found(sentence);
+        assert!(found.iter().all(|(_, _, found)| found != entity), "{sentence}: {found:?}");
+    }
+}
+
+#[cfg(test)]
+fn found(sentence: &str) -> Vec<(usize, usize, Entity)> {
+    let mut spans = vec![];
+    super::scan::scan(sentence, &mut spans);
+    spans.iter().map(|span| (span.start, span.end, span.entity)).collect()
 }

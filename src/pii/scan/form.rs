@@ -38,6 +38,8 @@ struct Form {
 
 struct Table {
     nodes: Vec<Node>,
+    /// By number of digits, the rows that take them in any grouping.
+    loose: [SmallVec<[u16; 8]>; LONGEST + 1],
     rows: Vec<&'static Identifier>,
     phrases: Phrases,
     /// For each phrase the rows that know it.
@@ -47,17 +49,21 @@ struct Table {
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
     let rows: Vec<&'static Identifier> = identifier::all().collect();
     let mut nodes = vec![Node::default()];
+    let mut loose = std::array::from_fn(|_| SmallVec::new());
     let mut words: indexmap::IndexMap<&'static str, Vec<u16>> = indexmap::IndexMap::new();
     for (place, row) in (0..).zip(&rows) {
         for form in row.forms {
-            insert(&mut nodes, form, place);
+            match form.strip_prefix('#').and_then(|count| loose.get_mut(count.parse::<usize>().ok()?)) {
+                Some(rows) => rows.push(place),
+                None => insert(&mut nodes, form, place),
+            }
         }
         for phrase in row.context {
             words.entry(phrase).or_default().push(place);
         }
     }
     let phrases: Vec<&str> = words.keys().copied().collect();
-    Table { nodes, rows, phrases: Phrases::new(&phrases), knows: words.into_values().collect() }
+    Table { nodes, loose, rows, phrases: Phrases::new(&phrases), knows: words.into_values().collect() }
 });
 
 fn insert(nodes: &mut Vec<Node>, form: &str, row: u16) {
@@ -105,6 +111,7 @@ fn child(nodes: &mut Vec<Node>, of: usize, length: u8) -> usize {
 /// Compares every part of the run with every form.
 pub(super) fn identify(scan: &mut Scan<'_, '_>, run: &Run) {
     let table = &*TABLE;
+    any_grouping(scan, table, run);
     for first in 0..run.chunks.len() {
         let mut node = table.nodes.first();
         let (mut letters, mut digits, mut length) = (0_u64, 0_u64, 0);
@@ -132,6 +139,22 @@ pub(super) fn identify(scan: &mut Scan<'_, '_>, run: &Run) {
     }
 }
 
+/// Compares every sequence of words of digits with the rows that do not mind where the separators are.
+fn any_grouping(scan: &mut Scan<'_, '_>, table: &Table, run: &Run) {
+    for first in 0..run.chunks.len() {
+        let mut length = 0;
+        for last in first..run.chunks.len() {
+            let Some(chunk) = run.chunks.get(last).filter(|chunk| chunk.letters == 0) else { break };
+            length += chunk.end - chunk.start;
+            let Some(rows) = table.loose.get(length) else { break };
+            let chunks = run.chunks.get(first..=last).unwrap_or_default();
+            if !rows.is_empty() && !adjoins(scan.bytes(), chunks) {
+                judge(scan, table, chunks, rows.clone());
+            }
+        }
+    }
+}
+
 impl Form {
     fn is_separated_as(&self, chunks: &[Chunk]) -> bool {
         let found = chunks.iter().skip(1).map(|chunk| chunk.separator);
@@ -147,7 +170,7 @@ fn adjoins(text: &[u8], chunks: &[Chunk]) -> bool {
     let (Some(first), Some(last)) = (chunks.first(), chunks.last()) else { return true };
     let at = |back: usize| first.start.checked_sub(back).and_then(|at| text.get(at)).copied().unwrap_or(b' ');
     let before = match at(1) {
-        b'_' | b'@' | b'%' | b'\\' => true,
+        b'_' | b'@' | b'%' | b'\\' | b'$' => true,
         b'.' | b'/' | b'+' => at(2).is_ascii_alphanumeric(),
         // `SSN-078-05-1120` is one, `550e8400-123456789` none.
         b'-' => text.get(first.start.saturating_sub(6)..first.start - 1).is_some_and(|word| {

@@ -12,9 +12,11 @@ use smallvec::SmallVec;
 pub(super) const LONGEST: usize = 40;
 /// Words without a digit are part of a run up to this length.
 const WORDLIKE: usize = 4;
-/// The most words that are looked back for, and the most in a run.
+/// The most words that are looked back for, and the most in a run (22 digits one by one, with words in front).
 const BACK: usize = 8;
-const WORDS: usize = 24;
+const WORDS: usize = 32;
+/// The longest separator, in bytes: as many spaces, or a dash of three bytes between two.
+const SPACES: usize = 5;
 /// Words of this length and more are listed as long: what is shorter is no address of a crypto currency and no token.
 const LONG: usize = 24;
 
@@ -49,8 +51,20 @@ impl Run {
     }
 }
 
-/// One separator at `at`: its length and its sign (any dash is `-`, any space a space).
+/// One separator at `at`: its length and its sign (any dash is `-`, any space a space). A dash between two spaces is one, as are a few spaces
+/// (what is copied out of forms has those) and the bracket in front of a single character (`A123456(3)`).
 pub(super) fn separator(text: &[u8], at: usize) -> Option<(usize, u8)> {
+    match text.get(at)? {
+        b' ' => match single(text, at + 1) {
+            Some((length, b'-')) if text.get(at + 1 + length) == Some(&b' ') => Some((length + 2, b'-')),
+            _ => Some((text.get(at..)?.iter().take(SPACES).take_while(|byte| **byte == b' ').count(), b' ')),
+        },
+        b'(' if text.get(at + 2) == Some(&b')') => Some((1, b'(')),
+        _ => single(text, at),
+    }
+}
+
+fn single(text: &[u8], at: usize) -> Option<(usize, u8)> {
     let one = match text.get(at)? {
         byte @ (b' ' | b'-' | b'.' | b'/' | b':' | b'+') => return Some((1, *byte)),
         0xc2 => match text.get(at + 1)? {
@@ -73,7 +87,7 @@ pub(super) fn separator(text: &[u8], at: usize) -> Option<(usize, u8)> {
 
 /// The length of a separator that ends at `at`.
 fn separator_before(text: &[u8], at: usize) -> Option<usize> {
-    (1..=3).find(|length| {
+    (1..=SPACES).rev().find(|length| {
         at.checked_sub(*length).is_some_and(|from| separator(text, from).is_some_and(|(found, _)| found == *length))
     })
 }
