@@ -1,0 +1,198 @@
+//! An averaged structured perceptron that must win by a margin.
+//!
+//! What a reader could get wrong: while learning, wrong labels get a bonus (`cost`), larger for missing a name than for inventing one, so that what
+//! is learned is sure of itself and rather finds too much.
+
+use tidegate::pii::tagger::feature::{AROUND, FEATURES, Outlook, features, survey};
+use tidegate::pii::tagger::label::{LABELS, Label};
+use tidegate::pii::tagger::token::{Reader, Token};
+
+use crate::generate::Example;
+use crate::random::Random;
+use crate::vocabulary::Flags;
+
+/// Buckets of the table of weights.
+pub const BUCKETS: usize = 1 << 17;
+
+type Row = [f32; LABELS];
+
+/// Words in a row with their features and labels.
+#[derive(Debug, Clone)]
+pub struct Stretch {
+    pub features: Vec<[u32; FEATURES]>,
+    pub labels: Vec<Label>,
+    pub times: usize,
+}
+
+pub fn stretches(example: &Example, flags: &Flags) -> Vec<Stretch> {
+    let mut tokens = vec![Token::default(); AROUND];
+    tokens.extend(
+        Reader::new(&example.text).map(|token| Token { flags: flags.get(&token.hash).copied().unwrap_or(0), ..token }),
+    );
+    tokens.extend([Token::default(); AROUND]);
+    let mut quiet = vec![];
+    survey(&mut tokens, &mut Outlook::default(), &mut quiet);
+    let mut made: Vec<Stretch> = vec![];
+    let mut open = false;
+    for (window, quiet) in tokens.array_windows().zip(&quiet[AROUND..]) {
+        if *quiet {
+            open = false;
+            continue;
+        }
+        if !open {
+            made.push(Stretch { features: vec![], labels: vec![], times: example.times });
+            open = true;
+        }
+        let cut = |feature: u32| feature & (BUCKETS as u32 - 1);
+        if let Some(stretch) = made.last_mut() {
+            let label = label_of(&window[AROUND], example);
+            let before = stretch.labels.last().copied().unwrap_or(Label::Nothing);
+            // A name may begin with a word that is not looked at.
+            let label = if before.allows(label) { label } else { begin_of(label) };
+            stretch.labels.push(label);
+            stretch.features.push(features(window).map(cut));
+        }
+    }
+    made
+}
+
+fn begin_of(label: Label) -> Label {
+    Label::ALL.into_iter().find(|begin| begin.inside() == Some(label)).unwrap_or(label)
+}
+
+fn label_of(token: &Token, example: &Example) -> Label {
+    let span = example.spans.iter().find(|(start, end, _)| *start < token.end && token.start < *end);
+    match span {
+        None => Label::Nothing,
+        Some((start, _, label)) if token.start <= *start => *label,
+        Some((_, _, label)) => label.inside().unwrap_or(*label),
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct Weights {
+    pub buckets: Vec<Row>,
+    pub steps: [Row; LABELS],
+}
+
+/// Never taken.
+const FORBIDDEN: f32 = -1e6;
+
+/// What a wrong label gets: for a name that is missed, invented, taken for another kind.
+#[derive(Debug, Clone, Copy)]
+pub struct Costs {
+    pub missed: f32,
+    pub invented: f32,
+    pub confused: f32,
+}
+
+pub fn learn(stretches: &[Stretch], epochs: usize, costs: Costs, seed: u64) -> Weights {
+    let mut order: Vec<usize> =
+        stretches.iter().enumerate().flat_map(|(place, stretch)| std::iter::repeat_n(place, stretch.times)).collect();
+    let mut random = Random(seed);
+    let mut weights = Weights { buckets: vec![[0.0; LABELS]; BUCKETS], steps: first_steps() };
+    // Sums of each change times the moment it was made: the average is weights - sums / moments.
+    let mut sums = Weights { buckets: vec![[0.0; LABELS]; BUCKETS], steps: [[0.0; LABELS]; LABELS] };
+    let mut moment = 1.0_f32;
+    let total = (order.len() * epochs) as f32;
+    let mut scratch = Scratch::default();
+    for _ in 0..epochs {
+        random.shuffle(&mut order);
+        for place in &order {
+            let stretch = &stretches[*place];
+            scratch.decode(&weights, stretch, Some(costs));
+            if scratch.labels != stretch.labels {
+                update(&mut weights, stretch, &scratch.labels, 1.0);
+                update(&mut sums, stretch, &scratch.labels, moment / total);
+            }
+            moment += 1.0;
+        }
+    }
+    let average = |weight: &mut Row, sum: &Row| weight.iter_mut().zip(sum).for_each(|(weight, sum)| *weight -= sum);
+    weights.buckets.iter_mut().zip(&sums.buckets).for_each(|(weight, sum)| average(weight, sum));
+    weights.steps.iter_mut().zip(&sums.steps).for_each(|(weight, sum)| average(weight, sum));
+    weights
+}
+
+fn first_steps() -> [Row; LABELS] {
+    Label::ALL.map(|from| Label::ALL.map(|to| if from.allows(to) { 0.0 } else { FORBIDDEN }))
+}
+
+fn update(weights: &mut Weights, stretch: &Stretch, found: &[Label], rate: f32) {
+    let (mut before, mut found_before) = (Label::Nothing, Label::Nothing);
+    for ((features, right), wrong) in stretch.features.iter().zip(&stretch.labels).zip(found) {
+        if right != wrong {
+            for feature in features {
+                let row = &mut weights.buckets[*feature as usize];
+                row[*right as usize] += rate;
+                row[*wrong as usize] -= rate;
+            }
+        }
+        weights.steps[before as usize][*right as usize] += rate;
+        weights.steps[found_before as usize][*wrong as usize] -= rate;
+        (before, found_before) = (*right, *wrong);
+    }
+}
+
+#[derive(Debug, Default)]
+pub struct Scratch {
+    back: Vec<[u8; LABELS]>,
+    pub labels: Vec<Label>,
+}
+
+impl Scratch {
+    pub fn decode(&mut self, weights: &Weights, stretch: &Stretch, costs: Option<Costs>) {
+        self.back.clear();
+        self.labels.clear();
+        let mut scores = [FORBIDDEN; LABELS];
+        scores[0] = 0.0;
+        for (features, right) in stretch.features.iter().zip(&stretch.labels) {
+            let mut sum = [0.0; LABELS];
+            for feature in features {
+                let row = &weights.buckets[*feature as usize];
+                sum.iter_mut().zip(row).for_each(|(sum, weight)| *sum += weight);
+            }
+            if let Some(costs) = costs {
+                for (label, sum) in Label::ALL.iter().zip(&mut sum) {
+                    *sum += cost(costs, *right, *label);
+                }
+            }
+            let mut best = [f32::MIN; LABELS];
+            let mut from = [0; LABELS];
+            for (label, (score, steps)) in (0_u8..).zip(scores.iter().zip(&weights.steps)) {
+                for lane in 0..LABELS {
+                    let reached = score + steps[lane];
+                    if reached > best[lane] {
+                        best[lane] = reached;
+                        from[lane] = label;
+                    }
+                }
+            }
+            for lane in 0..LABELS {
+                scores[lane] = best[lane] + sum[lane];
+            }
+            self.back.push(from);
+        }
+        let mut lane = 0;
+        for other in 1..LABELS {
+            if scores[other] + weights.steps[other][0] > scores[lane] + weights.steps[lane][0] {
+                lane = other;
+            }
+        }
+        for from in self.back.iter().rev() {
+            self.labels.push(Label::of(lane as u8));
+            lane = usize::from(from[lane]);
+        }
+        self.labels.reverse();
+    }
+}
+
+fn cost(costs: Costs, right: Label, label: Label) -> f32 {
+    match (right.entity(), label.entity()) {
+        (Some(_), None) => costs.missed,
+        (None, Some(_)) => costs.invented,
+        (one, other) if one != other => costs.confused,
+        _ if right != label => costs.confused / 2.0,
+        _ => 0.0,
+    }
+}
