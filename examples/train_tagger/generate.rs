@@ -80,11 +80,11 @@ const CODE: &str = include_str!("templates/code.txt");
 const NOTHING: &str = include_str!("templates/nothing.txt");
 
 pub const SOURCES: [Source; 5] = [
-    Source { templates: include_str!("templates/chat.txt"), times: 60, lower: 30, upper: 3, joins: true },
-    Source { templates: include_str!("templates/forms.txt"), times: 60, lower: 10, upper: 4, joins: false },
-    Source { templates: include_str!("templates/prose.txt"), times: 60, lower: 12, upper: 3, joins: true },
-    Source { templates: NOTHING, times: 16, lower: 25, upper: 6, joins: true },
-    Source { templates: CODE, times: 50, lower: 2, upper: 1, joins: false },
+    Source { templates: include_str!("templates/chat.txt"), times: 100, lower: 30, upper: 3, joins: true },
+    Source { templates: include_str!("templates/forms.txt"), times: 100, lower: 10, upper: 4, joins: false },
+    Source { templates: include_str!("templates/prose.txt"), times: 100, lower: 12, upper: 3, joins: true },
+    Source { templates: NOTHING, times: 24, lower: 25, upper: 6, joins: true },
+    Source { templates: CODE, times: 80, lower: 2, upper: 1, joins: false },
 ];
 
 pub fn examples(names: &Names, seed: u64) -> Vec<Example> {

@@ -5,7 +5,8 @@
 
 use tidegate::pii::tagger::feature::{AROUND, FEATURES, Outlook, features, survey};
 use tidegate::pii::tagger::label::{LABELS, Label};
-use tidegate::pii::tagger::token::{Reader, Token};
+use tidegate::pii::tagger::lexicon::{CLASS, FIRM, NEVER, STREET, WORD};
+use tidegate::pii::tagger::token::{Beside, Reader, Shape, Token};
 
 use crate::generate::Example;
 use crate::random::Random;
@@ -25,6 +26,11 @@ pub struct Stretch {
 }
 
 pub fn stretches(example: &Example, flags: &Flags) -> Vec<Stretch> {
+    placed(example, flags).into_iter().map(|(_, _, stretch)| stretch).collect()
+}
+
+/// With where each begins and ends.
+fn placed(example: &Example, flags: &Flags) -> Vec<(usize, usize, Stretch)> {
     let mut tokens = vec![Token::default(); AROUND];
     tokens.extend(
         Reader::new(&example.text).map(|token| Token { flags: flags.get(&token.hash).copied().unwrap_or(0), ..token }),
@@ -32,7 +38,7 @@ pub fn stretches(example: &Example, flags: &Flags) -> Vec<Stretch> {
     tokens.extend([Token::default(); AROUND]);
     let mut quiet = vec![];
     survey(&mut tokens, &mut Outlook::default(), &mut quiet);
-    let mut made: Vec<Stretch> = vec![];
+    let mut made: Vec<(usize, usize, Stretch)> = vec![];
     let mut open = false;
     for (window, quiet) in tokens.array_windows().zip(&quiet[AROUND..]) {
         if *quiet {
@@ -40,11 +46,12 @@ pub fn stretches(example: &Example, flags: &Flags) -> Vec<Stretch> {
             continue;
         }
         if !open {
-            made.push(Stretch { features: vec![], labels: vec![], times: example.times });
+            made.push((window[AROUND].start, 0, Stretch { features: vec![], labels: vec![], times: example.times }));
             open = true;
         }
         let cut = |feature: u32| feature & (BUCKETS as u32 - 1);
-        if let Some(stretch) = made.last_mut() {
+        if let Some((_, end, stretch)) = made.last_mut() {
+            *end = window[AROUND].end;
             let label = label_of(&window[AROUND], example);
             let before = stretch.labels.last().copied().unwrap_or(Label::Nothing);
             // A name may begin with a word that is not looked at.
@@ -54,6 +61,33 @@ pub fn stretches(example: &Example, flags: &Flags) -> Vec<Stretch> {
         }
     }
     made
+}
+
+/// Stretches of a text of which nothing is known but that words in lower case are no names where others have capitals; with `small`, of the same text
+/// without capitals.
+pub fn ordinary(text: &str, flags: &Flags, small: bool) -> Vec<Stretch> {
+    if !text.contains(char::is_uppercase) {
+        return vec![];
+    }
+    let mut unknown: Vec<(usize, usize)> = vec![];
+    let mut stop = true;
+    for token in Reader::new(text) {
+        let known = flags.get(&token.hash).copied().unwrap_or(0);
+        let fine = match token.shape {
+            Shape::Lower => known & (CLASS & !(FIRM | STREET | WORD)) == 0,
+            Shape::Initial => stop && known & NEVER != 0,
+            Shape::Digit1 | Shape::Digit2 | Shape::Digit3 | Shape::Sign | Shape::Code => true,
+            _ => false,
+        };
+        if !fine {
+            unknown.push((token.start, token.end));
+        }
+        stop = !token.is_word() || token.behind == Beside::Edge;
+    }
+    let text = if small { text.to_ascii_lowercase() } else { text.to_owned() };
+    let made = placed(&Example { text, times: 1, ..Example::default() }, flags).into_iter();
+    let known = made.filter(|(start, end, _)| !unknown.iter().any(|(from, to)| from < end && start < to));
+    known.map(|(_, _, stretch)| stretch).collect()
 }
 
 fn begin_of(label: Label) -> Label {

@@ -37,6 +37,8 @@ impl Tally {
 pub struct Report {
     pub types: BTreeMap<Entity, Tally>,
     pub mistakes: Vec<String>,
+    /// Score of each find, and whether it is right.
+    pub scores: Vec<(f32, bool)>,
 }
 
 impl Report {
@@ -82,6 +84,7 @@ impl Report {
                 .iter()
                 .any(|(start, end, entity)| span.start < *end && *start < span.end && same(span.entity, *entity));
             tally.right += usize::from(right);
+            self.scores.push((span.score, right));
             if !right {
                 self.mistakes.push(format!(
                     "invented {} {:.2}: [{}] in {:?}",
@@ -104,6 +107,27 @@ impl Report {
             row(name(*entity), tally);
         }
         row("all", &all);
+        self.print_scores();
+        for mistake in &self.mistakes {
+            eprintln!("{mistake}");
+        }
+    }
+}
+
+impl Report {
+    /// In tenths of the finds, the least sure first: how sure, and how many of them are right.
+    fn print_scores(&self) {
+        let mut scores = self.scores.clone();
+        scores.sort_unstable_by(|one, other| one.0.total_cmp(&other.0));
+        println!();
+        for tenth in scores.chunks((scores.len() / 10).max(1)) {
+            let right = tenth.iter().filter(|(_, right)| *right).count();
+            println!(
+                "score up to {:.3}: {right} of {} right",
+                tenth.last().map_or(0.0, |(score, _)| *score),
+                tenth.len()
+            );
+        }
     }
 }
 

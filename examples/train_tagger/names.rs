@@ -29,7 +29,7 @@ pub struct Names {
 impl Names {
     pub fn read(names: &str, words: &str) -> Names {
         let mut locales: BTreeMap<String, Locale> = BTreeMap::new();
-        let mut all = BTreeMap::new();
+        let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let entries = |list: &str| list.split('|').map(str::to_owned).collect::<Vec<_>>();
         for line in names.lines().filter(|line| !line.starts_with('#')) {
             let fields: Vec<&str> = line.split('\t').collect();
@@ -44,9 +44,13 @@ impl Names {
         }
         for line in words.lines() {
             if let Some((kind, list)) = line.split_once('\t') {
-                all.insert(kind.to_owned(), entries(list));
+                all.entry(kind.to_owned()).or_insert_with(Vec::new).extend(entries(list));
             }
         }
+        // Lists of plain words are written with spaces.
+        let common: Vec<String> =
+            all.get("common").into_iter().flatten().flat_map(|list| list.split(' ')).map(str::to_owned).collect();
+        all.insert("common".to_owned(), common);
         let locales = locales.into_values().filter(|locale| spaced(&locale.code)).collect();
         Names { locales, words: all }
     }

@@ -62,16 +62,21 @@ fn person(draft: &mut Draft<'_>, slot: &str) -> bool {
             draft.marked(&title, Label::Title);
         }
         "job" => {
-            let job = word(draft, "job");
+            let job = job(draft);
             let job = if draft.random.percent(60) { job.to_lowercase() } else { job };
             draft.marked(&job, Label::Title);
         }
         "nrp" => {
             let group = word(draft, "nation");
+            let group = if draft.random.percent(25) { group.to_lowercase() } else { group };
             draft.marked(&group, Label::Group);
         }
         "nrps" => {
-            let group = word(draft, "nations");
+            let group = match draft.random.below(3) {
+                0 => format!("{}s", word(draft, "nation")),
+                _ => word(draft, "nations"),
+            };
+            let group = if draft.random.percent(30) { group.to_lowercase() } else { group };
             draft.marked(&group, Label::Group);
         }
         "age" => {
@@ -89,6 +94,18 @@ fn formal(draft: &mut Draft<'_>, kind: &str) {
     draft.plain(" ");
     let name = if draft.random.percent(70) { last(draft) } else { full(draft) };
     draft.marked(&name, Label::Person);
+}
+
+fn job(draft: &mut Draft<'_>) -> String {
+    match draft.random.below(5) {
+        0 => word(draft, "job"),
+        1 => word(draft, "job_alone"),
+        2 => word(draft, "job_who"),
+        _ => {
+            let job = format!("{} {}", word(draft, "job_what"), word(draft, "job_who"));
+            capital(&job)
+        }
+    }
 }
 
 pub fn word(draft: &mut Draft<'_>, kind: &str) -> String {
@@ -231,6 +248,15 @@ fn plain(draft: &mut Draft<'_>, slot: &str) -> bool {
             _ => format!("{}am", draft.random.between(1, 12)),
         },
         "phone" => phone(draft),
+        "ssn" => format!("{}-{}-{}", digits(draft, 3), digits(draft, 2), digits(draft, 4)),
+        "ip" => format!(
+            "{}.{}.{}.{}",
+            draft.random.below(256),
+            draft.random.below(256),
+            draft.random.below(256),
+            draft.random.below(256)
+        ),
+        "day2" => draft.random.between(1, 28).to_string(),
         "email" => format!("{}@{}.com", first(draft).to_lowercase().replace(' ', "."), word(draft, "ident")),
         "url" => format!("https://www.{}{}.com/", word(draft, "ident"), word(draft, "firm_end")),
         "card" => digits(draft, 16),
@@ -285,12 +311,35 @@ fn plain(draft: &mut Draft<'_>, slot: &str) -> bool {
     true
 }
 
+/// Forms of telephone numbers: a digit for each `9`.
+const PHONES: [&str; 24] = [
+    "+9 999 999 9999",
+    "+99 999 9999999",
+    "+99 (9)99 999 99 99",
+    "+99 99 999 99 99",
+    "+999 99 999 999",
+    "+1-999-999-9999x999",
+    "(999) 999-9999",
+    "(999)999-9999x9999",
+    "999-999-9999",
+    "999.999.9999x999",
+    "999 999 999",
+    "999 999 9999",
+    "0999 99 99 99",
+    "099 999 99 99",
+    "0999 999 99 99",
+    "99 999999",
+    "999 9999",
+    "99.99.99.99.99",
+    "099 9999 9999",
+    "(09) 9999 9999",
+    "9999999999",
+    "99999999",
+    "99 99 99 99",
+    "+999999999999",
+];
+
 fn phone(draft: &mut Draft<'_>) -> String {
-    match draft.random.below(5) {
-        0 => format!("+{} {} {}", draft.random.between(1, 99), digits(draft, 3), digits(draft, 6)),
-        1 => format!("({}) {}-{}", digits(draft, 3), digits(draft, 3), digits(draft, 4)),
-        2 => format!("{}-{}-{}", digits(draft, 3), digits(draft, 3), digits(draft, 4)),
-        3 => format!("0{} {} {}", digits(draft, 2), digits(draft, 3), digits(draft, 4)),
-        _ => digits(draft, 10),
-    }
+    let form = *draft.random.pick(&PHONES);
+    form.chars().map(|sign| if sign == '9' { char::from(b'0' + draft.random.below(10) as u8) } else { sign }).collect()
 }

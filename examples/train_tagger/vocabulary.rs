@@ -27,13 +27,19 @@ pub type Flags = BTreeMap<u64, u16>;
 pub fn build(names: &Names, examples: &[Example], plain: &[String], known: Known) -> Flags {
     let mut flags = Flags::new();
     lists(names, known, &mut flags);
-    let (inside, outside) = count(examples, plain);
+    let (inside, mut outside) = count(examples, plain);
+    for word in include_str!("templates/english.txt").lines().chain(names.words("common").iter().map(String::as_str)) {
+        *outside.entry(hash_of(word)).or_default() += ORDINARY;
+    }
+    let functions: Vec<u64> = names.words("function").iter().flat_map(|list| list.split(' ')).map(hash_of).collect();
     let links: Vec<u64> = LINKS.split(' ').map(hash_of).collect();
     for (hash, times) in &outside {
         let entry = flags.entry(*hash).or_default();
         let within = inside.get(hash).copied().unwrap_or(0);
         if links.contains(hash) {
             *entry |= LINK;
+        } else if functions.contains(hash) {
+            *entry |= NEVER;
         } else if *times >= ORDINARY {
             let listed = *entry & CLASS != 0;
             *entry |= if within == 0 && !listed { NEVER } else { WORD };
@@ -83,6 +89,8 @@ fn lists(names: &Names, known: Known, flags: &mut Flags) {
         ("month", CALENDAR),
         ("month_other", CALENDAR),
         ("job", JOB),
+        ("job_who", JOB),
+        ("job_alone", JOB),
         ("brand", BRAND),
     ];
     for (kind, flag) in fixed {

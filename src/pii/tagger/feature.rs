@@ -65,7 +65,7 @@ fn likeness_to_code(line: &[Token]) -> u8 {
             Some(b'"' | b'\'') if matches!(token.behind, Beside::Colon | Beside::Comma | Beside::Closing) => 1,
             Some(b'(') if token.before == Beside::Letter => 2,
             Some(b':') if token.behind == Beside::Colon || token.before == Beside::Colon => 2,
-            Some(b'.') if token.before == Beside::Letter && token.behind == Beside::Letter => 1,
+            Some(b'.' | b',') if token.before == Beside::Letter && token.behind == Beside::Letter => 1,
             _ => 0,
         },
         _ => 0,
@@ -87,15 +87,19 @@ fn find_quiet(tokens: &[Token], quiet: &mut Vec<bool>) {
     let mut after_stop = true;
     for (token, quiet) in tokens.iter().zip(quiet.iter_mut()) {
         *quiet = match token.shape {
-            Shape::Code => true,
+            Shape::Code | Shape::Edge => true,
             Shape::Lower => token.flags & NEVER != 0 || token.flags & LINK != 0 && before,
-            Shape::Initial => after_stop && (token.flags & NEVER != 0 || token.flags & LINK != 0 && before),
+            Shape::Initial => {
+                (after_stop || token.before == Beside::Line)
+                    && (token.flags & NEVER != 0 || token.flags & LINK != 0 && before)
+            }
             Shape::Sign => before,
             _ => false,
         };
         before = *quiet;
-        after_stop = token.shape == Shape::Sign && matches!(token.prefix as u8, b'.' | b'!' | b'?' | b':')
-            || token.before == Beside::Line && token.shape == Shape::Sign;
+        after_stop = token.shape == Shape::Edge
+            || token.shape == Shape::Sign
+                && matches!(token.prefix as u8, b'.' | b'!' | b'?' | b':' | b'"' | b'-' | b'*');
     }
     // Backwards: nothing stands behind it. The last token may be followed by anything.
     let mut behind = false;

@@ -128,7 +128,7 @@ fn margin(sums: &[Lanes], labels: &[Label], range: Range<usize>) -> f32 {
 
 /// A margin at which a find is as likely right as wrong, and how fast that changes.
 const EVEN: f32 = 0.0;
-const SLOPE: f32 = 0.01;
+const SLOPE: f32 = 0.002;
 /// Scores of names lie between these: below those of numbers whose check digit fits.
 const LEAST: f32 = 0.4;
 const MOST: f32 = 0.85;
