@@ -55,7 +55,13 @@ fn example(row: &Value) -> Example {
         let label = label(span["entity"].as_str()?)?;
         Some((place(&span["start"]), place(&span["end"]), label))
     });
-    Example { spans: spans.collect(), group: row["template_id"].as_u64().unwrap_or_default(), times: 1, text }
+    Example {
+        spans: spans.collect(),
+        group: row["template_id"].as_u64().unwrap_or_default(),
+        times: 1,
+        strict: false,
+        text,
+    }
 }
 
 fn label(name: &str) -> Option<Label> {

@@ -17,6 +17,8 @@ pub struct Example {
     pub group: u64,
     /// How often it is seen in an epoch.
     pub times: usize,
+    /// Code: nothing is to be found.
+    pub strict: bool,
 }
 
 /// How a whole sentence is written.
@@ -74,17 +76,39 @@ pub struct Source {
     pub upper: usize,
     /// Whether two or three sentences may follow one another.
     pub joins: bool,
+    pub strict: bool,
 }
 
 const CODE: &str = include_str!("templates/code.txt");
 const NOTHING: &str = include_str!("templates/nothing.txt");
 
 pub const SOURCES: [Source; 5] = [
-    Source { templates: include_str!("templates/chat.txt"), times: 100, lower: 30, upper: 3, joins: true },
-    Source { templates: include_str!("templates/forms.txt"), times: 100, lower: 10, upper: 4, joins: false },
-    Source { templates: include_str!("templates/prose.txt"), times: 100, lower: 12, upper: 3, joins: true },
-    Source { templates: NOTHING, times: 24, lower: 25, upper: 6, joins: true },
-    Source { templates: CODE, times: 80, lower: 2, upper: 1, joins: false },
+    Source {
+        templates: include_str!("templates/chat.txt"),
+        times: 100,
+        lower: 30,
+        upper: 3,
+        joins: true,
+        strict: false,
+    },
+    Source {
+        templates: include_str!("templates/forms.txt"),
+        times: 100,
+        lower: 10,
+        upper: 4,
+        joins: false,
+        strict: false,
+    },
+    Source {
+        templates: include_str!("templates/prose.txt"),
+        times: 100,
+        lower: 12,
+        upper: 3,
+        joins: true,
+        strict: false,
+    },
+    Source { templates: NOTHING, times: 24, lower: 25, upper: 6, joins: true, strict: false },
+    Source { templates: CODE, times: 80, lower: 2, upper: 1, joins: false, strict: true },
 ];
 
 pub fn examples(names: &Names, seed: u64) -> Vec<Example> {
@@ -107,7 +131,7 @@ pub fn examples(names: &Names, seed: u64) -> Vec<Example> {
                     random: Random(random.next()),
                     locale,
                     case,
-                    example: Example { times: 1, ..Example::default() },
+                    example: Example { times: 1, strict: source.strict, ..Example::default() },
                 };
                 fill(&mut draft, template);
                 while source.joins && draft.random.percent(25) {

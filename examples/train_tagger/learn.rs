@@ -23,6 +23,8 @@ pub struct Stretch {
     pub features: Vec<[u32; FEATURES]>,
     pub labels: Vec<Label>,
     pub times: usize,
+    /// Inventing something here is worse than elsewhere.
+    pub strict: bool,
 }
 
 pub fn stretches(example: &Example, flags: &Flags) -> Vec<Stretch> {
@@ -32,9 +34,10 @@ pub fn stretches(example: &Example, flags: &Flags) -> Vec<Stretch> {
 /// With where each begins and ends.
 fn placed(example: &Example, flags: &Flags) -> Vec<(usize, usize, Stretch)> {
     let mut tokens = vec![Token::default(); AROUND];
-    tokens.extend(
-        Reader::new(&example.text).map(|token| Token { flags: flags.get(&token.hash).copied().unwrap_or(0), ..token }),
-    );
+    tokens.extend(Reader::new(&example.text).map(|token| {
+        let known = if token.has_letters() { flags.get(&token.hash).copied().unwrap_or(0) } else { 0 };
+        Token { flags: known, ..token }
+    }));
     tokens.extend([Token::default(); AROUND]);
     let mut quiet = vec![];
     survey(&mut tokens, &mut Outlook::default(), &mut quiet);
@@ -46,7 +49,11 @@ fn placed(example: &Example, flags: &Flags) -> Vec<(usize, usize, Stretch)> {
             continue;
         }
         if !open {
-            made.push((window[AROUND].start, 0, Stretch { features: vec![], labels: vec![], times: example.times }));
+            made.push((
+                window[AROUND].start,
+                0,
+                Stretch { features: vec![], labels: vec![], times: example.times, strict: example.strict },
+            ));
             open = true;
         }
         let cut = |feature: u32| feature & (BUCKETS as u32 - 1);
@@ -188,7 +195,7 @@ impl Scratch {
             }
             if let Some(costs) = costs {
                 for (label, sum) in Label::ALL.iter().zip(&mut sum) {
-                    *sum += cost(costs, *right, *label);
+                    *sum += cost(costs, *right, *label, stretch.strict);
                 }
             }
             let mut best = [f32::MIN; LABELS];
@@ -221,10 +228,13 @@ impl Scratch {
     }
 }
 
-fn cost(costs: Costs, right: Label, label: Label) -> f32 {
+/// How much worse it is to invent something where there is code.
+const STRICT: f32 = 3.0;
+
+fn cost(costs: Costs, right: Label, label: Label, strict: bool) -> f32 {
     match (right.entity(), label.entity()) {
         (Some(_), None) => costs.missed,
-        (None, Some(_)) => costs.invented,
+        (None, Some(_)) => costs.invented * if strict { STRICT } else { 1.0 },
         (one, other) if one != other => costs.confused,
         _ if right != label => costs.confused / 2.0,
         _ => 0.0,

@@ -124,7 +124,7 @@ impl Trainer {
             stretches.extend(learn::ordinary(text, &self.all, place % 2 == 1));
         }
         for text in code {
-            let example = Example { text: text.clone(), times: CODE_TIMES, ..Example::default() };
+            let example = Example { text: text.clone(), times: CODE_TIMES, strict: true, ..Example::default() };
             stretches.extend(learn::stretches(&example, &self.part));
         }
         stretches.extend(self.corpus.tweets.iter().flat_map(|example| learn::stretches(example, &self.part)));

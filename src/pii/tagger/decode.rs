@@ -1,43 +1,60 @@
 //! The best row of labels for a stretch of words (Viterbi's algorithm).
 //!
-//! What a reader could get wrong: in front of a stretch and behind it stands a word that is nothing, so no name crosses its ends.
+//! What a reader could get wrong: in front of a stretch and behind it stands a word that is nothing, so no name crosses its ends. A score carries the
+//! label that it came from in its last four bits, so that one maximum of 16-bit lanes, which every processor has, finds both.
 
 use super::label::{LABELS, Label};
 use super::model::{Lanes, Model};
 
-/// Worse than any sum.
-const NEVER: i32 = i32::MIN / 2;
+/// Scores are whole numbers of this, beside which there is room for a label.
+const UNIT: i16 = LABELS as i16;
+/// Sums of weights lose their last bits, so that twelve bits hold them.
+const LOST: u32 = 2;
+/// So far below the best a label is given up.
+const LEAST: i16 = -1000;
+
+/// What one label says about the next, in the unit of the scores.
+pub fn step(weight: i16) -> i16 {
+    (weight >> LOST).clamp(LEAST, -LEAST) * UNIT
+}
 
 /// Writes the best labels for the sums of a stretch into `labels`, cleared first. `back` is scratch space.
-pub fn decode(model: &Model, sums: &[Lanes], back: &mut Vec<[u8; LABELS]>, labels: &mut Vec<Label>) {
+pub fn decode(model: &Model, sums: &[Lanes], back: &mut Vec<Lanes>, labels: &mut Vec<Label>) {
     labels.clear();
     back.clear();
-    let mut scores = [NEVER; LABELS];
+    let mut scores = [LEAST * UNIT; LABELS];
     if let Some(nothing) = scores.first_mut() {
         *nothing = 0;
     }
     for sum in sums {
-        let mut best = [NEVER * 2; LABELS];
-        let mut from = [0_u8; LABELS];
-        for (label, (score, steps)) in (0_u8..).zip(scores.iter().zip(&model.steps)) {
-            for ((best, from), step) in best.iter_mut().zip(&mut from).zip(steps) {
-                let reached = score.saturating_add(i32::from(*step));
-                if reached > *best {
-                    (*best, *from) = (reached, label);
-                }
-            }
+        let best = reach(model, &scores);
+        let mut top = i16::MIN;
+        for ((score, best), sum) in scores.iter_mut().zip(&best).zip(sum) {
+            *score = (best >> 4) + (sum >> LOST);
+            top = top.max(*score);
         }
-        for ((score, best), sum) in scores.iter_mut().zip(best).zip(sum) {
-            *score = best.saturating_add(i32::from(*sum)).max(NEVER);
+        for score in &mut scores {
+            *score = (*score - top).max(LEAST) * UNIT;
         }
-        back.push(from);
+        back.push(best);
     }
-    let ending = model.steps.iter().map(|steps| i32::from(steps.first().copied().unwrap_or(0)));
-    let last = (0_u8..).zip(scores.iter().zip(ending)).max_by_key(|(_, (score, step))| score.saturating_add(*step));
-    let mut lane = last.map_or(0, |(lane, _)| lane);
+    let [ending, ..] = reach(model, &scores);
+    let mut lane = ending & (UNIT - 1);
     for from in back.iter().rev() {
-        labels.push(Label::of(lane));
-        lane = from.get(usize::from(lane)).copied().unwrap_or(0);
+        let label = Label::of(lane.to_le_bytes()[0]);
+        labels.push(label);
+        lane = from.get(label as usize).copied().unwrap_or(0) & (UNIT - 1);
     }
     labels.reverse();
+}
+
+/// The best way to each label, and in the last bits from which.
+fn reach(model: &Model, scores: &Lanes) -> Lanes {
+    let mut best = [i16::MIN; LABELS];
+    for (label, (score, steps)) in (0..).zip(scores.iter().zip(&model.steps)) {
+        for (best, step) in best.iter_mut().zip(steps) {
+            *best = (*best).max(score.saturating_add(*step) | label);
+        }
+    }
+    best
 }

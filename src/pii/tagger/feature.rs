@@ -79,6 +79,11 @@ fn likeness_to_code(line: &[Token]) -> u8 {
     }
 }
 
+/// A number beside a sign that makes it an amount or part of a formula.
+fn is_sum(token: &Token) -> bool {
+    token.before == Beside::Code || token.behind == Beside::Code
+}
+
 fn find_quiet(tokens: &[Token], quiet: &mut Vec<bool>) {
     quiet.clear();
     quiet.resize(tokens.len(), false);
@@ -94,6 +99,9 @@ fn find_quiet(tokens: &[Token], quiet: &mut Vec<bool>) {
                     && (token.flags & NEVER != 0 || token.flags & LINK != 0 && before)
             }
             Shape::Sign => before,
+            // "I", but not "A", which is an initial as well.
+            Shape::Capital => token.flags & NEVER != 0 && token.prefix == u32::from(b'i'),
+            Shape::Digit1 | Shape::Digit2 | Shape::Digit3 | Shape::Digits => is_sum(token),
             _ => false,
         };
         before = *quiet;

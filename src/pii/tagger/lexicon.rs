@@ -32,7 +32,7 @@ pub const PUBLIC: u16 = 1 << 14;
 pub const CLASS: u16 = (1 << 12) - 1;
 
 /// So many slots are looked at before a word counts as unknown; the writer puts none further away.
-pub const REACH: usize = 8;
+pub const REACH: usize = 64;
 
 /// A table of fingerprints with flags, in the weights file.
 #[derive(Debug, Clone, Copy)]

@@ -19,9 +19,9 @@ use std::ops::Range;
 use super::entity::Entity;
 use super::span::Span;
 use feature::{AROUND, Outlook, features, survey};
-use label::{LABELS, Label};
+use label::Label;
 use model::{Lanes, Model};
-use token::{Reader, Shape, Token};
+use token::{Beside, Reader, Shape, Token};
 
 /// Words of a block. Larger ones cost memory, smaller ones cut lists and addresses.
 const BLOCK: usize = 256;
@@ -33,8 +33,22 @@ struct Scratch {
     tokens: Vec<Token>,
     quiet: Vec<bool>,
     sums: Vec<Lanes>,
-    back: Vec<[u8; LABELS]>,
+    back: Vec<Lanes>,
     labels: Vec<Label>,
+}
+
+impl Scratch {
+    fn for_text(text: &str) -> Scratch {
+        // Most words and signs are shorter than a third of this with their space; a vector that is too small grows.
+        let words = (text.len() / 3 + 2 * AROUND + 4).min(BLOCK + 2 * AROUND);
+        Scratch {
+            tokens: Vec::with_capacity(words),
+            quiet: Vec::with_capacity(words),
+            sums: Vec::with_capacity(words / 4),
+            back: Vec::with_capacity(words / 4),
+            labels: Vec::with_capacity(words / 4),
+        }
+    }
 }
 
 /// Tags `text`; pushes what it finds, in order. Linear in the text's length.
@@ -46,14 +60,19 @@ pub fn tag(text: &str, found: &mut Vec<Span>) {
 
 /// The same with any weights.
 pub fn tag_with(model: &Model, text: &str, found: &mut Vec<Span>) {
-    let mut scratch = Scratch::default();
+    let mut scratch = Scratch::for_text(text);
     let mut outlook = Outlook::default();
     let mut reader = Reader::new(text);
     scratch.tokens.resize(AROUND, Token::default());
     let mut from = AROUND;
     loop {
         let room = BLOCK + 2 * AROUND - scratch.tokens.len();
-        let flags = |token: Token| Token { flags: model.lexicon.flags(token.hash), ..token };
+        let flags = |mut token: Token| {
+            if token.has_letters() {
+                token.flags = model.lexicon.flags(token.hash);
+            }
+            token
+        };
         scratch.tokens.extend(reader.by_ref().take(room).map(flags));
         let whole = scratch.tokens.len() < BLOCK + 2 * AROUND;
         if whole {
@@ -127,8 +146,11 @@ fn margin(sums: &[Lanes], labels: &[Label], range: Range<usize>) -> f32 {
 }
 
 /// A margin at which a find is as likely right as wrong, and how fast that changes.
-const EVEN: f32 = 0.0;
-const SLOPE: f32 = 0.002;
+const EVEN: f32 = 150.0;
+const SLOPE: f32 = 0.005;
+/// Finds that are less sure than this are dropped; on lines that look like code, so much more for each step of likeness.
+const FLOOR: f32 = 40.0;
+const CODE: f32 = 130.0;
 /// Scores of names lie between these: below those of numbers whose check digit fits.
 const LEAST: f32 = 0.4;
 const MOST: f32 = 0.85;
@@ -142,10 +164,23 @@ fn span(model: &Model, text: &str, tokens: &[Token], entity: Entity, margin: f32
         end += 1;
     }
     text.get(start..end)?;
+    if margin < FLOOR + CODE * f32::from(first.code) || !is_plausible(entity, tokens) {
+        return None;
+    }
     let sure = 1.0 / (1.0 + libm::expf(-SLOPE * (margin - EVEN)));
     let score = LEAST + (MOST - LEAST) * sure;
     let named = matches!(entity, Entity::LOCATION | Entity::ORGANIZATION);
     let words = tokens.iter().filter(|token| token.is_word()).map(|token| token.hash);
     let public = named && model.lexicon.flags(lexicon::phrase(words)) & lexicon::PUBLIC != 0;
     Some(Span { start, end, entity, score, public })
+}
+
+/// Dates in digits are found by their form elsewhere; a year by itself must stand by itself.
+fn is_plausible(entity: Entity, tokens: &[Token]) -> bool {
+    let is_glued = |side: Beside| matches!(side, Beside::Slash | Beside::Hyphen | Beside::Colon | Beside::Code);
+    match tokens {
+        _ if entity != Entity::DATE_TIME => true,
+        [year] if year.shape == Shape::Digit4 => !is_glued(year.before) && !is_glued(year.behind),
+        _ => tokens.iter().any(|token| matches!(token.shape, Shape::Initial | Shape::Lower | Shape::Upper)),
+    }
 }

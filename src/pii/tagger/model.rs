@@ -4,6 +4,7 @@
 
 use std::sync::LazyLock;
 
+use super::decode::step;
 use super::label::LABELS;
 use super::lexicon::Lexicon;
 
@@ -26,7 +27,7 @@ pub type Lanes = [i16; LABELS];
 pub struct Model {
     weights: &'static [[u8; LABELS]],
     mask: u32,
-    /// By label, then by the next label.
+    /// By label, then by the next label; see [`super::decode`] for the unit.
     pub steps: [Lanes; LABELS],
     pub lexicon: Lexicon,
 }
@@ -53,7 +54,7 @@ impl Model {
         }
         let mut table = [[0; LABELS]; LABELS];
         for (cell, bytes) in table.as_flattened_mut().iter_mut().zip(steps.as_chunks::<2>().0) {
-            *cell = i16::from_le_bytes(*bytes);
+            *cell = step(i16::from_le_bytes(*bytes));
         }
         Some(Model {
             weights: weights.as_chunks().0,

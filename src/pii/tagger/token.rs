@@ -87,6 +87,16 @@ impl Token {
     }
 }
 
+impl Token {
+    /// Whether the lexicon may know it.
+    pub fn has_letters(&self) -> bool {
+        matches!(
+            self.shape,
+            Shape::Lower | Shape::Initial | Shape::Upper | Shape::Capital | Shape::Mixed | Shape::Caseless
+        )
+    }
+}
+
 /// Reads tokens from a text.
 #[derive(Debug, Clone)]
 pub struct Reader<'t> {
@@ -136,7 +146,9 @@ impl Iterator for Reader<'_> {
     }
 }
 
+/// The first four are in words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
 enum Kind {
     Letter,
     Capital,
@@ -227,16 +239,52 @@ struct Seen {
     caseless: usize,
     first_capital: bool,
     underscore: bool,
-    /// A letter or digit beyond ASCII was seen.
-    wide: bool,
 }
 
 impl Reader<'_> {
     fn word(&mut self) -> Token {
         let bytes = self.text.as_bytes();
         let start = self.at;
-        let mut seen = Seen::default();
-        let mut hash = SEED;
+        let (hash, counts) = self.ascii(SEED);
+        let first_capital = bytes.get(start).is_some_and(u8::is_ascii_uppercase);
+        let mut seen = Seen {
+            letters: usize::from(counts as u16),
+            capitals: usize::from((counts >> 16) as u16),
+            digits: usize::from((counts >> 32) as u16),
+            underscore: counts >> 48 != 0,
+            caseless: 0,
+            first_capital,
+        };
+        let hash = match bytes.get(self.at) {
+            Some(b'\'' | 128..) => self.wide(start, hash, &mut seen),
+            _ => hash,
+        };
+        let shape = if seen.underscore || self.at - start > LONGEST { Shape::Code } else { shape_of(&seen) };
+        let word = bytes.get(start..self.at).unwrap_or_default();
+        self.finish(start, hash, shape, word)
+    }
+
+    /// Reads letters, digits and underscores of ASCII; counts of small letters, capitals, digits, underscores, 16 bits each (a word that is longer
+    /// than that is none).
+    fn ascii(&mut self, mut hash: u64) -> (u64, u64) {
+        let bytes = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        let (mut counts, mut length) = (0_u64, 0);
+        for byte in bytes {
+            let Some(kind) = ASCII.get(usize::from(*byte)).filter(|kind| (**kind as u8) < Kind::Space as u8) else {
+                break;
+            };
+            let capital = *kind == Kind::Capital;
+            hash = mix(hash, byte | u8::from(capital) << 5);
+            counts = counts.wrapping_add(1 << (16 * (*kind as u8)));
+            length += 1;
+        }
+        self.at += length;
+        if length > usize::from(u8::MAX) { (hash, 1 << 48) } else { (hash, counts) }
+    }
+
+    /// The rest of a word with letters beyond ASCII or an apostrophe.
+    fn wide(&mut self, start: usize, mut hash: u64, seen: &mut Seen) -> u64 {
+        let bytes = self.text.as_bytes();
         while let Some(&byte) = bytes.get(self.at) {
             let (kind, width) = kind_at(self.text, self.at, byte);
             match kind {
@@ -247,21 +295,18 @@ impl Reader<'_> {
                 }
                 Kind::Digit => seen.digits += 1,
                 Kind::Underscore => seen.underscore = true,
-                Kind::Sign if is_apostrophe(bytes, self.at) && self.joins(start, &seen, width) => {}
+                Kind::Sign if is_apostrophe(bytes, self.at) && self.joins(start, seen, width) => {}
                 Kind::Space | Kind::Line | Kind::Sign => break,
             }
             if byte < 128 {
                 hash = mix(hash, byte.to_ascii_lowercase());
             } else if let Some(sign) = self.text.get(self.at..).and_then(|rest| rest.chars().next()) {
                 hash = mix_char(hash, sign);
-                seen.wide = true;
                 seen.caseless += usize::from(sign.is_alphabetic() && !sign.is_lowercase() && !sign.is_uppercase());
             }
             self.at += width;
         }
-        let shape = if seen.underscore || self.at - start > LONGEST { Shape::Code } else { shape_of(&seen) };
-        let word = bytes.get(start..self.at).unwrap_or_default();
-        self.finish(start, hash, shape, word)
+        hash
     }
 
     fn sign(&mut self, byte: u8, width: usize) -> Token {
@@ -340,7 +385,7 @@ fn shape_of(seen: &Seen) -> Shape {
             5 => Shape::Digit5,
             _ => Shape::Digits,
         },
-        (letters, 0, 0) if seen.caseless * 2 >= letters && seen.wide => Shape::Caseless,
+        (letters, 0, 0) if seen.caseless * 2 >= letters => Shape::Caseless,
         (_, 0, 0) => Shape::Lower,
         (0, 1, 0) => Shape::Capital,
         (0, _, 0) => Shape::Upper,
@@ -363,7 +408,7 @@ fn beside(byte: u8) -> Beside {
         b'-' => Beside::Hyphen,
         b'@' => Beside::At,
         b'!' | b'?' => Beside::Shout,
-        b'<' | b'>' | b'{' | b'}' | b'=' | b'*' | b'#' | b'$' | b'|' | b'~' | b'&' | b'+' | b'%' | b'^' => Beside::Code,
+        b'<' | b'>' | b'{' | b'}' | b'=' | b'*' | b'$' | b'|' | b'~' | b'&' | b'+' | b'%' | b'^' => Beside::Code,
         _ if byte.is_ascii_alphanumeric() => Beside::Letter,
         _ => Beside::Other,
     }
