@@ -1,0 +1,169 @@
+//! The features of a word: numbers of buckets in the table of weights.
+//!
+//! What a reader could get wrong: training and tagging share this file, and a change here makes the shipped weights worthless; `make train` anew.
+
+use super::lexicon::{CLASS, LINK, NEVER};
+use super::token::{Beside, Shape, Token};
+
+/// How many features a word has.
+pub const FEATURES: usize = 28;
+/// Words that are looked at on either side.
+pub const AROUND: usize = 2;
+
+/// Case of a text: no capitals at all, ordinary, mostly capitals.
+const SMALL: u8 = 0;
+const ORDINARY: u8 = 1;
+const LOUD: u8 = 2;
+
+/// What was seen of a text so far that its later parts should know.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Outlook {
+    capital_seen: bool,
+}
+
+/// Fills in what only a look at many tokens tells: case of the text, likeness of lines to code, and for each token whether it is quiet: no part of
+/// a name whatever stands around it.
+pub fn survey(tokens: &mut [Token], outlook: &mut Outlook, quiet: &mut Vec<bool>) {
+    let (mut words, mut capitals, mut loud) = (0, 0, 0);
+    for token in tokens.iter() {
+        let letters = token.end - token.start > 1;
+        words += usize::from(
+            matches!(token.shape, Shape::Lower | Shape::Initial | Shape::Mixed) || token.shape == Shape::Upper,
+        );
+        capitals += usize::from(matches!(token.shape, Shape::Initial | Shape::Upper | Shape::Mixed | Shape::Capital));
+        loud += usize::from(letters && token.shape == Shape::Upper);
+    }
+    outlook.capital_seen |= capitals > 0;
+    let case = match outlook.capital_seen {
+        _ if loud * 10 >= words * 7 && loud > 1 => LOUD,
+        false => SMALL,
+        true => ORDINARY,
+    };
+    let mut from = 0;
+    while from < tokens.len() {
+        let rest = tokens.get(from + 1..).unwrap_or_default();
+        let length = 1 + rest.iter().take_while(|token| token.before != Beside::Line).count();
+        let Some(line) = tokens.get_mut(from..from + length) else { break };
+        let code = likeness_to_code(line);
+        for token in line {
+            token.code = code;
+            token.case = case;
+        }
+        from += length;
+    }
+    find_quiet(tokens, quiet);
+}
+
+/// 0 to 3.
+fn likeness_to_code(line: &[Token]) -> u8 {
+    let sign = |token: &Token| match token.shape {
+        Shape::Code => 2,
+        Shape::Sign => match (token.prefix >> 16 == 0).then_some(token.prefix as u8) {
+            // With bit 5 set, as in `affixes`: `{`, `}`, `<`, `>`, `=`, `;`, `|`, `` ` ``, `$`, `[`, `]`, `\`.
+            Some(b'{' | b'}' | b'<' | b'>' | b'=' | b';' | b'|' | b'`' | b'$') => 2,
+            Some(b'/') if token.before == Beside::Letter && token.behind == Beside::Letter => 1,
+            Some(b'"' | b'\'') if matches!(token.behind, Beside::Colon | Beside::Comma | Beside::Closing) => 1,
+            Some(b'(') if token.before == Beside::Letter => 2,
+            Some(b':') if token.behind == Beside::Colon || token.before == Beside::Colon => 2,
+            Some(b'.' | b',') if token.before == Beside::Letter && token.behind == Beside::Letter => 1,
+            _ => 0,
+        },
+        _ => 0,
+    };
+    let signs: usize = line.iter().map(sign).sum();
+    match signs * 10 / (line.len() + 3) {
+        0 => 0,
+        1 => 1,
+        2..=4 => 2,
+        _ => 3,
+    }
+}
+
+/// A number beside a sign that makes it an amount or part of a formula.
+fn is_sum(token: &Token) -> bool {
+    token.before == Beside::Code || token.behind == Beside::Code
+}
+
+fn find_quiet(tokens: &[Token], quiet: &mut Vec<bool>) {
+    quiet.clear();
+    quiet.resize(tokens.len(), false);
+    // Forwards: what is quiet by itself, and what links nothing because nothing stands in front of it.
+    let mut before = true;
+    let mut after_stop = true;
+    for (token, quiet) in tokens.iter().zip(quiet.iter_mut()) {
+        *quiet = match token.shape {
+            Shape::Code | Shape::Edge => true,
+            Shape::Lower => token.flags & NEVER != 0 || token.flags & LINK != 0 && before,
+            Shape::Initial => {
+                (after_stop || token.before == Beside::Line)
+                    && (token.flags & NEVER != 0 || token.flags & LINK != 0 && before)
+            }
+            Shape::Sign => before,
+            // "I", but not "A", which is an initial as well.
+            Shape::Capital => token.flags & NEVER != 0 && token.prefix == u32::from(b'i'),
+            Shape::Digit1 | Shape::Digit2 | Shape::Digit3 | Shape::Digits => is_sum(token),
+            _ => false,
+        };
+        before = *quiet;
+        after_stop = token.shape == Shape::Edge
+            || token.shape == Shape::Sign
+                && matches!(token.prefix as u8, b'.' | b'!' | b'?' | b':' | b'"' | b'-' | b'*');
+    }
+    // Backwards: nothing stands behind it. The last token may be followed by anything.
+    let mut behind = false;
+    for (token, quiet) in tokens.iter().zip(quiet.iter_mut()).rev() {
+        let links = token.shape == Shape::Sign || token.shape == Shape::Lower && token.flags & LINK != 0;
+        *quiet |= links && behind;
+        behind = *quiet;
+    }
+}
+
+/// Spreads two values over the table.
+fn bucket(template: u64, a: u64, b: u64) -> u32 {
+    let sum = (a ^ b.rotate_left(29)).wrapping_add(template.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let [_, x, y, z, ..] = (sum ^ sum >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93).to_be_bytes();
+    u32::from_be_bytes([0, x, y, z])
+}
+
+/// The features of the third of five tokens; buckets are to be cut to the size of the table.
+pub fn features(window: &[Token; 2 * AROUND + 1]) -> [u32; FEATURES] {
+    let [ante, prev, here, next, post] = window;
+    let shape = |token: &Token| u64::from(token.shape as u8) | u64::from(token.case) << 4;
+    let class = |token: &Token| u64::from(token.flags & CLASS);
+    let look = |token: &Token| shape(token) << 12 | class(token);
+    let own = look(here);
+    let beside = u64::from(here.before as u8) | u64::from(here.behind as u8) << 4 | u64::from(here.code) << 8;
+    let prefix = u64::from(here.prefix) << 8 | shape(here);
+    let suffix = |cut: u32| u64::from(here.suffix & (u32::MAX >> cut)) << 8 | shape(here);
+    let shapes = shape(prev) << 12 | shape(here) << 6 | shape(next);
+    [
+        bucket(1, own, u64::from(here.code)),
+        bucket(2, here.hash, 0),
+        bucket(3, here.hash, shape(here)),
+        bucket(4, prev.hash, 0),
+        bucket(5, next.hash, 0),
+        bucket(6, ante.hash, 0),
+        bucket(7, post.hash, 0),
+        bucket(8, prev.hash, here.hash),
+        bucket(9, here.hash, next.hash),
+        bucket(10, prev.hash, next.hash),
+        bucket(11, ante.hash, prev.hash),
+        bucket(12, next.hash, post.hash),
+        bucket(13, suffix(0), 0),
+        bucket(14, suffix(8), 0),
+        bucket(15, suffix(16), 0),
+        bucket(16, prefix, 0),
+        bucket(17, look(prev), own),
+        bucket(18, own, look(next)),
+        bucket(19, class(prev) << 24 | class(here) << 12 | class(next), 0),
+        bucket(20, shapes, u64::from(here.before as u8)),
+        bucket(21, beside, shape(here)),
+        bucket(22, prev.hash, own),
+        bucket(23, next.hash, own),
+        bucket(24, ante.hash ^ prev.hash.rotate_left(17), shape(here)),
+        bucket(25, here.line, own),
+        bucket(26, prev.hash, beside << 8 | shape(here)),
+        bucket(27, shapes, shape(ante) << 8 | shape(post)),
+        bucket(28, look(ante) << 20 | look(prev), own),
+    ]
+}
