@@ -99,6 +99,7 @@ mod tests {
             threshold: Threshold::unset(),
             knowledge_until: None,
             has_edge: true,
+            has_cloud: false,
             clouds: vec![],
         }
     }

@@ -128,7 +128,7 @@ pub fn inspect_anyway(snapshot: &Snapshot, tenant: &str, privacy: Privacy, read:
 fn is_wanted(entry: &RouteEntry, profile: &Profile, privacy: Privacy) -> bool {
     let is_read = entry.reads.contains(SignalId::PiiSeverity) || entry.reads.contains(SignalId::PiiTypes);
     let no_retention = privacy == Privacy::NoRetention;
-    let may_leave = !entry.clouds.is_empty() && privacy != Privacy::LocalOnly;
+    let may_leave = entry.has_cloud && privacy != Privacy::LocalOnly;
     is_read
         || may_leave && profile.holds_for(Placement::Cloud, no_retention)
         || entry.has_edge && profile.holds_for(Placement::Edge, no_retention)

@@ -263,7 +263,8 @@ fn entry(route: Route, threshold: Threshold, loaded: &Loaded, targets: &[Arc<Tar
     let candidates = || route.rules.iter().flat_map(|rule| &rule.candidates);
     let has_retiring = candidates().chain(shadows()).any(|candidate| candidate.retires_on.is_some());
     let knowledge_until = candidates().filter_map(|c| file.models.get(&c.model)?.knowledge_until).min();
-    let has_edge = candidates().any(|candidate| candidate.placement == file::Placement::Edge);
+    let reaches = |placement| candidates().chain(shadows()).any(|candidate| candidate.placement == placement);
+    let (has_edge, has_cloud) = (reaches(file::Placement::Edge), reaches(file::Placement::Cloud));
     let mut clouds: Vec<Arc<Upstream>> = Vec::new();
     for candidate in candidates().filter(|c| c.placement == file::Placement::Cloud) {
         let upstream = targets.get(usize::from(candidate.id)).map(|target| &target.upstream);
@@ -286,6 +287,7 @@ fn entry(route: Route, threshold: Threshold, loaded: &Loaded, targets: &[Arc<Tar
         knowledge_until,
         clouds,
         has_edge,
+        has_cloud,
         name_header: header(&route.name)?,
         route,
     })

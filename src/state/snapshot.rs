@@ -65,8 +65,9 @@ pub struct RouteEntry {
     pub knowledge_until: Option<Date>,
     /// The cloud upstreams of its targets.
     pub clouds: Vec<Arc<Upstream>>,
-    /// A target of it runs at the edge.
+    /// A target or a shadow of it runs at the edge, in the cloud.
     pub has_edge: bool,
+    pub has_cloud: bool,
     /// Something of it goes by conversation: a split, `sticky`.
     pub needs_conversation: bool,
     /// A conversation stays with the model that it began with.

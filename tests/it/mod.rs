@@ -5,6 +5,7 @@ mod audit;
 mod config;
 mod eval;
 mod failover;
+mod homebound;
 mod learning;
 mod observability;
 mod passthrough;
