@@ -89,8 +89,8 @@ fn v4(scan: &mut Scan<'_, '_>, at: usize) {
     let near = |phrases: &Phrases| phrases.distance(scan.bytes(), &(start..end));
     let named = near(&ADDRESS);
     let numbers = address.octets();
-    // Four small numbers are a version or a place in a document unless something says otherwise.
-    if named.is_none() && numbers.iter().all(|number| *number < 10) {
+    // Small numbers are a version, a place in a document or an object identifier (2.5.29.17) unless something says otherwise.
+    if named.is_none() && numbers.iter().take(2).all(|number| *number < 10) {
         return;
     }
     if let Some(distance) = near(&VERSION)

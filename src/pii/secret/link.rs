@@ -68,6 +68,9 @@ pub(super) fn value(scan: &Scan<'_, '_>, start: usize, end: usize) -> Option<Val
         from = spaces(scan, from);
     }
     let (from, until, quoted) = extent(scan, from, link)?;
+    if link == Link::Tag && !(scan.byte(until) == b'<' && scan.byte(until + 1) == b'/') {
+        return None;
+    }
     let found = Value { start: from, end: until, link, quoted, tight, below };
     typed(scan, found).or(Some(found))
 }

@@ -1,15 +1,17 @@
 //! Secrets: private keys, tokens of providers, passwords and keys in assignments, headers and sentences.
 //!
 //! In the order of certainty: blocks of keys ([`pem`]), JSON web tokens ([`jwt`]), tokens that a prefix gives away ([`token`] with one table per kind of
-//! provider), values that only their name or the sentence gives away ([`assign`]); [`value`] tells what looks random from what stands in for it.
+//! provider), values that only their name, the sentence or a header gives away ([`assign`], [`header`]); [`value`] tells what looks random from what stands in for it.
 //!
 //! What a reader could get wrong: the span is the secret alone, without quotes and without its name; and what documentation writes in a secret's place
 //! (`<TOKEN>`, `${VAR}`, `your-key`) is none.
 
 mod assign;
+mod header;
 mod jwt;
 mod link;
 mod name;
+mod password;
 mod pem;
 mod provider_build;
 mod provider_cloud;
@@ -34,6 +36,7 @@ pub(super) fn anchors() -> impl Iterator<Item = &'static Anchor> {
         provider_service::ANCHORS,
         provider_model::ANCHORS,
         assign::ANCHORS,
+        header::ANCHORS,
     ]
     .into_iter()
     .flatten()

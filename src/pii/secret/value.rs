@@ -82,8 +82,11 @@ pub(super) struct Measure {
     pairs: usize,
     /// Different bytes.
     pub(super) distinct: usize,
-    /// The most consonants in a row.
-    consonants: usize,
+    /// Neighbours of which one is a digit and one a letter.
+    switches: usize,
+    /// Neighbours that are letters of one word (small letters, or a capital and what follows it), and those of them that are common.
+    joined: usize,
+    common: usize,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -106,7 +109,7 @@ fn kind(byte: u8) -> Kind {
 pub(super) fn measure(value: &str) -> Measure {
     let mut found = Measure::default();
     let mut seen = [0_u64; 4];
-    let (mut last, mut row) = (Kind::Other, 0);
+    let (mut last, mut previous) = (Kind::Other, 0);
     for byte in value.bytes() {
         if let Some(word) = seen.get_mut(usize::from(byte >> 6)) {
             *word |= 1 << (byte & 63);
@@ -121,13 +124,52 @@ pub(super) fn measure(value: &str) -> Measure {
         if this != Kind::Other && last != Kind::Other {
             found.pairs += 1;
             found.changes += usize::from(this != last);
+            found.switches += usize::from((this == Kind::Digit) != (last == Kind::Digit));
         }
-        row = if byte.is_ascii_alphabetic() && !b"aeiouyAEIOUY".contains(&byte) { row + 1 } else { 0 };
-        found.consonants = found.consonants.max(row);
+        let in_word =
+            byte.is_ascii_alphabetic() && matches!((last, this), (Kind::Upper, _) | (Kind::Lower, Kind::Lower));
+        found.joined += usize::from(in_word);
+        found.common += usize::from(in_word && is_common(previous, byte));
+        previous = byte;
         last = this;
     }
     found.distinct = seen.iter().map(|word| word.count_ones() as usize).sum();
     found
+}
+
+/// For each letter those that often follow it in English words and in identifiers: four pairs in ten, 19 of 20 that are written.
+const FOLLOWERS: [&str; 26] = [
+    "abcdfgiklmnprstuvwxy",
+    "abceilorsuy",
+    "acdehiklorstuy",
+    "acdefgilorsuy",
+    "abcdefgilmnopqrstuvwxyz",
+    "aefilortu",
+    "aeghilnorsu",
+    "aeiortuy",
+    "abcdefgklmnoprstvxz",
+    "aeou",
+    "aeis",
+    "adeilostuy",
+    "abeimopsu",
+    "acdefgiklnostuv",
+    "abcdfgiklmnoprstuvw",
+    "aehiloprstu",
+    "u",
+    "acdefgiklmnoprstuvy",
+    "acehiklmopstuy",
+    "acdehilmorstuy",
+    "abcdefgilmnprst",
+    "aeio",
+    "aehinors",
+    "ceiptx",
+    "imnps",
+    "aei",
+];
+
+fn is_common(first: u8, second: u8) -> bool {
+    let place = usize::from(first.to_ascii_lowercase().wrapping_sub(b'a'));
+    FOLLOWERS.get(place).is_some_and(|followers| followers.as_bytes().contains(&second.to_ascii_lowercase()))
 }
 
 impl Measure {
@@ -157,20 +199,20 @@ pub(super) fn is_random(value: &str, least: usize) -> bool {
     {
         return false;
     }
-    let mixed = if measure.digits == 0 { 35 } else { 20 };
+    let mixed = if measure.digits == 0 { 35 } else { 15 };
     let alternates = measure.changes_in_percent() >= mixed;
-    (alternates || measure.consonants >= 7) && !is_placeholder(value) && !is_sequence(value) && !is_words(value)
+    let unspeakable = measure.joined >= 8 && measure.common * 100 < measure.joined * 62;
+    (alternates || unspeakable) && !is_placeholder(value) && !is_sequence(value) && !is_words(value)
 }
 
-/// Words and short numbers with separators between them: `gpt-4o-mini`, `projects/me/secrets/key`, `AccessTokenProvider2`.
+/// Words and numbers, joined in whatever way: `gpt-4o-mini`, `projects/me/secrets/key`, `AccessTokenProvider2`, `PrivatePkcs8KeyDer`.
 pub(super) fn is_words(value: &str) -> bool {
-    value.split(|sign: char| !sign.is_ascii_alphanumeric()).all(|part| {
-        let stem = part.trim_end_matches(|sign: char| sign.is_ascii_digit());
-        let measure = measure(stem);
-        let is_cased = measure.lower == 0 || measure.upper * 3 <= stem.len();
-        let is_word = measure.digits == 0 && measure.consonants < 6 && is_cased;
-        is_word && part.len() - stem.len() <= 8
-    })
+    let measure = measure(value);
+    let letters = measure.lower + measure.upper;
+    // Words are longer than the runs of letters that chance makes, and their letters follow one another as they do in words.
+    let are_joined = measure.joined * 100 >= letters * 60 && measure.common * 100 >= measure.joined * 72;
+    let are_cased = measure.lower == 0 || measure.upper * 5 <= letters * 2;
+    letters == 0 || (are_joined && are_cased && measure.switches * 8 <= measure.length())
 }
 
 /// Whether it is a UUID as usually written.
