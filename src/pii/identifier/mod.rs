@@ -155,3 +155,6 @@ fn found(sentence: &str) -> Vec<(usize, usize, Entity)> {
     super::scan::scan(sentence, &mut spans);
     spans.iter().map(|span| (span.start, span.end, span.entity)).collect()
 }
+
+#[cfg(test)]
+mod specimens;
