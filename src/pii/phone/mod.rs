@@ -192,12 +192,8 @@ pub(super) fn look(scan: &mut Scan<'_, '_>, run: Range<usize>) {
 /// The number whose first digit is at `start`, and how sure that is.
 fn judge(scan: &mut Scan<'_, '_>, start: usize) -> Option<(Range<usize>, f32)> {
     let written = written::read(scan.bytes(), start)?;
-    if written.plus || written.double_zero {
-        if let Some(score) = international(scan, &written) {
-            return Some(score);
-        }
-    }
-    national(scan, &written)
+    let abroad = if written.plus || written.double_zero { international(scan, &written) } else { None };
+    abroad.or_else(|| national(scan, &written))
 }
 
 /// The longest part that some country's plan allows.
