@@ -22,6 +22,7 @@ mod europe_west;
 mod mexico;
 mod middle_east;
 mod pacific;
+mod plate;
 mod postal;
 
 use super::entity::Entity;
@@ -91,6 +92,7 @@ pub fn all() -> impl Iterator<Item = &'static Identifier> {
         middle_east::ROWS,
         africa::ROWS,
         pacific::ROWS,
+        plate::ROWS,
         postal::ROWS,
         document::ROWS,
     ];

@@ -175,7 +175,8 @@ fn year(text: &[u8], at: usize) -> Option<Range<usize>> {
     let at = skip(text, at, &[" "]);
     let at = skip(text, at, &["de ", "del ", "of ", "do "]);
     let range = at..at + digits(text, at);
-    (range.len() == 4 && century(number(text, &range))).then_some(range)
+    // With the month's name any year of history is one.
+    (range.len() == 4 && (1000..2150).contains(&number(text, &range))).then_some(range)
 }
 
 /// Behind the first of `words` that is at `at`.

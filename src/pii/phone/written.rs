@@ -229,7 +229,7 @@ impl Written {
             [4, 1..=2, 1..=2, ..] | [1..=2, 1..=2, 4, ..] if same || groups > 3 => {
                 !all(b' ') || self.is_year(lengths[0] == 4)
             }
-            [4, 1..=2, 1..=2] | [1..=2, 1..=2, 2 | 4] if same => true,
+            [4, 1..=2, 1..=2] | [1..=2, 1..=2, 2 | 4] if same => !all(b' '),
             [4, 4] if all(b'-') => self.is_year(true),
             [1..=3, 1..=3, 1..=3, 1..=3] if all(b'.') => true,
             [_, 1..=2] if all(b'.') => true,
