@@ -12,7 +12,7 @@ pub const BEFORE: usize = 64;
 /// And so many behind it.
 pub const BEHIND: usize = 40;
 /// Phrases shorter than this must stand alone; longer ones may be part of a compound (`steuer` in `Steuernummer`).
-const ALONE: usize = 5;
+pub const ALONE: usize = 5;
 
 /// Phrases to look for, in any (ASCII) case.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ impl Phrases {
 }
 
 /// No letter or digit adjoins it.
-fn stands_alone(text: &[u8], range: Range<usize>) -> bool {
+pub fn stands_alone(text: &[u8], range: Range<usize>) -> bool {
     let before = range.start.checked_sub(1).and_then(|at| text.get(at));
     let behind = text.get(range.end);
     !before.is_some_and(u8::is_ascii_alphanumeric) && !behind.is_some_and(u8::is_ascii_alphanumeric)

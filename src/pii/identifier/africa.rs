@@ -218,7 +218,7 @@ fn ghana(number: &Number<'_>) -> bool {
 
 /// Direction Générale des Impôts: ISO 7064 MOD 97-10 over fifteen digits.
 fn morocco(number: &Number<'_>) -> bool {
-    number.value(0, 15) % 97 == 0 && number.value(0, 13) != 0
+    number.value(0, 15).is_multiple_of(97) && number.value(0, 13) != 0
 }
 
 /// Ministère des Finances: seven digits, zeros in front left out, a letter but I, O, U, then kind of value added tax (A, P, B, D, N), of payer

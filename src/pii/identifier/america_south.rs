@@ -20,8 +20,7 @@ const CUIT_WORDS: &[&str] = &[
 ];
 const RUT_WORDS: &[&str] =
     &["rut", "r.u.t", "run", "rol único", "rol unico", "cédula de identidad", "cedula de identidad", "chile", "chili"];
-const NIT_WORDS: &[&str] =
-    &["nit", "n.i.t", "identificación tributaria", "identificacion tributaria", "colombia", "kolumbi", "colombie"];
+const NIT_WORDS: &[&str] = &["nit", "n.i.t", "colombia", "kolumbi", "colombie", "tributaria colombian"];
 const PERU_WORDS: &[&str] =
     &["dni", "cui", "documento nacional", "cédula única", "cedula unica", "perú", "peru", "pérou", "peruvian"];
 const URUGUAY_WORDS: &[&str] = &["cédula", "cedula", "c.i", "ci", "urugua", "documento de identidad"];

@@ -19,8 +19,19 @@ const NRIC: &[&str] = &[
 ];
 const MYKAD: &[&str] =
     &["nric", "mykad", "mypr", "kad pengenalan", "malaysia", "pengenalan", "no. kp", "identity card"];
-const THAI: &[&str] =
-    &["tnin", "pin", "thailand", "thai", "บัตรประชาชน", "เลขประจำตัว", "ประจำตัวประชาชน", "เลขบัตร", "thaïland", "tailand"];
+const THAI: &[&str] = &[
+    "tnin",
+    "pin",
+    "tin",
+    "thailand",
+    "thai",
+    "บัตรประชาชน",
+    "เลขประจำตัว",
+    "ประจำตัวประชาชน",
+    "เลขบัตร",
+    "thaïland",
+    "tailand",
+];
 const NIK: &[&str] = &["nik", "ktp", "e-ktp", "kependudukan", "induk", "indones", "nomor identitas"];
 const PHILIPPINES: &[&str] = &["tin", "tax id", "bir", "philippin", "filipin", "as your id", "buwis"];
 

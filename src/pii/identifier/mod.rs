@@ -23,6 +23,7 @@ mod mexico;
 mod middle_east;
 mod network;
 mod pacific;
+mod plate;
 mod postal;
 
 use super::entity::Entity;
@@ -93,6 +94,7 @@ pub fn all() -> impl Iterator<Item = &'static Identifier> {
         middle_east::ROWS,
         africa::ROWS,
         pacific::ROWS,
+        plate::ROWS,
         postal::ROWS,
         document::ROWS,
     ];
@@ -157,3 +159,6 @@ fn found(sentence: &str) -> Vec<(usize, usize, Entity)> {
     super::scan::scan(sentence, &mut spans);
     spans.iter().map(|span| (span.start, span.end, span.entity)).collect()
 }
+
+#[cfg(test)]
+mod specimens;

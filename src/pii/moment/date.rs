@@ -132,7 +132,7 @@ fn month_first(text: &[u8], group: &Range<usize>) -> Option<Date> {
     let capital = text.get(start).is_some_and(u8::is_ascii_uppercase);
     let value = number(text, group);
     if group.len() == 4 {
-        return (century(value) && capital).then(|| Date {
+        return (century(value) && capital).then_some(Date {
             range: start..group.end,
             named: true,
             has_day: false,
@@ -175,7 +175,8 @@ fn year(text: &[u8], at: usize) -> Option<Range<usize>> {
     let at = skip(text, at, &[" "]);
     let at = skip(text, at, &["de ", "del ", "of ", "do "]);
     let range = at..at + digits(text, at);
-    (range.len() == 4 && century(number(text, &range))).then_some(range)
+    // With the month's name any year of history is one.
+    (range.len() == 4 && (1000..2150).contains(&number(text, &range))).then_some(range)
 }
 
 /// Behind the first of `words` that is at `at`.
@@ -219,6 +220,6 @@ fn is_header(text: &[u8], start: usize, end: usize) -> bool {
     let front = text.get(start.saturating_sub(5)..start).unwrap_or_default();
     let (behind, _) = time(text, end);
     // `May 20, 2026: v9.0.33`, as changes are listed.
-    let entry = text.get(end) == Some(&b':') && !start.checked_sub(1).is_some_and(|at| text.get(at) != Some(&b'\n'));
+    let entry = text.get(end) == Some(&b':') && start.checked_sub(1).is_none_or(|at| text.get(at) == Some(&b'\n'));
     entry || is_quoted(text, start) || (behind > end && (DAYS.contains(&front) || behind - end > 6))
 }

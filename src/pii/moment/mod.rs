@@ -7,12 +7,10 @@ mod age;
 mod date;
 
 use std::ops::Range;
-use std::sync::LazyLock;
 
 use self::date::Date;
-use super::context::Phrases;
 use super::entity::Entity;
-use super::scan::Scan;
+use super::scan::{Asker, Scan};
 
 /// How near, in bytes, a word for birth must stand.
 const BIRTH_BEFORE: usize = 40;
@@ -22,40 +20,40 @@ const BORN: f32 = 0.85;
 const NAMED: f32 = 0.6;
 const IN_PROSE: f32 = 0.5;
 
-static BIRTH: LazyLock<Phrases> = LazyLock::new(|| {
-    Phrases::new(&[
-        "born",
-        "birth",
-        "dob",
-        "d.o.b",
-        "bday",
-        "geboren",
-        "geburt",
-        "geb.",
-        "geb",
-        "né le",
-        "née le",
-        "né(e)",
-        "ne le",
-        "nee le",
-        "naissance",
-        "nacid",
-        "nacimiento",
-        "nací",
-        "naci el",
-        "nato il",
-        "nata il",
-        "nascita",
-        "nascid",
-        "nascimento",
-        "geboorte",
-        "cumpleaños",
-        "anniversaire",
-        "compleanno",
-        "aniversário",
-        "verjaardag",
-    ])
-});
+pub(super) const WORDS: &[(Asker, &[&str])] = &[(Asker::Birth, BIRTH)];
+
+const BIRTH: &[&str] = &[
+    "born",
+    "birth",
+    "dob",
+    "d.o.b",
+    "bday",
+    "geboren",
+    "geburt",
+    "geb.",
+    "geb",
+    "né le",
+    "née le",
+    "né(e)",
+    "ne le",
+    "nee le",
+    "naissance",
+    "nacid",
+    "nacimiento",
+    "nací",
+    "naci el",
+    "nato il",
+    "nata il",
+    "nascita",
+    "nascid",
+    "nascimento",
+    "geboorte",
+    "cumpleaños",
+    "anniversaire",
+    "compleanno",
+    "aniversário",
+    "verjaardag",
+];
 
 /// What stands right in front of a date in prose.
 const BEFORE_DATE: &[&str] = &[
@@ -120,10 +118,11 @@ pub(super) fn look(scan: &mut Scan<'_, '_>, run: Range<usize>) {
 
 fn judge(scan: &mut Scan<'_, '_>, date: &Date) {
     let (text, range) = (scan.bytes(), date.range.clone());
-    let before = BIRTH.distance(text.get(..range.end).unwrap_or_default(), &range);
-    let behind = BIRTH.distance(text.get(range.end..).unwrap_or_default(), &(0..0));
-    let born = before.is_some_and(|distance| distance <= BIRTH_BEFORE)
-        || behind.is_some_and(|distance| distance <= BIRTH_BEHIND);
+    let mut born = false;
+    scan.near(&range, |near| {
+        let most = if near.behind { BIRTH_BEHIND } else { BIRTH_BEFORE };
+        born |= near.asker == Asker::Birth && near.distance <= most;
+    });
     if born && date.has_day {
         scan.push(range.start, range.end, Entity::DATE_OF_BIRTH, BORN);
     } else if date.named && !date.is_machine {

@@ -7,15 +7,14 @@ mod plan;
 mod written;
 
 use std::ops::Range;
-use std::sync::{LazyLock, OnceLock};
+use std::sync::OnceLock;
 
 use regex::bytes::{Regex, RegexBuilder};
 
 use self::plan::PLANS;
 use self::written::Written;
-use super::context::Phrases;
 use super::entity::Entity;
-use super::scan::Scan;
+use super::scan::{Asker, Scan};
 
 /// So many digits a national number has at least; fewer (islands) only right behind a word for it.
 const LEAST: usize = 6;
@@ -171,26 +170,15 @@ const ELSE: &[&str] = &[
     "process", "pid", "tracking", "bestell", "rechnung", "facture", "commande", "pedido", "factura",
 ];
 
-struct Words {
-    strong: Phrases,
-    weak: Phrases,
-    labels: Phrases,
-    other: Phrases,
-}
-
-static WORDS: LazyLock<Words> = LazyLock::new(|| Words {
-    strong: Phrases::new(STRONG),
-    weak: Phrases::new(WEAK),
-    labels: Phrases::new(LABELS),
-    other: Phrases::new(ELSE),
-});
+pub(super) const WORDS: &[(Asker, &[&str])] =
+    &[(Asker::Phone, STRONG), (Asker::MaybePhone, WEAK), (Asker::PhoneLabel, LABELS), (Asker::OtherNumber, ELSE)];
 
 /// Looks at a run of digits (bytes of the text; from its first word with a digit to its last).
 pub(super) fn look(scan: &mut Scan<'_, '_>, run: Range<usize>) {
     let mut at = run.start;
     while at < run.end {
         let Some(start) = written::next(scan.bytes(), at, run.end) else { break };
-        let found = judge(scan.bytes(), start);
+        let found = judge(scan, start);
         at = match found {
             Some((range, score)) => {
                 scan.push(range.start, range.end, Entity::PHONE_NUMBER, score);
@@ -202,26 +190,22 @@ pub(super) fn look(scan: &mut Scan<'_, '_>, run: Range<usize>) {
 }
 
 /// The number whose first digit is at `start`, and how sure that is.
-fn judge(text: &[u8], start: usize) -> Option<(Range<usize>, f32)> {
-    let written = written::read(text, start)?;
-    if written.plus || written.double_zero {
-        if let Some(score) = international(text, &written) {
-            return Some(score);
-        }
-    }
-    national(text, &written)
+fn judge(scan: &mut Scan<'_, '_>, start: usize) -> Option<(Range<usize>, f32)> {
+    let written = written::read(scan.bytes(), start)?;
+    let abroad = if written.plus || written.double_zero { international(scan, &written) } else { None };
+    abroad.or_else(|| national(scan, &written))
 }
 
 /// The longest part that some country's plan allows.
-fn international(text: &[u8], written: &Written) -> Option<(Range<usize>, f32)> {
+fn international(scan: &mut Scan<'_, '_>, written: &Written) -> Option<(Range<usize>, f32)> {
     let skip = if written.plus { 0 } else { written.exit_digits };
     let groups = (1..=written.groups.len()).rev().find(|groups| {
         let digits = written.digits(*groups);
         digits.get(skip..).is_some_and(is_planned)
     })?;
-    let range = written.range(text, groups);
+    let range = written.range(scan.bytes(), groups);
     let grouped = groups > 1;
-    match (written.plus, near(text, &range)) {
+    match (written.plus, near(scan, &range)) {
         (true, None) => Some((range, INTERNATIONAL)),
         // Digits behind two zeros are common in other texts; in groups, less so.
         (false, None) if grouped => Some((range, BY_SHAPE)),
@@ -260,35 +244,41 @@ struct Word {
     distance: usize,
 }
 
-fn near(text: &[u8], range: &Range<usize>) -> Option<Word> {
-    let before = text.get(..range.end)?;
-    if let Some(distance) = WORDS.strong.distance(before, range) {
-        return Some(Word { strong: true, distance });
+fn near(scan: &mut Scan<'_, '_>, range: &Range<usize>) -> Option<Word> {
+    const FAR: usize = usize::MAX;
+    let (mut strong, mut label, mut weak, mut other) = (FAR, FAR, FAR, FAR);
+    scan.near(range, |near| {
+        let least = match (near.asker, near.behind) {
+            (Asker::Phone, false) => &mut strong,
+            (Asker::MaybePhone, false) if near.distance <= CLOSE => &mut weak,
+            (Asker::OtherNumber, false) => &mut other,
+            (Asker::Phone, true) if near.distance <= CLOSE => &mut label,
+            (Asker::PhoneLabel, true) if near.distance <= LABEL => &mut label,
+            _ => return,
+        };
+        *least = near.distance.min(*least);
+    });
+    if strong < FAR {
+        return Some(Word { strong: true, distance: strong });
     }
     // Behind a number only what is its label, on the same line.
-    let behind = text.get(range.end..)?;
-    let label = |phrases: &Phrases, most: usize| {
-        let distance = phrases.distance(behind, &(0..0)).filter(|distance| *distance <= most)?;
-        behind.get(..distance).filter(|between| !between.contains(&b'\n')).map(|_| distance)
-    };
-    if let Some(distance) = label(&WORDS.labels, LABEL).or_else(|| label(&WORDS.strong, CLOSE)) {
-        return Some(Word { strong: true, distance: distance + VERY_CLOSE });
+    let between = scan.bytes().get(range.end..range.end.saturating_add(label));
+    if between.is_some_and(|between| !between.contains(&b'\n')) {
+        return Some(Word { strong: true, distance: label + VERY_CLOSE });
     }
-    let distance = WORDS.weak.distance(before, range).filter(|distance| *distance <= CLOSE)?;
-    let nearer = WORDS.other.distance(before, range).is_some_and(|other| other < distance);
-    (!nearer).then_some(Word { strong: false, distance })
+    (weak < FAR && weak <= other).then_some(Word { strong: false, distance: weak })
 }
 
 /// A number without a country: as it is written, or by the words near.
-fn national(text: &[u8], written: &Written) -> Option<(Range<usize>, f32)> {
+fn national(scan: &mut Scan<'_, '_>, written: &Written) -> Option<(Range<usize>, f32)> {
     let groups = written.national_groups(MOST)?;
-    let range = written.range(text, groups);
+    let range = written.range(scan.bytes(), groups);
     let digits = written.digits(groups);
-    if written.is_other(groups) {
+    if digits.len() < LEAST_BEHIND_WORD || written.is_other(groups) {
         return None;
     }
     let shape = written.is_unmistakable(groups);
-    let score = match near(text, &range) {
+    let score = match near(scan, &range) {
         Some(Word { strong, distance }) => {
             let enough =
                 digits.len() >= LEAST || (digits.len() >= LEAST_BEHIND_WORD && distance <= VERY_CLOSE && strong);

@@ -201,17 +201,15 @@ impl Written {
 
     /// How many groups a national number of at most `most` digits has: as many as fit together.
     pub(super) fn national_groups(&self, most: usize) -> Option<usize> {
-        let signed = |separator: u8| matches!(separator, b'-' | b'.');
         let mut groups = 1;
-        let mut last_sign = false;
+        let mut sign_at = 0;
         for (place, group) in self.groups.iter().enumerate().skip(1) {
-            // `555-0134 12`: behind a hyphen a space ends it, but for an area code (`0171-123 45 67`).
-            let ends =
-                group.separator == b' ' && last_sign && place > 1 && !(place == 2 && self.digits.starts_with(b"0"));
-            if group.total > most || ends {
+            // `555-0134 12`: behind a hyphen a space ends it, but for one behind an area code (`0171-123 45 67`).
+            let area = sign_at == 1 && self.digits.starts_with(b"0");
+            if group.total > most || (group.separator == b' ' && sign_at > 0 && !area) {
                 break;
             }
-            last_sign |= signed(group.separator);
+            sign_at = if matches!(group.separator, b'-' | b'.') { place } else { sign_at };
             groups = place + 1;
         }
         (1..=groups).rev().find(|groups| self.may_end(*groups) && self.digits(*groups).len() <= most)
@@ -231,7 +229,7 @@ impl Written {
             [4, 1..=2, 1..=2, ..] | [1..=2, 1..=2, 4, ..] if same || groups > 3 => {
                 !all(b' ') || self.is_year(lengths[0] == 4)
             }
-            [4, 1..=2, 1..=2] | [1..=2, 1..=2, 2 | 4] if same => true,
+            [4, 1..=2, 1..=2] | [1..=2, 1..=2, 2 | 4] if same => !all(b' '),
             [4, 4] if all(b'-') => self.is_year(true),
             [1..=3, 1..=3, 1..=3, 1..=3] if all(b'.') => true,
             [_, 1..=2] if all(b'.') => true,

@@ -7,9 +7,8 @@ use std::sync::LazyLock;
 
 use smallvec::SmallVec;
 
-use super::Scan;
 use super::run::{Chunk, Run};
-use crate::pii::context::Phrases;
+use super::{Asker, Scan};
 use crate::pii::identifier::{self, Identifier, Number};
 
 /// The longest compact identifier.
@@ -41,16 +40,12 @@ struct Table {
     /// By number of digits, the rows that take them in any grouping.
     loose: [SmallVec<[u16; 8]>; LONGEST + 1],
     rows: Vec<&'static Identifier>,
-    phrases: Phrases,
-    /// For each phrase the rows that know it.
-    knows: Vec<Vec<u16>>,
 }
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
     let rows: Vec<&'static Identifier> = identifier::all().collect();
     let mut nodes = vec![Node::default()];
     let mut loose = std::array::from_fn(|_| SmallVec::new());
-    let mut words: indexmap::IndexMap<&'static str, Vec<u16>> = indexmap::IndexMap::new();
     for (place, row) in (0..).zip(&rows) {
         for form in row.forms {
             match form.strip_prefix('#').and_then(|count| loose.get_mut(count.parse::<usize>().ok()?)) {
@@ -58,12 +53,8 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
                 None => insert(&mut nodes, form, place),
             }
         }
-        for phrase in row.context {
-            words.entry(phrase).or_default().push(place);
-        }
     }
-    let phrases: Vec<&str> = words.keys().copied().collect();
-    Table { nodes, loose, rows, phrases: Phrases::new(&phrases), knows: words.into_values().collect() }
+    Table { nodes, loose, rows }
 });
 
 fn insert(nodes: &mut Vec<Node>, form: &str, row: u16) {
@@ -206,12 +197,12 @@ fn judge(scan: &mut Scan<'_, '_>, table: &Table, chunks: &[Chunk], rows: SmallVe
     if valid.is_empty() {
         return;
     }
-    table.phrases.near(scan.bytes(), &range, |phrase, distance| {
-        let knows = table.knows.get(phrase).map_or(&[][..], Vec::as_slice);
-        for (row, score) in valid.iter_mut().filter(|(row, _)| knows.contains(row)) {
-            let near = table.rows.get(usize::from(*row)).map_or(0.0, |row| row.near);
+    scan.near(&range, |near| {
+        let known = valid.iter_mut().find(|(row, _)| near.asker == Asker::Row(*row));
+        if let Some((row, score)) = known {
+            let near_score = table.rows.get(usize::from(*row)).map_or(0.0, |row| row.near);
             #[allow(clippy::cast_precision_loss, reason = "a distance is below 100")]
-            let nearer = near - PER_BYTE * distance as f32;
+            let nearer = near_score - PER_BYTE * near.distance as f32;
             *score = score.max(nearer);
         }
     });

@@ -4,8 +4,12 @@
 //! looking twice; otherwise a megabyte of `@` takes quadratic time.
 
 mod form;
+mod nearby;
 mod run;
 
+pub use nearby::{Asker, Near};
+
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use aho_corasick::automaton::Automaton as _;
@@ -37,6 +41,7 @@ pub struct Scan<'t, 'f> {
     pub ends_at: usize,
     /// Names of secrets have been looked at up to here.
     pub named_until: usize,
+    nearby: nearby::Nearby,
 }
 
 impl<'t> Scan<'t, '_> {
@@ -64,6 +69,11 @@ impl<'t> Scan<'t, '_> {
     pub fn backward(&self, from: usize, limit: usize, fits: impl Fn(u8) -> bool) -> usize {
         let front = self.bytes().get(..from).unwrap_or_default();
         from - front.iter().rev().take(limit).take_while(|byte| fits(**byte)).count()
+    }
+
+    /// Each phrase of any recognizer that stands near `find`.
+    pub fn near(&mut self, find: &Range<usize>, each: impl FnMut(Near)) {
+        self.nearby.each(self.text.as_bytes(), find, each);
     }
 
     /// Reports a find. One that is not on character boundaries is dropped: recognizers stop at ASCII, so there is none.
@@ -100,7 +110,15 @@ pub fn scan(text: &str, found: &mut Vec<Span>) {
     let Some(proposer) = PROPOSER.as_ref() else { return };
     let automaton = &proposer.automaton;
     let Ok(mut state) = automaton.start_state(Anchored::No) else { return };
-    let mut scan = Scan { text, found, runs_until: 0, endless_from: usize::MAX, ends_at: 0, named_until: 0 };
+    let mut scan = Scan {
+        text,
+        found,
+        runs_until: 0,
+        endless_from: usize::MAX,
+        ends_at: 0,
+        named_until: 0,
+        nearby: nearby::Nearby::default(),
+    };
     for (at, &byte) in text.as_bytes().iter().enumerate() {
         state = automaton.next_state(Anchored::No, state, byte);
         if automaton.is_special(state) && automaton.is_match(state) {

@@ -1,0 +1,150 @@
+//! The words near a find: one automaton over the phrases of all recognizers, which goes over each byte near a number once.
+//!
+//! What a reader could get wrong: finds come forward mostly, but not always; what was read is kept for as long as a run of digits may be, and a find
+//! further back makes it read again.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use aho_corasick::automaton::{Automaton as _, StateID};
+use aho_corasick::{Anchored, MatchKind, StartKind, dfa};
+use indexmap::IndexMap;
+use smallvec::SmallVec;
+
+use crate::pii::context::{ALONE, BEFORE, BEHIND, stands_alone};
+use crate::pii::{identifier, moment, phone};
+
+/// Hits are kept so far back, and gaps up to this are read rather than jumped: the longest run, roughly.
+const KEPT: usize = 2048;
+/// More hits than this and those out of reach are dropped.
+const CROWDED: usize = 512;
+
+/// Who asked for a phrase: a row of the identifiers by its place, or one of these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asker {
+    Row(u16),
+    /// Speaks of phones and of nothing else.
+    Phone,
+    /// Speaks of phones among other things.
+    MaybePhone,
+    /// Stands behind phone numbers in lists.
+    PhoneLabel,
+    /// Numbers of other things.
+    OtherNumber,
+    Birth,
+}
+
+#[derive(Debug)]
+struct Phrase {
+    length: usize,
+    short: bool,
+    askers: SmallVec<[Asker; 2]>,
+}
+
+struct Words {
+    automaton: dfa::DFA,
+    phrases: Vec<Phrase>,
+}
+
+static WORDS: LazyLock<Option<Words>> = LazyLock::new(|| {
+    let mut words: IndexMap<&'static str, SmallVec<[Asker; 2]>> = IndexMap::new();
+    for (place, row) in (0..).zip(identifier::all()) {
+        for phrase in row.context {
+            words.entry(phrase).or_default().push(Asker::Row(place));
+        }
+    }
+    for (asker, phrases) in phone::WORDS.iter().chain(moment::WORDS) {
+        for phrase in *phrases {
+            words.entry(phrase).or_default().push(*asker);
+        }
+    }
+    let mut builder = dfa::Builder::new();
+    builder.ascii_case_insensitive(true).match_kind(MatchKind::Standard).start_kind(StartKind::Unanchored);
+    // Building fails only for lists that exceed its numbers of states, which fixed lists do not; without an automaton nothing is near.
+    let automaton = builder.build(words.keys()).ok()?;
+    let phrase = |(phrase, askers): (&str, _)| Phrase { length: phrase.len(), short: phrase.len() < ALONE, askers };
+    Some(Words { automaton, phrases: words.into_iter().map(phrase).collect() })
+});
+
+#[derive(Debug, Clone, Copy)]
+struct Hit {
+    start: usize,
+    end: usize,
+    phrase: usize,
+}
+
+/// A phrase near a find.
+#[derive(Debug, Clone, Copy)]
+pub struct Near {
+    pub asker: Asker,
+    /// In bytes, from border to border.
+    pub distance: usize,
+    pub behind: bool,
+}
+
+/// What has been read of the text.
+#[derive(Debug, Default)]
+pub(super) struct Nearby {
+    /// By where they end.
+    hits: Vec<Hit>,
+    read: Range<usize>,
+    state: Option<StateID>,
+}
+
+impl Nearby {
+    /// Each phrase that stands near `find`, within `BEFORE` bytes in front or `BEHIND` behind.
+    pub(super) fn each(&mut self, text: &[u8], find: &Range<usize>, mut each: impl FnMut(Near)) {
+        let Some(words) = WORDS.as_ref() else { return };
+        let window = find.start.saturating_sub(BEFORE)..(find.end + BEHIND).min(text.len());
+        self.read(words, text, &window);
+        let first = self.hits.partition_point(|hit| hit.end <= window.start);
+        for hit in self.hits.iter().skip(first).take_while(|hit| hit.end <= window.end) {
+            let (distance, behind) = if hit.end <= find.start {
+                (find.start - hit.end, false)
+            } else if hit.start >= find.end {
+                (hit.start - find.end, true)
+            } else {
+                continue;
+            };
+            let Some(phrase) = words.phrases.get(hit.phrase).filter(|_| hit.start >= window.start) else { continue };
+            for asker in &phrase.askers {
+                each(Near { asker: *asker, distance, behind });
+            }
+        }
+    }
+
+    fn read(&mut self, words: &Words, text: &[u8], window: &Range<usize>) {
+        let start = || words.automaton.start_state(Anchored::No).ok();
+        if self.state.is_none() || window.start < self.read.start || window.start > self.read.end + KEPT {
+            self.hits.clear();
+            self.read = window.start..window.start;
+            self.state = start();
+        }
+        if self.hits.len() > CROWDED {
+            let reach = window.start.saturating_sub(KEPT);
+            self.hits.retain(|hit| hit.end > reach);
+            self.read.start = self.read.start.max(reach);
+        }
+        let Some(mut state) = self.state else { return };
+        let from = self.read.end;
+        for (at, &byte) in (from..).zip(text.get(from..window.end.max(from)).unwrap_or_default()) {
+            state = words.automaton.next_state(Anchored::No, state, byte);
+            if words.automaton.is_special(state) && words.automaton.is_match(state) {
+                self.note(words, text, state, at + 1);
+            }
+        }
+        self.state = Some(state);
+        self.read.end = from.max(window.end);
+    }
+
+    fn note(&mut self, words: &Words, text: &[u8], state: StateID, end: usize) {
+        for index in 0..words.automaton.match_len(state) {
+            let place = words.automaton.match_pattern(state, index).as_usize();
+            let Some(phrase) = words.phrases.get(place) else { continue };
+            let start = end - phrase.length;
+            if !phrase.short || stands_alone(text, start..end) {
+                self.hits.push(Hit { start, end, phrase: place });
+            }
+        }
+    }
+}
