@@ -127,6 +127,9 @@ pub struct Costs {
     pub confused: f32,
 }
 
+/// So many features in a hundred are not seen, each time others, so that none is relied upon alone.
+const DROPPED: usize = 25;
+
 pub fn learn(stretches: &[Stretch], epochs: usize, costs: Costs, seed: u64) -> Weights {
     let mut order: Vec<usize> =
         stretches.iter().enumerate().flat_map(|(place, stretch)| std::iter::repeat_n(place, stretch.times)).collect();
@@ -141,10 +144,11 @@ pub fn learn(stretches: &[Stretch], epochs: usize, costs: Costs, seed: u64) -> W
         random.shuffle(&mut order);
         for place in &order {
             let stretch = &stretches[*place];
+            scratch.mask = (0..FEATURES).map(|place| u32::from(!random.percent(DROPPED)) << place).sum();
             scratch.decode(&weights, stretch, Some(costs));
             if scratch.labels != stretch.labels {
-                update(&mut weights, stretch, &scratch.labels, 1.0);
-                update(&mut sums, stretch, &scratch.labels, moment / total);
+                update(&mut weights, stretch, &scratch, 1.0);
+                update(&mut sums, stretch, &scratch, moment / total);
             }
             moment += 1.0;
         }
@@ -159,12 +163,12 @@ fn first_steps() -> [Row; LABELS] {
     Label::ALL.map(|from| Label::ALL.map(|to| if from.allows(to) { 0.0 } else { FORBIDDEN }))
 }
 
-fn update(weights: &mut Weights, stretch: &Stretch, found: &[Label], rate: f32) {
+fn update(weights: &mut Weights, stretch: &Stretch, scratch: &Scratch, rate: f32) {
     let (mut before, mut found_before) = (Label::Nothing, Label::Nothing);
-    for ((features, right), wrong) in stretch.features.iter().zip(&stretch.labels).zip(found) {
+    for ((features, right), wrong) in stretch.features.iter().zip(&stretch.labels).zip(&scratch.labels) {
         if right != wrong {
-            for feature in features {
-                let row = &mut weights.buckets[*feature as usize];
+            for feature in scratch.kept(features) {
+                let row = &mut weights.buckets[feature as usize];
                 row[*right as usize] += rate;
                 row[*wrong as usize] -= rate;
             }
@@ -179,18 +183,24 @@ fn update(weights: &mut Weights, stretch: &Stretch, found: &[Label], rate: f32) 
 pub struct Scratch {
     back: Vec<[u8; LABELS]>,
     pub labels: Vec<Label>,
+    /// A bit for each feature that is looked at.
+    mask: u32,
 }
 
 impl Scratch {
+    fn kept(&self, features: &[u32; FEATURES]) -> impl Iterator<Item = u32> {
+        features.iter().enumerate().filter(|(place, _)| self.mask >> place & 1 == 1).map(|(_, feature)| *feature)
+    }
+
     pub fn decode(&mut self, weights: &Weights, stretch: &Stretch, costs: Option<Costs>) {
         self.back.clear();
         self.labels.clear();
         let mut scores = [FORBIDDEN; LABELS];
         scores[0] = 0.0;
         for (features, right) in stretch.features.iter().zip(&stretch.labels) {
-            let mut sum = [0.0; LABELS];
-            for feature in features {
-                let row = &weights.buckets[*feature as usize];
+            let mut sum: Row = [0.0; LABELS];
+            for feature in self.kept(features) {
+                let row = &weights.buckets[feature as usize];
                 sum.iter_mut().zip(row).for_each(|(sum, weight)| *sum += weight);
             }
             if let Some(costs) = costs {

@@ -52,6 +52,10 @@ pub fn decode(model: &Model, sums: &[Lanes], back: &mut Vec<Lanes>, labels: &mut
 fn reach(model: &Model, scores: &Lanes) -> Lanes {
     let mut best = [i16::MIN; LABELS];
     for (label, (score, steps)) in (0..).zip(scores.iter().zip(&model.steps)) {
+        // Most labels are given up at once.
+        if *score <= LEAST * UNIT {
+            continue;
+        }
         for (best, step) in best.iter_mut().zip(steps) {
             *best = (*best).max(score.saturating_add(*step) | label);
         }

@@ -24,97 +24,136 @@ pub struct Outlook {
 /// Fills in what only a look at many tokens tells: case of the text, likeness of lines to code, and for each token whether it is quiet: no part of
 /// a name whatever stands around it.
 pub fn survey(tokens: &mut [Token], outlook: &mut Outlook, quiet: &mut Vec<bool>) {
-    let (mut words, mut capitals, mut loud) = (0, 0, 0);
-    for token in tokens.iter() {
-        let letters = token.end - token.start > 1;
-        words += usize::from(
-            matches!(token.shape, Shape::Lower | Shape::Initial | Shape::Mixed) || token.shape == Shape::Upper,
-        );
-        capitals += usize::from(matches!(token.shape, Shape::Initial | Shape::Upper | Shape::Mixed | Shape::Capital));
-        loud += usize::from(letters && token.shape == Shape::Upper);
-    }
-    outlook.capital_seen |= capitals > 0;
-    let case = match outlook.capital_seen {
-        _ if loud * 10 >= words * 7 && loud > 1 => LOUD,
-        false => SMALL,
-        true => ORDINARY,
-    };
-    let mut from = 0;
-    while from < tokens.len() {
-        let rest = tokens.get(from + 1..).unwrap_or_default();
-        let length = 1 + rest.iter().take_while(|token| token.before != Beside::Line).count();
-        let Some(line) = tokens.get_mut(from..from + length) else { break };
-        let code = likeness_to_code(line);
-        for token in line {
-            token.code = code;
-            token.case = case;
-        }
-        from += length;
-    }
-    find_quiet(tokens, quiet);
-}
-
-/// 0 to 3.
-fn likeness_to_code(line: &[Token]) -> u8 {
-    let sign = |token: &Token| match token.shape {
-        Shape::Code => 2,
-        Shape::Sign => match (token.prefix >> 16 == 0).then_some(token.prefix as u8) {
-            // With bit 5 set, as in `affixes`: `{`, `}`, `<`, `>`, `=`, `;`, `|`, `` ` ``, `$`, `[`, `]`, `\`.
-            Some(b'{' | b'}' | b'<' | b'>' | b'=' | b';' | b'|' | b'`' | b'$') => 2,
-            Some(b'/') if token.before == Beside::Letter && token.behind == Beside::Letter => 1,
-            Some(b'"' | b'\'') if matches!(token.behind, Beside::Colon | Beside::Comma | Beside::Closing) => 1,
-            Some(b'(') if token.before == Beside::Letter => 2,
-            Some(b':') if token.behind == Beside::Colon || token.before == Beside::Colon => 2,
-            Some(b'.' | b',') if token.before == Beside::Letter && token.behind == Beside::Letter => 1,
-            _ => 0,
-        },
-        _ => 0,
-    };
-    let signs: usize = line.iter().map(sign).sum();
-    match signs * 10 / (line.len() + 3) {
-        0 => 0,
-        1 => 1,
-        2..=4 => 2,
-        _ => 3,
-    }
-}
-
-/// A number beside a sign that makes it an amount or part of a formula.
-fn is_sum(token: &Token) -> bool {
-    token.before == Beside::Code || token.behind == Beside::Code
-}
-
-fn find_quiet(tokens: &[Token], quiet: &mut Vec<bool>) {
     quiet.clear();
-    quiet.resize(tokens.len(), false);
-    // Forwards: what is quiet by itself, and what links nothing because nothing stands in front of it.
-    let mut before = true;
-    let mut after_stop = true;
-    for (token, quiet) in tokens.iter().zip(quiet.iter_mut()) {
-        *quiet = match token.shape {
-            Shape::Code | Shape::Edge => true,
-            Shape::Lower => token.flags & NEVER != 0 || token.flags & LINK != 0 && before,
-            Shape::Initial => {
-                (after_stop || token.before == Beside::Line)
-                    && (token.flags & NEVER != 0 || token.flags & LINK != 0 && before)
+    let mut count = Count::default();
+    let mut line = Line::default();
+    // What is quiet by itself, and what links nothing because nothing stands in front of it.
+    let (mut before, mut after_stop) = (true, true);
+    let mut place = 0;
+    while let Some(token) = tokens.get(place) {
+        if token.before == Beside::Line && place > 0 {
+            let code = line.likeness_to_code();
+            line = Line::default();
+            if let Some(last) = tokens.get_mut(place - 1) {
+                last.code = code;
             }
-            Shape::Sign => before,
-            // "I", but not "A", which is an initial as well.
-            Shape::Capital => token.flags & NEVER != 0 && token.prefix == u32::from(b'i'),
-            Shape::Digit1 | Shape::Digit2 | Shape::Digit3 | Shape::Digits => is_sum(token),
-            _ => false,
-        };
-        before = *quiet;
+        }
+        let Some(token) = tokens.get(place) else { break };
+        count.add(token);
+        line.add(token);
+        before = is_quiet(token, before, after_stop || token.before == Beside::Line);
+        quiet.push(before);
         after_stop = token.shape == Shape::Edge
             || token.shape == Shape::Sign
-                && matches!(token.prefix as u8, b'.' | b'!' | b'?' | b':' | b'"' | b'-' | b'*');
+                && matches!(token.prefix.to_le_bytes(), [b'.' | b'!' | b'?' | b':' | b'"' | b'-' | b'*', ..]);
+        place += 1;
     }
-    // Backwards: nothing stands behind it. The last token may be followed by anything.
+    let case = count.case(outlook);
+    // Backwards: what links nothing because nothing stands behind it; the last may be followed by anything.
     let mut behind = false;
-    for (token, quiet) in tokens.iter().zip(quiet.iter_mut()).rev() {
+    let mut code = line.likeness_to_code();
+    let mut ends = false;
+    for (token, quiet) in tokens.iter_mut().zip(quiet.iter_mut()).rev() {
+        if ends {
+            code = token.code;
+        }
+        ends = token.before == Beside::Line;
+        token.code = code;
+        token.case = case;
         let links = token.shape == Shape::Sign || token.shape == Shape::Lower && token.flags & LINK != 0;
         *quiet |= links && behind;
         behind = *quiet;
+    }
+}
+
+fn is_quiet(token: &Token, before: bool, first: bool) -> bool {
+    let known = token.flags & NEVER != 0 || token.flags & LINK != 0 && before;
+    match token.shape {
+        Shape::Code | Shape::Edge => true,
+        Shape::Lower => known,
+        Shape::Initial => first && known,
+        Shape::Sign => before,
+        // "I", but not "A", which is an initial as well.
+        Shape::Capital => known && token.prefix == u32::from(b'i'),
+        // A number beside a sign that makes it an amount or part of a formula.
+        Shape::Digit1 | Shape::Digit2 | Shape::Digit3 | Shape::Digits => {
+            token.before == Beside::Code || token.behind == Beside::Code
+        }
+        _ => false,
+    }
+}
+
+/// How the words of a block are written.
+#[derive(Debug, Default)]
+struct Count {
+    words: usize,
+    capitals: usize,
+    loud: usize,
+}
+
+impl Count {
+    fn add(&mut self, token: &Token) {
+        let (word, capital) = match token.shape {
+            Shape::Lower => (1, 0),
+            Shape::Initial | Shape::Mixed | Shape::Upper => (1, 1),
+            Shape::Capital => (0, 1),
+            _ => (0, 0),
+        };
+        self.words += word;
+        self.capitals += capital;
+        self.loud += usize::from(token.shape == Shape::Upper);
+    }
+
+    fn case(&self, outlook: &mut Outlook) -> u8 {
+        outlook.capital_seen |= self.capitals > 0;
+        match outlook.capital_seen {
+            _ if self.loud * 10 >= self.words * 7 && self.loud > 1 => LOUD,
+            false => SMALL,
+            true => ORDINARY,
+        }
+    }
+}
+
+/// What of a line looks like code.
+#[derive(Debug, Default)]
+struct Line {
+    tokens: usize,
+    signs: usize,
+}
+
+impl Line {
+    fn add(&mut self, token: &Token) {
+        self.tokens += 1;
+        self.signs += match token.shape {
+            Shape::Code => 2,
+            Shape::Sign => weight(token),
+            _ => 0,
+        };
+    }
+
+    /// 0 to 3.
+    fn likeness_to_code(&self) -> u8 {
+        match self.signs * 10 / (self.tokens + 3) {
+            0 => 0,
+            1 => 1,
+            2..=4 => 2,
+            _ => 3,
+        }
+    }
+}
+
+/// How much a sign looks like code. Signs are compared as `affixes` folds them.
+fn weight(token: &Token) -> usize {
+    let [sign, wide, ..] = token.prefix.to_le_bytes();
+    let joins = token.before == Beside::Letter && token.behind == Beside::Letter;
+    match sign {
+        _ if wide != 0 => 0,
+        b'{' | b'}' | b'<' | b'>' | b'=' | b';' | b'|' | b'`' | b'$' => 2,
+        b'/' | b'.' | b',' => usize::from(joins),
+        b'"' | b'\'' => usize::from(matches!(token.behind, Beside::Colon | Beside::Comma | Beside::Closing)),
+        b'(' if token.before == Beside::Letter => 2,
+        b':' if token.behind == Beside::Colon || token.before == Beside::Colon => 2,
+        _ => 0,
     }
 }
 

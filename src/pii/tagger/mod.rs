@@ -121,14 +121,24 @@ fn stretches(model: &Model, text: &str, scratch: &mut Scratch, block: Range<usiz
 fn spans(model: &Model, text: &str, tokens: &[Token], sums: &[Lanes], labels: &[Label], found: &mut Vec<Span>) {
     let mut at = 0;
     while let Some(label) = labels.get(at) {
-        let behind = labels.get(at + 1..).unwrap_or_default();
-        let length = 1 + behind.iter().take_while(|next| next.is_inside()).count();
+        let mut length = 1;
+        while let (Some(next), Some(token)) = (labels.get(at + length), tokens.get(at + length)) {
+            if !next.is_inside() && !continues(*label, *next, token) {
+                break;
+            }
+            length += 1;
+        }
         if let (Some(entity), Some(tokens)) = (label.entity(), tokens.get(at..at + length)) {
             let margin = margin(sums, labels, at..at + length);
             found.extend(span(model, text, tokens, entity, margin));
         }
         at += length;
     }
+}
+
+/// Two names with nothing but a space between them are one.
+fn continues(label: Label, next: Label, token: &Token) -> bool {
+    matches!(label, Label::Person | Label::Organization | Label::Address) && label == next && token.before == Beside::Space
 }
 
 /// By how much these labels beat "nothing", on average.

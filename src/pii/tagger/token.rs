@@ -369,9 +369,12 @@ fn is_apostrophe(bytes: &[u8], at: usize) -> bool {
 }
 
 fn affixes(word: &[u8]) -> (u32, u32) {
+    const SMALL: u32 = 0x2020_2020;
+    if let (Some(first), Some(last)) = (word.first_chunk(), word.last_chunk()) {
+        return (u32::from_be_bytes(*first) | SMALL, u32::from_be_bytes(*last) | SMALL);
+    }
     let fold = |bytes: &[u8]| bytes.iter().fold(0, |sum: u32, byte| sum << 8 | u32::from(byte | 0x20));
-    let from = word.len().saturating_sub(4);
-    (fold(word.get(..word.len().min(4)).unwrap_or_default()), fold(word.get(from..).unwrap_or_default()))
+    (fold(word), fold(word))
 }
 
 fn shape_of(seen: &Seen) -> Shape {
@@ -396,20 +399,30 @@ fn shape_of(seen: &Seen) -> Shape {
 }
 
 fn beside(byte: u8) -> Beside {
-    match byte {
-        b' ' | b'\t' => Beside::Space,
-        b'.' => Beside::Dot,
-        b',' | b';' => Beside::Comma,
-        b':' => Beside::Colon,
-        b'"' | b'\'' | b'`' => Beside::Quote,
-        b'(' | b'[' => Beside::Opening,
-        b')' | b']' => Beside::Closing,
-        b'/' | b'\\' => Beside::Slash,
-        b'-' => Beside::Hyphen,
-        b'@' => Beside::At,
-        b'!' | b'?' => Beside::Shout,
-        b'<' | b'>' | b'{' | b'}' | b'=' | b'*' | b'$' | b'|' | b'~' | b'&' | b'+' | b'%' | b'^' => Beside::Code,
-        _ if byte.is_ascii_alphanumeric() => Beside::Letter,
-        _ => Beside::Other,
-    }
+    BESIDE.get(usize::from(byte)).copied().unwrap_or(Beside::Other)
 }
+
+const BESIDE: [Beside; 128] = {
+    let mut all = [Beside::Other; 128];
+    let mut byte = 0;
+    while byte < 128 {
+        all[byte] = match byte as u8 {
+            b' ' | b'\t' => Beside::Space,
+            b'.' => Beside::Dot,
+            b',' | b';' => Beside::Comma,
+            b':' => Beside::Colon,
+            b'"' | b'\'' | b'`' => Beside::Quote,
+            b'(' | b'[' => Beside::Opening,
+            b')' | b']' => Beside::Closing,
+            b'/' | b'\\' => Beside::Slash,
+            b'-' => Beside::Hyphen,
+            b'@' => Beside::At,
+            b'!' | b'?' => Beside::Shout,
+            b'<' | b'>' | b'{' | b'}' | b'=' | b'*' | b'$' | b'|' | b'~' | b'&' | b'+' | b'%' | b'^' => Beside::Code,
+            b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => Beside::Letter,
+            _ => Beside::Other,
+        };
+        byte += 1;
+    }
+    all
+};
