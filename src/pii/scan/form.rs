@@ -10,13 +10,15 @@ use smallvec::SmallVec;
 use super::Scan;
 use super::run::{Chunk, Run};
 use crate::pii::context::Phrases;
-use crate::pii::identifier::{self, Identifier, Number};
+use crate::pii::identifier::{self, Identifier, Number, words};
 
 /// The longest compact identifier.
 const LONGEST: usize = 40;
 /// What a byte of distance to a word of context costs: of two rows that fit, the one whose word is nearer wins. Below what `settle` tells apart
 /// it decides nothing but ties.
 const PER_BYTE: f32 = 0.0004;
+/// What it costs that a word is used in many countries: two steps of `settle`.
+const SHARED: f32 = 0.1;
 
 #[derive(Debug, Default)]
 struct Node {
@@ -38,39 +40,66 @@ struct Form {
 
 struct Table {
     nodes: Vec<Node>,
-    /// By number of digits, the rows that take them in any grouping.
-    loose: [SmallVec<[u16; 8]>; LONGEST + 1],
+    /// By length, the forms that are taken in any grouping.
+    loose: [Vec<Form>; LONGEST + 1],
     rows: Vec<&'static Identifier>,
     phrases: Phrases,
-    /// For each phrase the rows that know it.
-    knows: Vec<Vec<u16>>,
+    /// For each phrase the rows that know it, and what its being a word of many countries costs.
+    knows: Vec<Vec<(u16, f32)>>,
 }
+
+/// A set of rows.
+type Rows = SmallVec<[u64; 8]>;
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
     let rows: Vec<&'static Identifier> = identifier::all().collect();
     let mut nodes = vec![Node::default()];
-    let mut loose = std::array::from_fn(|_| SmallVec::new());
-    let mut words: indexmap::IndexMap<&'static str, Vec<u16>> = indexmap::IndexMap::new();
+    let mut loose = std::array::from_fn(|_| vec![]);
+    let mut words: indexmap::IndexMap<&'static str, Vec<(u16, f32)>> = indexmap::IndexMap::new();
     for (place, row) in (0..).zip(&rows) {
         for form in row.forms {
-            match form.strip_prefix('#').and_then(|count| loose.get_mut(count.parse::<usize>().ok()?)) {
-                Some(rows) => rows.push(place),
+            match form.strip_prefix('#') {
+                Some(form) => insert_loose(&mut loose, form, place),
                 None => insert(&mut nodes, form, place),
             }
         }
         for phrase in row.context {
-            words.entry(phrase).or_default().push(place);
+            match words::shared(phrase) {
+                Some(shared) => shared.iter().for_each(|phrase| words.entry(phrase).or_default().push((place, SHARED))),
+                None => words.entry(phrase).or_default().push((place, 0.0)),
+            }
         }
     }
     let phrases: Vec<&str> = words.keys().copied().collect();
     Table { nodes, loose, rows, phrases: Phrases::new(&phrases), knows: words.into_values().collect() }
 });
 
-fn insert(nodes: &mut Vec<Node>, form: &str, row: u16) {
+fn insert(nodes: &mut Vec<Node>, text: &str, row: u16) {
+    let (form, lengths) = parsed(text, row);
+    let mut node = 0;
+    for length in lengths {
+        node = child(nodes, node, length);
+    }
+    if let Some(node) = nodes.get_mut(node) {
+        node.forms.push(form);
+    }
+}
+
+/// `12` for twelve digits, or a form without separators.
+fn insert_loose(loose: &mut [Vec<Form>], text: &str, row: u16) {
+    let digits = text.parse().ok().filter(|count| *count <= LONGEST).map(|count| "9".repeat(count));
+    let (form, lengths) = parsed(digits.as_deref().unwrap_or(text), row);
+    if let Some(forms) = lengths.first().and_then(|length| loose.get_mut(usize::from(*length))) {
+        forms.push(form);
+    }
+}
+
+/// The form that `text` says, and the lengths of its words.
+fn parsed(text: &str, row: u16) -> (Form, SmallVec<[u8; 8]>) {
     let (mut letters, mut digits, mut place) = (0_u64, 0_u64, 0);
     let mut separators = SmallVec::new();
     let mut lengths: SmallVec<[u8; 8]> = SmallVec::from_slice(&[0]);
-    for sign in form.bytes() {
+    for sign in text.bytes() {
         match sign {
             b'9' => digits |= 1 << place,
             b'A' => letters |= 1 << place,
@@ -86,13 +115,7 @@ fn insert(nodes: &mut Vec<Node>, form: &str, row: u16) {
             *length += 1;
         }
     }
-    let mut node = 0;
-    for length in lengths {
-        node = child(nodes, node, length);
-    }
-    if let Some(node) = nodes.get_mut(node) {
-        node.forms.push(Form { row, letters, digits, separators });
-    }
+    (Form { row, letters, digits, separators }, lengths)
 }
 
 fn child(nodes: &mut Vec<Node>, of: usize, length: u8) -> usize {
@@ -111,7 +134,8 @@ fn child(nodes: &mut Vec<Node>, of: usize, length: u8) -> usize {
 /// Compares every part of the run with every form.
 pub(super) fn identify(scan: &mut Scan<'_, '_>, run: &Run) {
     let table = &*TABLE;
-    any_grouping(scan, table, run);
+    let known = known(scan, table, run);
+    any_grouping(scan, table, run, &known);
     for first in 0..run.chunks.len() {
         let mut node = table.nodes.first();
         let (mut letters, mut digits, mut length) = (0_u64, 0_u64, 0);
@@ -128,34 +152,75 @@ pub(super) fn identify(scan: &mut Scan<'_, '_>, run: &Run) {
             length += size;
             let Some(node) = node.filter(|_| digits != 0) else { continue };
             let chunks = run.chunks.get(first..=last).unwrap_or_default();
-            let fits = |form: &Form| {
-                form.letters & !letters == 0 && form.digits & !digits == 0 && form.is_separated_as(chunks)
+            let fits = |form: &&Form| {
+                table.is_possible(form.row, &known) && form.fits(letters, digits) && form.is_separated_as(chunks)
             };
-            if node.forms.iter().any(fits) && !adjoins(scan.bytes(), chunks) {
-                let rows = node.forms.iter().filter(|form| fits(form)).map(|form| form.row).collect();
+            if node.forms.iter().any(|form| fits(&form)) && !adjoins(scan.bytes(), chunks) {
+                let rows = node.forms.iter().filter(fits).map(|form| form.row).collect();
                 judge(scan, table, chunks, rows);
             }
         }
     }
 }
 
-/// Compares every sequence of words of digits with the rows that do not mind where the separators are.
-fn any_grouping(scan: &mut Scan<'_, '_>, table: &Table, run: &Run) {
+/// Which rows have a word near the run, so that the others need not be looked at where they would count for nothing alone.
+fn known(scan: &Scan<'_, '_>, table: &Table, run: &Run) -> Rows {
+    let mut known: Rows = SmallVec::from_elem(0, table.rows.len() / 64 + 1);
+    let (Some(first), Some(last)) = (run.chunks.first(), run.chunks.last()) else { return known };
+    table.phrases.around(scan.bytes(), &(first.start..last.end), |phrase| {
+        for (row, _) in table.knows.get(phrase).into_iter().flatten() {
+            if let Some(part) = known.get_mut(usize::from(*row) / 64) {
+                *part |= 1 << (row % 64);
+            }
+        }
+    });
+    known
+}
+
+/// Compares every sequence of words with the forms that do not mind where the separators are. Where there are separators a word of context is
+/// needed, whatever the row says: between numbers in a table there are many such sequences.
+fn any_grouping(scan: &mut Scan<'_, '_>, table: &Table, run: &Run, known: &Rows) {
+    let nothing = known.iter().all(|part| *part == 0);
     for first in 0..run.chunks.len() {
-        let mut length = 0;
+        let (mut letters, mut digits, mut length) = (0_u64, 0_u64, 0);
         for last in first..run.chunks.len() {
-            let Some(chunk) = run.chunks.get(last).filter(|chunk| chunk.letters == 0) else { break };
-            length += chunk.end - chunk.start;
-            let Some(rows) = table.loose.get(length) else { break };
+            let Some(chunk) = run.chunks.get(last) else { break };
+            let size = chunk.end - chunk.start;
+            let grouped = last > first;
+            if length + size > LONGEST || grouped && (nothing || !matches!(chunk.separator, b' ' | b'-' | b'.' | b'/'))
+            {
+                break;
+            }
+            letters |= chunk.letters << length;
+            digits |= chunk.digits << length;
+            length += size;
+            let Some(forms) = table.loose.get(length) else { break };
+            let possible = |row: u16| if grouped { is_in(row, known) } else { table.is_possible(row, known) };
+            let fits = |form: &&Form| form.fits(letters, digits) && possible(form.row);
             let chunks = run.chunks.get(first..=last).unwrap_or_default();
-            if !rows.is_empty() && !adjoins(scan.bytes(), chunks) {
-                judge(scan, table, chunks, rows.clone());
+            if digits != 0 && forms.iter().any(|form| fits(&form)) && !adjoins(scan.bytes(), chunks) {
+                let rows = forms.iter().filter(fits).map(|form| form.row).collect();
+                judge(scan, table, chunks, rows);
             }
         }
     }
 }
 
+fn is_in(row: u16, rows: &Rows) -> bool {
+    rows.get(usize::from(row) / 64).is_some_and(|part| part & (1 << (row % 64)) != 0)
+}
+
+impl Table {
+    fn is_possible(&self, row: u16, known: &Rows) -> bool {
+        is_in(row, known) || self.rows.get(usize::from(row)).is_some_and(|row| row.alone > 0.0)
+    }
+}
+
 impl Form {
+    fn fits(&self, letters: u64, digits: u64) -> bool {
+        self.letters & !letters == 0 && self.digits & !digits == 0
+    }
+
     fn is_separated_as(&self, chunks: &[Chunk]) -> bool {
         let found = chunks.iter().skip(1).map(|chunk| chunk.separator);
         self.separators.iter().zip(found).all(|(asked, found)| match asked {
@@ -189,14 +254,14 @@ fn adjoins(text: &[u8], chunks: &[Chunk]) -> bool {
     before || behind
 }
 
-fn judge(scan: &mut Scan<'_, '_>, table: &Table, chunks: &[Chunk], rows: SmallVec<[u16; 8]>) {
+fn judge(scan: &mut Scan<'_, '_>, table: &Table, chunks: &[Chunk], rows: SmallVec<[u16; 32]>) {
     let (Some(first), Some(last)) = (chunks.first(), chunks.last()) else { return };
     let range = first.start..last.end;
     let Some(raw) = scan.text.get(range.clone()) else { return };
     let compact: SmallVec<[u8; LONGEST]> =
         raw.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_uppercase()).collect();
     let number = Number { compact: &compact, raw };
-    let mut valid: SmallVec<[(u16, f32); 8]> = SmallVec::new();
+    let mut valid: SmallVec<[(u16, f32); 16]> = SmallVec::new();
     for row in rows {
         let Some(known) = table.rows.get(usize::from(row)) else { continue };
         if valid.iter().all(|(other, _)| *other != row) && (known.valid)(&number) {
@@ -208,8 +273,9 @@ fn judge(scan: &mut Scan<'_, '_>, table: &Table, chunks: &[Chunk], rows: SmallVe
     }
     table.phrases.near(scan.bytes(), &range, |phrase, distance| {
         let knows = table.knows.get(phrase).map_or(&[][..], Vec::as_slice);
-        for (row, score) in valid.iter_mut().filter(|(row, _)| knows.contains(row)) {
-            let near = table.rows.get(usize::from(*row)).map_or(0.0, |row| row.near);
+        for (row, score) in &mut valid {
+            let Some((_, less)) = knows.iter().find(|(known, _)| known == row) else { continue };
+            let near = table.rows.get(usize::from(*row)).map_or(0.0, |row| row.near) - less;
             #[allow(clippy::cast_precision_loss, reason = "a distance is below 100")]
             let nearer = near - PER_BYTE * distance as f32;
             *score = score.max(nearer);

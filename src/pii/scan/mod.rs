@@ -12,7 +12,7 @@ use aho_corasick::automaton::Automaton as _;
 use aho_corasick::{Anchored, MatchKind, dfa};
 
 use super::span::Span;
-use super::{internet, moment, phone, secret};
+use super::{identifier, internet, moment, phone, secret};
 use crate::pii::entity::Entity;
 
 /// A literal that begins, or gives away, something to find.
@@ -57,7 +57,8 @@ struct Proposer {
 const DIGITS: usize = 10;
 
 static PROPOSER: LazyLock<Option<Proposer>> = LazyLock::new(|| {
-    let anchors: Vec<Anchor> = internet::ANCHORS.iter().chain(secret::ANCHORS).copied().collect();
+    let anchors: Vec<Anchor> =
+        internet::ANCHORS.iter().chain(secret::ANCHORS).chain(identifier::ANCHORS).copied().collect();
     let digits = (b'0'..=b'9').map(|digit| vec![digit]);
     let literals = anchors.iter().map(|anchor| anchor.literal.as_bytes().to_vec());
     let mut builder = dfa::Builder::new();
