@@ -32,6 +32,36 @@ pub(super) fn mod_11_2(compact: &[u8]) -> bool {
     compact.iter().map(value).fold(0, |sum, value| (sum * 2 + value) % 11) == 1
 }
 
+/// ISO/IEC 7064 MOD 11,10: digits only.
+pub(super) fn mod_11_10(digits: &[u8]) -> bool {
+    let Some((check, body)) = digits.split_last() else { return false };
+    let product = body.iter().fold(10, |product, byte| match (product + base_36(*byte)) % 10 {
+        0 => 9,
+        sum => sum * 2 % 11,
+    });
+    (product + base_36(*check)) % 10 == 1
+}
+
+/// What is left of a number of any length; a letter counts as two digits, 10 to 35 (as in ISO/IEC 7064 MOD 97-10).
+pub(super) fn remainder<'b>(compact: impl IntoIterator<Item = &'b u8>, modulus: u32) -> u32 {
+    compact.into_iter().fold(0, |left, byte| match base_36(*byte) {
+        value @ 10.. => (left * 100 + value) % modulus,
+        value => (left * 10 + value) % modulus,
+    })
+}
+
+/// The sum of digit times weight, from the left; letters count as in [`base_36`].
+pub(super) fn weigh(compact: &[u8], weights: &[u32]) -> u32 {
+    compact.iter().zip(weights).map(|(byte, weight)| base_36(*byte) * weight).sum()
+}
+
+/// The letters and digits of machine-readable travel documents (ICAO 9303): weights 7, 3, 1 in turn, modulo 10; the check digit comes last.
+pub(super) fn mod_7_3_1(compact: &[u8]) -> bool {
+    let Some((check, body)) = compact.split_last() else { return false };
+    let sum: u32 = body.iter().zip([7, 3, 1].into_iter().cycle()).map(|(byte, weight)| base_36(*byte) * weight).sum();
+    check.is_ascii_digit() && sum % 10 == base_36(*check)
+}
+
 /// Luhn's check over the 36 characters 0 to 9 and A to Z.
 pub(super) fn luhn_36(compact: &[u8]) -> bool {
     let sum: u32 = compact
@@ -76,6 +106,9 @@ mod tests {
         assert!(verhoeff(b"123451") && !verhoeff(b"123415"));
         assert!(mod_11_2(b"07940"), "the specimen of ISO 7064");
         assert!(mod_11_2(b"079X") && !mod_11_2(b"097X"));
+        assert!(mod_11_10(b"07945") && !mod_11_10(b"09745"), "the specimen of ISO 7064");
+        assert_eq!(remainder(b"3214282912345698765432161182", 97), 1);
+        assert!(mod_7_3_1(b"L898902C36") && !mod_7_3_1(b"L898902C63"), "the specimen of ICAO 9303");
         assert!(luhn_36(b"27AAPFU0939F1ZV") && !luhn_36(b"27AAPFU0939F1ZO"));
     }
 }

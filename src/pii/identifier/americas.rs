@@ -251,7 +251,7 @@ pub(super) static ROWS: &[Identifier] = &[
         valid: |number| !is_uniform(number),
         context: DRIVER_WORDS,
         alone: 0.0,
-        near: 0.65,
+        near: 0.6,
     },
 ];
 

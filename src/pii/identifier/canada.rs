@@ -90,7 +90,7 @@ pub(super) static ROWS: &[Identifier] = &[
             "canadian tax",
         ],
         alone: 0.0,
-        near: 0.8,
+        near: 0.95,
     },
 ];
 

@@ -5,41 +5,56 @@
 
 mod africa;
 mod algorithm;
+mod alps;
 mod america_central;
 mod america_south;
 mod americas;
 mod asia_east;
 mod asia_south;
 mod asia_southeast;
+mod balkan;
+mod baltic;
 mod bank;
+mod benelux;
 mod brazil;
+mod britain;
 mod canada;
 mod device;
 mod document;
+mod europe_central;
 mod europe_east;
-mod europe_north;
-mod europe_west;
+mod france;
+mod germany;
+mod iban;
+mod iberia;
+mod italy;
 mod mexico;
 mod middle_east;
 mod network;
+mod nordic;
 mod pacific;
 mod plate;
 mod postal;
+mod vat;
+mod vat_bare;
+pub mod words;
 
 use super::entity::Entity;
+
+pub use bank::ANCHORS;
 
 /// A kind of identifier. One table row; several rows may have the same entity.
 #[derive(Debug, Clone, Copy)]
 pub struct Identifier {
     pub entity: Entity,
     /// How it is written: `9` a digit, `A` a letter (either case), `X` a digit or a letter; a space is any one separator (space, no-break space,
-    /// hyphen, dot, slash, middle dot), while `-`, `.`, `/`, `:`, `+` and `(` stand for themselves. Up to 40 characters. `#12` is any grouping of
-    /// twelve digits: only for rows whose `alone` is 0 or whose check is strong.
+    /// hyphen, dot, slash, middle dot), while `-`, `.`, `/`, `:`, `+` and `(` stand for themselves. Up to 40 characters. `#` in front of a
+    /// form without separators is that form in any grouping, `#12` twelve digits in any grouping; grouped, it needs a word of context.
     pub forms: &'static [&'static str],
     /// Check digits, ranges, dates: whether it can be one.
     pub valid: fn(&Number<'_>) -> bool,
     /// Words and phrases, lower case, of which one should stand near (within some 60 bytes before or 40 behind). Those of five letters and more
-    /// may be part of a longer word (`steuer` in `Steuernummer`), shorter ones must stand alone.
+    /// may be part of a longer word (`steuer` in `Steuernummer`), shorter ones must stand alone. `@tax` and so on: see [`words::shared`].
     pub context: &'static [&'static str],
     /// The score without such a word, 0 to 1; 0 for "never".
     pub alone: f32,
@@ -77,6 +92,7 @@ impl Number<'_> {
 pub fn all() -> impl Iterator<Item = &'static Identifier> {
     let files = [
         bank::ROWS,
+        iban::ROWS,
         device::ROWS,
         network::ROWS,
         americas::ROWS,
@@ -85,9 +101,20 @@ pub fn all() -> impl Iterator<Item = &'static Identifier> {
         brazil::ROWS,
         america_central::ROWS,
         america_south::ROWS,
-        europe_west::ROWS,
-        europe_north::ROWS,
+        britain::ROWS,
+        germany::ROWS,
+        france::ROWS,
+        benelux::ROWS,
+        iberia::ROWS,
+        italy::ROWS,
+        alps::ROWS,
+        nordic::ROWS,
+        baltic::ROWS,
+        europe_central::ROWS,
+        balkan::ROWS,
         europe_east::ROWS,
+        vat::ROWS,
+        vat_bare::ROWS,
         asia_south::ROWS,
         asia_southeast::ROWS,
         asia_east::ROWS,

@@ -40,6 +40,7 @@ const STRONG: &[&str] = &[
     "tel:",
     "telefon",
     "telef",
+    "teléf",
     "telephon",
     "téléphon",
     "mobile",

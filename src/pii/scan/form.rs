@@ -16,6 +16,10 @@ const LONGEST: usize = 40;
 /// What a byte of distance to a word of context costs: of two rows that fit, the one whose word is nearer wins. Below what `settle` tells apart
 /// it decides nothing but ties.
 const PER_BYTE: f32 = 0.0004;
+/// What it costs that a word is used in many countries: two steps of `settle`.
+const SHARED: f32 = 0.1;
+/// What it costs that a word stands behind the number: it may belong to the next one.
+const AFTERWARDS: f32 = 0.05;
 
 #[derive(Debug, Default)]
 struct Node {
@@ -37,19 +41,22 @@ struct Form {
 
 struct Table {
     nodes: Vec<Node>,
-    /// By number of digits, the rows that take them in any grouping.
-    loose: [SmallVec<[u16; 8]>; LONGEST + 1],
+    /// By length, the forms that are taken in any grouping.
+    loose: [Vec<Form>; LONGEST + 1],
     rows: Vec<&'static Identifier>,
 }
+
+/// A set of rows.
+type Rows = SmallVec<[u64; 8]>;
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
     let rows: Vec<&'static Identifier> = identifier::all().collect();
     let mut nodes = vec![Node::default()];
-    let mut loose = std::array::from_fn(|_| SmallVec::new());
+    let mut loose = std::array::from_fn(|_| vec![]);
     for (place, row) in (0..).zip(&rows) {
         for form in row.forms {
-            match form.strip_prefix('#').and_then(|count| loose.get_mut(count.parse::<usize>().ok()?)) {
-                Some(rows) => rows.push(place),
+            match form.strip_prefix('#') {
+                Some(form) => insert_loose(&mut loose, form, place),
                 None => insert(&mut nodes, form, place),
             }
         }
@@ -57,11 +64,32 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
     Table { nodes, loose, rows }
 });
 
-fn insert(nodes: &mut Vec<Node>, form: &str, row: u16) {
+fn insert(nodes: &mut Vec<Node>, text: &str, row: u16) {
+    let (form, lengths) = parsed(text, row);
+    let mut node = 0;
+    for length in lengths {
+        node = child(nodes, node, length);
+    }
+    if let Some(node) = nodes.get_mut(node) {
+        node.forms.push(form);
+    }
+}
+
+/// `12` for twelve digits, or a form without separators.
+fn insert_loose(loose: &mut [Vec<Form>], text: &str, row: u16) {
+    let digits = text.parse().ok().filter(|count| *count <= LONGEST).map(|count| "9".repeat(count));
+    let (form, lengths) = parsed(digits.as_deref().unwrap_or(text), row);
+    if let Some(forms) = lengths.first().and_then(|length| loose.get_mut(usize::from(*length))) {
+        forms.push(form);
+    }
+}
+
+/// The form that `text` says, and the lengths of its words.
+fn parsed(text: &str, row: u16) -> (Form, SmallVec<[u8; 8]>) {
     let (mut letters, mut digits, mut place) = (0_u64, 0_u64, 0);
     let mut separators = SmallVec::new();
     let mut lengths: SmallVec<[u8; 8]> = SmallVec::from_slice(&[0]);
-    for sign in form.bytes() {
+    for sign in text.bytes() {
         match sign {
             b'9' => digits |= 1 << place,
             b'A' => letters |= 1 << place,
@@ -77,13 +105,7 @@ fn insert(nodes: &mut Vec<Node>, form: &str, row: u16) {
             *length += 1;
         }
     }
-    let mut node = 0;
-    for length in lengths {
-        node = child(nodes, node, length);
-    }
-    if let Some(node) = nodes.get_mut(node) {
-        node.forms.push(Form { row, letters, digits, separators });
-    }
+    (Form { row, letters, digits, separators }, lengths)
 }
 
 fn child(nodes: &mut Vec<Node>, of: usize, length: u8) -> usize {
@@ -102,7 +124,9 @@ fn child(nodes: &mut Vec<Node>, of: usize, length: u8) -> usize {
 /// Compares every part of the run with every form.
 pub(super) fn identify(scan: &mut Scan<'_, '_>, run: &Run) {
     let table = &*TABLE;
-    any_grouping(scan, table, run);
+    // Which rows have a word near: most runs have no row's form, and the text around them is not read.
+    let mut known = None;
+    any_grouping(scan, table, run, &mut known);
     for first in 0..run.chunks.len() {
         let mut node = table.nodes.first();
         let (mut letters, mut digits, mut length) = (0_u64, 0_u64, 0);
@@ -119,34 +143,83 @@ pub(super) fn identify(scan: &mut Scan<'_, '_>, run: &Run) {
             length += size;
             let Some(node) = node.filter(|_| digits != 0) else { continue };
             let chunks = run.chunks.get(first..=last).unwrap_or_default();
-            let fits = |form: &Form| {
-                form.letters & !letters == 0 && form.digits & !digits == 0 && form.is_separated_as(chunks)
-            };
-            if node.forms.iter().any(fits) && !adjoins(scan.bytes(), chunks) {
-                let rows = node.forms.iter().filter(|form| fits(form)).map(|form| form.row).collect();
+            let fits = |form: &&Form| form.fits(letters, digits) && form.is_separated_as(chunks);
+            if node.forms.iter().any(|form| fits(&form)) && !adjoins(scan.bytes(), chunks) {
+                let known = known.get_or_insert_with(|| with_words(scan, table, run));
+                let possible = |form: &&Form| fits(form) && table.is_possible(form.row, known);
+                let rows: SmallVec<[u16; 32]> = node.forms.iter().filter(possible).map(|form| form.row).collect();
+                if !rows.is_empty() {
+                    judge(scan, table, chunks, rows);
+                }
+            }
+        }
+    }
+}
+
+/// Which rows have a word near the run, so that the others need not be looked at where they would count for nothing alone.
+fn with_words(scan: &mut Scan<'_, '_>, table: &Table, run: &Run) -> Rows {
+    let mut known: Rows = SmallVec::from_elem(0, table.rows.len() / 64 + 1);
+    let (Some(first), Some(last)) = (run.chunks.first(), run.chunks.last()) else { return known };
+    scan.around(&(first.start..last.end), |asker| {
+        if let Asker::Row(row) = asker
+            && let Some(part) = known.get_mut(usize::from(row) / 64)
+        {
+            *part |= 1 << (row % 64);
+        }
+    });
+    known
+}
+
+/// Compares every sequence of words with the forms that do not mind where the separators are. Where there are separators a word of context is
+/// needed, whatever the row says: between numbers in a table there are many such sequences.
+fn any_grouping(scan: &mut Scan<'_, '_>, table: &Table, run: &Run, known: &mut Option<Rows>) {
+    for first in 0..run.chunks.len() {
+        let (mut letters, mut digits, mut length) = (0_u64, 0_u64, 0);
+        for last in first..run.chunks.len() {
+            let Some(chunk) = run.chunks.get(last) else { break };
+            let size = chunk.end - chunk.start;
+            let grouped = last > first;
+            if length + size > LONGEST || grouped && !matches!(chunk.separator, b' ' | b'-' | b'.' | b'/') {
+                break;
+            }
+            letters |= chunk.letters << length;
+            digits |= chunk.digits << length;
+            length += size;
+            let Some(forms) = table.loose.get(length) else { break };
+            let chunks = run.chunks.get(first..=last).unwrap_or_default();
+            let fits = |form: &&Form| digits != 0 && form.fits(letters, digits);
+            if !forms.iter().any(|form| fits(&form)) || adjoins(scan.bytes(), chunks) {
+                continue;
+            }
+            let known = known.get_or_insert_with(|| with_words(scan, table, run));
+            if grouped && known.iter().all(|part| *part == 0) {
+                break;
+            }
+            let possible = |row: u16| if grouped { is_in(row, known) } else { table.is_possible(row, known) };
+            let rows: SmallVec<[u16; 32]> =
+                forms.iter().filter(|form| fits(form) && possible(form.row)).map(|form| form.row).collect();
+            if !rows.is_empty() {
                 judge(scan, table, chunks, rows);
             }
         }
     }
 }
 
-/// Compares every sequence of words of digits with the rows that do not mind where the separators are.
-fn any_grouping(scan: &mut Scan<'_, '_>, table: &Table, run: &Run) {
-    for first in 0..run.chunks.len() {
-        let mut length = 0;
-        for last in first..run.chunks.len() {
-            let Some(chunk) = run.chunks.get(last).filter(|chunk| chunk.letters == 0) else { break };
-            length += chunk.end - chunk.start;
-            let Some(rows) = table.loose.get(length) else { break };
-            let chunks = run.chunks.get(first..=last).unwrap_or_default();
-            if !rows.is_empty() && !adjoins(scan.bytes(), chunks) {
-                judge(scan, table, chunks, rows.clone());
-            }
-        }
+fn is_in(row: u16, rows: &Rows) -> bool {
+    rows.get(usize::from(row) / 64).is_some_and(|part| part & (1 << (row % 64)) != 0)
+}
+
+impl Table {
+    fn is_possible(&self, row: u16, known: &Rows) -> bool {
+        is_in(row, known) || self.rows.get(usize::from(row)).is_some_and(|row| row.alone > 0.0)
     }
 }
 
 impl Form {
+    fn fits(&self, letters: u64, digits: u64) -> bool {
+        self.letters & !letters == 0 && self.digits & !digits == 0
+    }
+
     fn is_separated_as(&self, chunks: &[Chunk]) -> bool {
         let found = chunks.iter().skip(1).map(|chunk| chunk.separator);
         self.separators.iter().zip(found).all(|(asked, found)| match asked {
@@ -180,14 +253,14 @@ fn adjoins(text: &[u8], chunks: &[Chunk]) -> bool {
     before || behind
 }
 
-fn judge(scan: &mut Scan<'_, '_>, table: &Table, chunks: &[Chunk], rows: SmallVec<[u16; 8]>) {
+fn judge(scan: &mut Scan<'_, '_>, table: &Table, chunks: &[Chunk], rows: SmallVec<[u16; 32]>) {
     let (Some(first), Some(last)) = (chunks.first(), chunks.last()) else { return };
     let range = first.start..last.end;
     let Some(raw) = scan.text.get(range.clone()) else { return };
     let compact: SmallVec<[u8; LONGEST]> =
         raw.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_uppercase()).collect();
     let number = Number { compact: &compact, raw };
-    let mut valid: SmallVec<[(u16, f32); 8]> = SmallVec::new();
+    let mut valid: SmallVec<[(u16, f32); 16]> = SmallVec::new();
     for row in rows {
         let Some(known) = table.rows.get(usize::from(row)) else { continue };
         if valid.iter().all(|(other, _)| *other != row) && (known.valid)(&number) {
@@ -200,9 +273,10 @@ fn judge(scan: &mut Scan<'_, '_>, table: &Table, chunks: &[Chunk], rows: SmallVe
     scan.near(&range, |near| {
         let known = valid.iter_mut().find(|(row, _)| near.asker == Asker::Row(*row));
         if let Some((row, score)) = known {
-            let near_score = table.rows.get(usize::from(*row)).map_or(0.0, |row| row.near);
+            let best = table.rows.get(usize::from(*row)).map_or(0.0, |row| row.near);
+            let less = if near.shared { SHARED } else { 0.0 } + if near.behind { AFTERWARDS } else { 0.0 };
             #[allow(clippy::cast_precision_loss, reason = "a distance is below 100")]
-            let nearer = near_score - PER_BYTE * near.distance as f32;
+            let nearer = best - less - PER_BYTE * near.distance as f32;
             *score = score.max(nearer);
         }
     });

@@ -16,7 +16,7 @@ use aho_corasick::automaton::Automaton as _;
 use aho_corasick::{Anchored, MatchKind, dfa};
 
 use super::span::Span;
-use super::{internet, moment, phone, secret};
+use super::{identifier, internet, moment, phone, secret};
 use crate::pii::entity::Entity;
 
 /// A literal that begins, or gives away, something to find.
@@ -49,6 +49,16 @@ impl<'t> Scan<'t, '_> {
         self.text.as_bytes()
     }
 
+    /// Each phrase of any recognizer that stands near `find`.
+    pub fn near(&mut self, find: &Range<usize>, each: impl FnMut(Near)) {
+        self.nearby.each(self.text.as_bytes(), find, each);
+    }
+
+    /// Who asked for a phrase that stands in `range` or near it.
+    pub fn around(&mut self, range: &Range<usize>, each: impl FnMut(Asker)) {
+        self.nearby.around(self.text.as_bytes(), range, each);
+    }
+
     /// The byte at `place`; 0 behind the end.
     pub fn byte(&self, place: usize) -> u8 {
         self.bytes().get(place).copied().unwrap_or(0)
@@ -71,11 +81,6 @@ impl<'t> Scan<'t, '_> {
         from - front.iter().rev().take(limit).take_while(|byte| fits(**byte)).count()
     }
 
-    /// Each phrase of any recognizer that stands near `find`.
-    pub fn near(&mut self, find: &Range<usize>, each: impl FnMut(Near)) {
-        self.nearby.each(self.text.as_bytes(), find, each);
-    }
-
     /// Reports a find. One that is not on character boundaries is dropped: recognizers stop at ASCII, so there is none.
     pub fn push(&mut self, start: usize, end: usize, entity: Entity, score: f32) {
         if start < end && self.text.get(start..end).is_some() {
@@ -93,7 +98,8 @@ struct Proposer {
 const DIGITS: usize = 10;
 
 static PROPOSER: LazyLock<Option<Proposer>> = LazyLock::new(|| {
-    let anchors: Vec<Anchor> = internet::anchors().chain(secret::anchors()).copied().collect();
+    let anchors = internet::anchors().chain(secret::anchors()).chain(identifier::ANCHORS);
+    let anchors: Vec<Anchor> = anchors.copied().collect();
     let digits = (b'0'..=b'9').map(|digit| vec![digit]);
     let literals = anchors.iter().map(|anchor| anchor.literal.as_bytes().to_vec());
     let mut builder = dfa::Builder::new();

@@ -7,12 +7,14 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 use aho_corasick::automaton::{Automaton as _, StateID};
-use aho_corasick::{Anchored, MatchKind, StartKind, dfa};
+use aho_corasick::nfa::contiguous;
+use aho_corasick::{Anchored, MatchKind};
 use indexmap::IndexMap;
 use smallvec::SmallVec;
 
-use crate::pii::context::{ALONE, BEFORE, BEHIND, stands_alone};
-use crate::pii::{identifier, moment, phone};
+use crate::pii::context::{ALONE, BEFORE, BEHIND, spelt, stands_alone};
+use crate::pii::identifier::{self, words};
+use crate::pii::{moment, phone};
 
 /// Hits are kept so far back, and gaps up to this are read rather than jumped: the longest run, roughly.
 const KEPT: usize = 2048;
@@ -38,32 +40,47 @@ pub enum Asker {
 struct Phrase {
     length: usize,
     short: bool,
-    askers: SmallVec<[Asker; 2]>,
+    /// With whether it is a word of many countries for them.
+    askers: Askers,
 }
 
+type Askers = SmallVec<[(Asker, bool); 2]>;
+
 struct Words {
-    automaton: dfa::DFA,
+    // Not the faster kind of automaton: with thousands of phrases that takes tens of megabytes.
+    automaton: contiguous::NFA,
     phrases: Vec<Phrase>,
 }
 
 static WORDS: LazyLock<Option<Words>> = LazyLock::new(|| {
-    let mut words: IndexMap<&'static str, SmallVec<[Asker; 2]>> = IndexMap::new();
+    let mut asked: IndexMap<&'static str, Askers> = IndexMap::new();
     for (place, row) in (0..).zip(identifier::all()) {
         for phrase in row.context {
-            words.entry(phrase).or_default().push(Asker::Row(place));
+            let shared = words::shared(phrase);
+            for one in shared.unwrap_or(std::slice::from_ref(phrase)) {
+                asked.entry(one).or_default().push((Asker::Row(place), shared.is_some()));
+            }
         }
     }
     for (asker, phrases) in phone::WORDS.iter().chain(moment::WORDS) {
         for phrase in *phrases {
-            words.entry(phrase).or_default().push(*asker);
+            asked.entry(phrase).or_default().push((*asker, false));
         }
     }
-    let mut builder = dfa::Builder::new();
-    builder.ascii_case_insensitive(true).match_kind(MatchKind::Standard).start_kind(StartKind::Unanchored);
+    let mut spellings = vec![];
+    let mut phrases = vec![];
+    for (text, askers) in asked {
+        let short = text.chars().count() < ALONE;
+        for spelling in spelt(text.as_bytes()) {
+            phrases.push(Phrase { length: spelling.len(), short, askers: askers.clone() });
+            spellings.push(spelling);
+        }
+    }
+    let mut builder = contiguous::Builder::new();
+    builder.ascii_case_insensitive(true).match_kind(MatchKind::Standard);
     // Building fails only for lists that exceed its numbers of states, which fixed lists do not; without an automaton nothing is near.
-    let automaton = builder.build(words.keys()).ok()?;
-    let phrase = |(phrase, askers): (&str, _)| Phrase { length: phrase.len(), short: phrase.len() < ALONE, askers };
-    Some(Words { automaton, phrases: words.into_iter().map(phrase).collect() })
+    let automaton = builder.build(&spellings).ok()?;
+    Some(Words { automaton, phrases })
 });
 
 #[derive(Debug, Clone, Copy)]
@@ -80,6 +97,8 @@ pub struct Near {
     /// In bytes, from border to border.
     pub distance: usize,
     pub behind: bool,
+    /// It names no country: see [`words::shared`].
+    pub shared: bool,
 }
 
 /// What has been read of the text.
@@ -94,21 +113,34 @@ pub(super) struct Nearby {
 impl Nearby {
     /// Each phrase that stands near `find`, within `BEFORE` bytes in front or `BEHIND` behind.
     pub(super) fn each(&mut self, text: &[u8], find: &Range<usize>, mut each: impl FnMut(Near)) {
-        let Some(words) = WORDS.as_ref() else { return };
-        let window = find.start.saturating_sub(BEFORE)..(find.end + BEHIND).min(text.len());
-        self.read(words, text, &window);
-        let first = self.hits.partition_point(|hit| hit.end <= window.start);
-        for hit in self.hits.iter().skip(first).take_while(|hit| hit.end <= window.end) {
+        self.within(text, find, |hit, phrase| {
             let (distance, behind) = if hit.end <= find.start {
                 (find.start - hit.end, false)
             } else if hit.start >= find.end {
                 (hit.start - find.end, true)
             } else {
-                continue;
+                return;
             };
-            let Some(phrase) = words.phrases.get(hit.phrase).filter(|_| hit.start >= window.start) else { continue };
-            for asker in &phrase.askers {
-                each(Near { asker: *asker, distance, behind });
+            for (asker, shared) in &phrase.askers {
+                each(Near { asker: *asker, distance, behind, shared: *shared });
+            }
+        });
+    }
+
+    /// Who asked for a phrase that stands in `find` or near it.
+    pub(super) fn around(&mut self, text: &[u8], find: &Range<usize>, mut each: impl FnMut(Asker)) {
+        self.within(text, find, |_, phrase| phrase.askers.iter().for_each(|(asker, _)| each(*asker)));
+    }
+
+    fn within(&mut self, text: &[u8], find: &Range<usize>, mut each: impl FnMut(&Hit, &Phrase)) {
+        let Some(words) = WORDS.as_ref() else { return };
+        let window = find.start.saturating_sub(BEFORE)..(find.end + BEHIND).min(text.len());
+        self.read(words, text, &window);
+        let first = self.hits.partition_point(|hit| hit.end <= window.start);
+        let near = self.hits.iter().skip(first).take_while(|hit| hit.end <= window.end);
+        for hit in near.filter(|hit| hit.start >= window.start) {
+            if let Some(phrase) = words.phrases.get(hit.phrase) {
+                each(hit, phrase);
             }
         }
     }
@@ -142,7 +174,7 @@ impl Nearby {
             let place = words.automaton.match_pattern(state, index).as_usize();
             let Some(phrase) = words.phrases.get(place) else { continue };
             let start = end - phrase.length;
-            if !phrase.short || stands_alone(text, start..end) {
+            if !phrase.short || stands_alone(text, &(start..end)) {
                 self.hits.push(Hit { start, end, phrase: place });
             }
         }

@@ -138,7 +138,9 @@ fn spans(model: &Model, text: &str, tokens: &[Token], sums: &[Lanes], labels: &[
 
 /// Two names with nothing but a space between them are one.
 fn continues(label: Label, next: Label, token: &Token) -> bool {
-    matches!(label, Label::Person | Label::Organization | Label::Address) && label == next && token.before == Beside::Space
+    matches!(label, Label::Person | Label::Organization | Label::Address)
+        && label == next
+        && token.before == Beside::Space
 }
 
 /// By how much these labels beat "nothing", on average.
