@@ -35,7 +35,7 @@ const EPOCHS: usize = 8;
 const COSTS: Costs = Costs { missed: 24.0, invented: 20.0, confused: 12.0 };
 const FOLDS: u64 = 5;
 /// How often a sentence of the data is seen for each time of a generated one.
-const SYNTH_TIMES: usize = 8;
+const SYNTH_TIMES: usize = 3;
 const CODE_TIMES: usize = 10;
 
 fn main() -> ExitCode {

@@ -45,6 +45,9 @@ pub fn build(names: &Names, examples: &[Example], plain: &[String], known: Known
             *entry |= if within == 0 && !listed { NEVER } else { WORD };
         }
     }
+    for name in names.words("acronym") {
+        *flags.entry(hash_of(&name.to_lowercase())).or_default() |= ACRONYM;
+    }
     flags.retain(|_, flags| *flags != 0);
     flags
 }
