@@ -1,4 +1,4 @@
-//! Names, places, organisations, addresses: a sequence tagger. [`token`] reads words, [`lexicon`] says which of them may be ignored, [`feature`] turns
+//! Names, places, organisations, addresses: a sequence tagger. [`reader`] reads words, [`lexicon`] says which of them may be ignored, [`feature`] turns
 //! the others into buckets of [`model`]'s weights, [`decode`] finds the best row of [`label`]s.
 //!
 //! What a reader could get wrong: a text is read in blocks of bounded size, cut where two quiet words meet, so memory and time per byte do not depend
@@ -9,6 +9,7 @@ pub mod feature;
 pub mod label;
 pub mod lexicon;
 pub mod model;
+pub mod reader;
 pub mod token;
 
 #[cfg(test)]
@@ -21,7 +22,8 @@ use super::span::Span;
 use feature::{AROUND, Outlook, features, survey};
 use label::Label;
 use model::{Lanes, Model};
-use token::{Beside, Reader, Shape, Token};
+use reader::Reader;
+use token::{Beside, Shape, Token};
 
 /// Words of a block. Larger ones cost memory, smaller ones cut lists and addresses.
 const BLOCK: usize = 256;
