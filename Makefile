@@ -37,9 +37,10 @@ schema: ## write config/tidegate.schema.json anew
 	@scripts/setup.sh build
 	cargo run --quiet --locked -- schema > config/tidegate.schema.json.new && mv config/tidegate.schema.json.new config/tidegate.schema.json
 
-train: ## train the shipped prompt classifiers anew from ROUTING_DATA (ARGS=--measure for the card's tables)
+train: ## train the shipped prompt classifiers and the tagger anew from ROUTING_DATA and PII_DATA (ARGS=--measure for the cards' tables)
 	@scripts/setup.sh build
 	cargo run --release --locked --example train_shipped -- $(ARGS)
+	cargo run --release --locked --example train_tagger -- $(ARGS)
 
 docker: ## the container image
 	docker build -t tidegate .

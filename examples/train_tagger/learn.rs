@@ -6,7 +6,8 @@
 use tidegate::pii::tagger::feature::{AROUND, FEATURES, Outlook, features, survey};
 use tidegate::pii::tagger::label::{LABELS, Label};
 use tidegate::pii::tagger::lexicon::{CLASS, FIRM, NEVER, STREET, WORD};
-use tidegate::pii::tagger::token::{Beside, Reader, Shape, Token};
+use tidegate::pii::tagger::reader::Reader;
+use tidegate::pii::tagger::token::{Beside, Shape, Token};
 
 use crate::generate::Example;
 use crate::random::Random;

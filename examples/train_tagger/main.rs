@@ -20,7 +20,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use tidegate::pii::tagger::model::Model;
-use tidegate::pii::tagger::token::{Reader, hash_of};
+use tidegate::pii::tagger::reader::{Reader, hash_of};
 
 use corpus::Corpus;
 use generate::Example;
@@ -35,7 +35,7 @@ const EPOCHS: usize = 8;
 const COSTS: Costs = Costs { missed: 24.0, invented: 20.0, confused: 12.0 };
 const FOLDS: u64 = 5;
 /// How often a sentence of the data is seen for each time of a generated one.
-const SYNTH_TIMES: usize = 8;
+const SYNTH_TIMES: usize = 3;
 const CODE_TIMES: usize = 10;
 
 fn main() -> ExitCode {
@@ -71,6 +71,7 @@ fn run(pii: &Path, routing: &Path, mode: &str) -> Result<(), String> {
     let plain = without_names(&corpus.prompts, &all);
     eprintln!("{} generated, {} plain, {} words, {:?}", generated.len(), plain.len(), all.len(), start.elapsed());
     let trainer = Trainer { generated, plain, corpus, all, part };
+    trainer.ship()?;
     match mode {
         "--generated" => {
             let model = trainer.model(&trainer.train(&[], &[]))?;
@@ -99,19 +100,22 @@ fn run(pii: &Path, routing: &Path, mode: &str) -> Result<(), String> {
             tweets.print("tweets");
             println!("\nnot_pii, lines unseen: {lines} of {} lines", trainer.corpus.code.len());
         }
-        _ => {
-            let weights = trainer.train(&trainer.corpus.synth, &trainer.corpus.code);
-            let bytes = file::bytes(&weights, &vocabulary::slots(&trainer.all));
-            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/pii/tagger/weights.bin");
-            std::fs::write(&path, &bytes).map_err(|error| format!("{}: {error}", path.display()))?;
-            println!("weights.bin: {} bytes", bytes.len());
-        }
+        _ => {}
     }
     eprintln!("{:?}", start.elapsed());
     Ok(())
 }
 
 impl Trainer {
+    fn ship(&self) -> Result<(), String> {
+        let weights = self.train(&self.corpus.synth, &self.corpus.code);
+        let bytes = file::bytes(&weights, &vocabulary::slots(&self.all));
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/pii/tagger/weights.bin");
+        std::fs::write(&path, &bytes).map_err(|error| format!("{}: {error}", path.display()))?;
+        println!("weights.bin: {} bytes", bytes.len());
+        Ok(())
+    }
+
     fn train(&self, synth: &[Example], code: &[String]) -> Weights {
         let mut stretches = vec![];
         let generated = self.generated.iter().chain(&self.plain);

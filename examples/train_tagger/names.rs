@@ -44,7 +44,7 @@ impl Names {
         }
         for line in words.lines() {
             if let Some((kind, list)) = line.split_once('\t') {
-                all.entry(kind.to_owned()).or_insert_with(Vec::new).extend(entries(list));
+                all.entry(kind.to_owned()).or_default().extend(entries(list));
             }
         }
         // Lists of plain words are written with spaces.

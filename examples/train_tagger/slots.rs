@@ -266,6 +266,7 @@ fn plain(draft: &mut Draft<'_>, slot: &str) -> bool {
             2 => format!("{}-{}", hex(draft, 3).to_uppercase(), digits(draft, 5)),
             _ => format!("INV{}", digits(draft, 7)),
         },
+        "acronym" => word(draft, "acronym"),
         "product" => word(draft, "product"),
         "pron" => (*draft.random.pick(&["he", "she", "they"])).to_owned(),
         "Pron" => (*draft.random.pick(&["He", "She", "They"])).to_owned(),

@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 
 use tidegate::pii::tagger::lexicon::*;
-use tidegate::pii::tagger::token::{Reader, Shape, hash_of};
+use tidegate::pii::tagger::reader::{Reader, hash_of};
+use tidegate::pii::tagger::token::{Shape, Token};
 
 use crate::generate::Example;
 use crate::names::Names;
@@ -45,6 +46,9 @@ pub fn build(names: &Names, examples: &[Example], plain: &[String], known: Known
             *entry |= if within == 0 && !listed { NEVER } else { WORD };
         }
     }
+    for name in names.words("acronym") {
+        *flags.entry(hash_of(&name.to_lowercase())).or_default() |= ACRONYM;
+    }
     flags.retain(|_, flags| *flags != 0);
     flags
 }
@@ -52,7 +56,9 @@ pub fn build(names: &Names, examples: &[Example], plain: &[String], known: Known
 fn lists(names: &Names, known: Known, flags: &mut Flags) {
     let mut add = |name: &str, flag: u16, drop: bool| {
         for (hash, text) in words(name) {
-            if text.chars().count() < 2 && flag != STREET || drop && known == Known::Part && hash_of(&text) % 3 == 0 {
+            if text.chars().count() < 2 && flag != STREET
+                || drop && known == Known::Part && hash_of(&text).is_multiple_of(3)
+            {
                 continue;
             }
             *flags.entry(hash).or_default() |= flag;
@@ -119,7 +125,7 @@ fn streets(names: &Names, add: &mut impl FnMut(&str, u16, bool)) {
 }
 
 fn words(name: &str) -> Vec<(u64, String)> {
-    let tokens = Reader::new(name).filter(|token| token.is_word());
+    let tokens = Reader::new(name).filter(Token::is_word);
     tokens.map(|token| (token.hash, name[token.start..token.end].to_lowercase())).collect()
 }
 
@@ -135,7 +141,7 @@ fn fold(text: &str) -> String {
 fn count(examples: &[Example], plain: &[String]) -> (BTreeMap<u64, u32>, BTreeMap<u64, u32>) {
     let (mut inside, mut outside) = (BTreeMap::new(), BTreeMap::new());
     for example in examples {
-        for token in Reader::new(&example.text).filter(|token| token.is_word()) {
+        for token in Reader::new(&example.text).filter(Token::is_word) {
             let within = example.spans.iter().any(|(start, end, _)| *start <= token.start && token.start < *end);
             if within {
                 *inside.entry(token.hash).or_default() += 1;

@@ -2,7 +2,7 @@
 //!
 //! What a reader could get wrong: training and tagging share this file, and a change here makes the shipped weights worthless; `make train` anew.
 
-use super::lexicon::{CLASS, LINK, NEVER};
+use super::lexicon::{ACRONYM, CLASS, LINK, NEVER};
 use super::token::{Beside, Shape, Token};
 
 /// How many features a word has.
@@ -70,6 +70,7 @@ fn is_quiet(token: &Token, before: bool, first: bool) -> bool {
     let known = token.flags & NEVER != 0 || token.flags & LINK != 0 && before;
     match token.shape {
         Shape::Code | Shape::Edge => true,
+        Shape::Upper => token.flags & ACRONYM != 0,
         Shape::Lower => known,
         Shape::Initial => first && known,
         Shape::Sign => before,

@@ -28,6 +28,8 @@ pub const NEVER: u16 = 1 << 12;
 pub const LINK: u16 = 1 << 13;
 /// Of a whole name (see [`phrase`]): everybody knows it.
 pub const PUBLIC: u16 = 1 << 14;
+/// `ATM`, `PDF`: no name however it is written.
+pub const ACRONYM: u16 = 1 << 15;
 /// Those flags that say what a word may be.
 pub const CLASS: u16 = (1 << 12) - 1;
 

@@ -1,4 +1,4 @@
-//! Names, places, organisations, addresses: a sequence tagger. [`token`] reads words, [`lexicon`] says which of them may be ignored, [`feature`] turns
+//! Names, places, organisations, addresses: a sequence tagger. [`reader`] reads words, [`lexicon`] says which of them may be ignored, [`feature`] turns
 //! the others into buckets of [`model`]'s weights, [`decode`] finds the best row of [`label`]s.
 //!
 //! What a reader could get wrong: a text is read in blocks of bounded size, cut where two quiet words meet, so memory and time per byte do not depend
@@ -9,6 +9,7 @@ pub mod feature;
 pub mod label;
 pub mod lexicon;
 pub mod model;
+pub mod reader;
 pub mod token;
 
 #[cfg(test)]
@@ -21,7 +22,8 @@ use super::span::Span;
 use feature::{AROUND, Outlook, features, survey};
 use label::Label;
 use model::{Lanes, Model};
-use token::{Beside, Reader, Shape, Token};
+use reader::Reader;
+use token::{Beside, Shape, Token};
 
 /// Words of a block. Larger ones cost memory, smaller ones cut lists and addresses.
 const BLOCK: usize = 256;
@@ -158,11 +160,11 @@ fn margin(sums: &[Lanes], labels: &[Label], range: Range<usize>) -> f32 {
 }
 
 /// A margin at which a find is as likely right as wrong, and how fast that changes.
-const EVEN: f32 = 150.0;
-const SLOPE: f32 = 0.005;
+const EVEN: f32 = 280.0;
+const SLOPE: f32 = 0.007;
 /// Finds that are less sure than this are dropped; on lines that look like code, so much more for each step of likeness.
-const FLOOR: f32 = 40.0;
-const CODE: f32 = 130.0;
+const FLOOR: f32 = 90.0;
+const CODE: f32 = 170.0;
 /// Scores of names lie between these: below those of numbers whose check digit fits.
 const LEAST: f32 = 0.4;
 const MOST: f32 = 0.85;
@@ -187,12 +189,24 @@ fn span(model: &Model, text: &str, tokens: &[Token], entity: Entity, margin: f32
     Some(Span { start, end, entity, score, public })
 }
 
-/// Dates in digits are found by their form elsewhere; a year by itself must stand by itself.
+/// What a kind of find must look like, whatever the weights say. Dates in digits are found by their form elsewhere; a year by itself must stand by
+/// itself; among signs of code a name has a capital.
 fn is_plausible(entity: Entity, tokens: &[Token]) -> bool {
     let is_glued = |side: Beside| matches!(side, Beside::Slash | Beside::Hyphen | Beside::Colon | Beside::Code);
-    match tokens {
-        _ if entity != Entity::DATE_TIME => true,
-        [year] if year.shape == Shape::Digit4 => !is_glued(year.before) && !is_glued(year.behind),
-        _ => tokens.iter().any(|token| matches!(token.shape, Shape::Initial | Shape::Lower | Shape::Upper)),
+    let is_number = |token: &Token| {
+        matches!(token.shape, Shape::Digit1 | Shape::Digit2 | Shape::Digit3 | Shape::Digit4 | Shape::Digit5)
+    };
+    let has_letters = tokens.iter().any(Token::has_letters);
+    let is_small = tokens.iter().all(|token| matches!(token.shape, Shape::Lower | Shape::Caseless | Shape::Sign));
+    if is_small && tokens.first().is_some_and(|token| token.code >= 2) {
+        return false;
+    }
+    match (entity, tokens) {
+        (Entity::DATE_TIME, [year]) if year.shape == Shape::Digit4 => !is_glued(year.before) && !is_glued(year.behind),
+        (Entity::STREET_ADDRESS, _) => true,
+        (Entity::AGE, _) => tokens.iter().any(|token| is_number(token) || token.shape == Shape::DigitsLetters),
+        (Entity::ZIP_CODE, _) => tokens.iter().all(|token| token.shape != Shape::Digits || token.end - token.start < 9),
+        (Entity::ORGANIZATION, _) => has_letters || tokens.iter().any(|token| token.shape == Shape::DigitsLetters),
+        _ => has_letters,
     }
 }
