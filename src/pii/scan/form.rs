@@ -44,8 +44,8 @@ struct Table {
     loose: [Vec<Form>; LONGEST + 1],
     rows: Vec<&'static Identifier>,
     phrases: Phrases,
-    /// For each phrase the rows that know it, and what its being a word of many countries costs.
-    knows: Vec<Vec<(u16, f32)>>,
+    /// For each phrase the rows that know it, and whether as a word of many countries.
+    knows: Vec<Vec<(u16, bool)>>,
 }
 
 /// A set of rows.
@@ -55,7 +55,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
     let rows: Vec<&'static Identifier> = identifier::all().collect();
     let mut nodes = vec![Node::default()];
     let mut loose = std::array::from_fn(|_| vec![]);
-    let mut words: indexmap::IndexMap<&'static str, Vec<(u16, f32)>> = indexmap::IndexMap::new();
+    let mut words: indexmap::IndexMap<&'static str, Vec<(u16, bool)>> = indexmap::IndexMap::new();
     for (place, row) in (0..).zip(&rows) {
         for form in row.forms {
             match form.strip_prefix('#') {
@@ -65,8 +65,8 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         }
         for phrase in row.context {
             match words::shared(phrase) {
-                Some(shared) => shared.iter().for_each(|phrase| words.entry(phrase).or_default().push((place, SHARED))),
-                None => words.entry(phrase).or_default().push((place, 0.0)),
+                Some(shared) => shared.iter().for_each(|phrase| words.entry(phrase).or_default().push((place, true))),
+                None => words.entry(phrase).or_default().push((place, false)),
             }
         }
     }
@@ -198,12 +198,27 @@ fn any_grouping(scan: &mut Scan<'_, '_>, table: &Table, run: &Run, known: &Rows)
             let possible = |row: u16| if grouped { is_in(row, known) } else { table.is_possible(row, known) };
             let fits = |form: &&Form| form.fits(letters, digits) && possible(form.row);
             let chunks = run.chunks.get(first..=last).unwrap_or_default();
-            if digits != 0 && forms.iter().any(|form| fits(&form)) && !adjoins(scan.bytes(), chunks) {
+            let whole = || !adjoins(scan.bytes(), chunks) && !is_part(run, first, last);
+            if digits != 0 && forms.iter().any(|form| fits(&form)) && whole() {
                 let rows = forms.iter().filter(fits).map(|form| form.row).collect();
                 judge(scan, table, chunks, rows);
             }
         }
     }
+}
+
+/// Whether a sequence of words goes on beyond `first..=last`: with more digits behind the same separator, or at all where it is short.
+fn is_part(run: &Run, first: usize, last: usize) -> bool {
+    const SHORT: usize = 7;
+    let digits = |place: usize| run.chunks.get(place).filter(|chunk| chunk.letters == 0);
+    let before = first.checked_sub(1).and_then(digits).and_then(|_| run.chunks.get(first)).map(|chunk| chunk.separator);
+    let behind = digits(last + 1).map(|chunk| chunk.separator);
+    let chunks = run.chunks.get(first..=last).unwrap_or_default();
+    let short = chunks.iter().map(|chunk| chunk.end - chunk.start).sum::<usize>() <= SHORT;
+    [before, behind]
+        .into_iter()
+        .flatten()
+        .any(|outer| short || chunks.iter().skip(1).any(|chunk| chunk.separator == outer))
 }
 
 fn is_in(row: u16, rows: &Rows) -> bool {
@@ -261,29 +276,44 @@ fn judge(scan: &mut Scan<'_, '_>, table: &Table, chunks: &[Chunk], rows: SmallVe
     let compact: SmallVec<[u8; LONGEST]> =
         raw.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_uppercase()).collect();
     let number = Number { compact: &compact, raw };
-    let mut valid: SmallVec<[(u16, f32); 16]> = SmallVec::new();
+    let mut judged: SmallVec<[Judged; 32]> = SmallVec::new();
     for row in rows {
         let Some(known) = table.rows.get(usize::from(row)) else { continue };
-        if valid.iter().all(|(other, _)| *other != row) && (known.valid)(&number) {
-            valid.push((row, known.alone));
+        if judged.iter().all(|other| other.row != row) {
+            judged.push(Judged { row, valid: (known.valid)(&number), named: 0.0, shared: 0.0 });
         }
     }
-    if valid.is_empty() {
+    if !judged.iter().any(|one| one.valid) {
         return;
     }
     table.phrases.near(scan.bytes(), &range, |phrase, distance| {
         let knows = table.knows.get(phrase).map_or(&[][..], Vec::as_slice);
-        for (row, score) in &mut valid {
-            let Some((_, less)) = knows.iter().find(|(known, _)| known == row) else { continue };
-            let near = table.rows.get(usize::from(*row)).map_or(0.0, |row| row.near) - less;
+        for one in &mut judged {
+            let Some((_, shared)) = knows.iter().find(|(known, _)| *known == one.row) else { continue };
+            let near = table.rows.get(usize::from(one.row)).map_or(0.0, |row| row.near);
             #[allow(clippy::cast_precision_loss, reason = "a distance is below 100")]
             let nearer = near - PER_BYTE * distance as f32;
+            let score = if *shared { &mut one.shared } else { &mut one.named };
             *score = score.max(nearer);
         }
     });
-    for (row, score) in valid {
-        if let Some(row) = table.rows.get(usize::from(row)).filter(|_| score > 0.0) {
+    // Where a word names one of them, words that many share name it as well, and none of the others.
+    let named = judged.iter().any(|one| one.named > 0.0);
+    for one in judged.into_iter().filter(|one| one.valid) {
+        let Some(row) = table.rows.get(usize::from(one.row)) else { continue };
+        let shared = if named { 0.0 } else { one.shared - SHARED };
+        let score = one.named.max(shared).max(row.alone);
+        if score > 0.0 {
             scan.push(range.start, range.end, row.entity, score);
         }
     }
+}
+
+/// A row whose form fits.
+struct Judged {
+    row: u16,
+    valid: bool,
+    /// The score that a word of this row gives, and that one of many rows gives.
+    named: f32,
+    shared: f32,
 }
