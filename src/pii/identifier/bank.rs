@@ -147,7 +147,12 @@ impl Issuer {
 }
 
 /// Places where a code may stand that has no digit.
-pub static ANCHORS: &[Anchor] = &[Anchor { literal: "swift", look: codes }, Anchor { literal: "bic", look: codes }];
+pub static ANCHORS: &[Anchor] = &[
+    Anchor { literal: "swift", look: codes },
+    Anchor { literal: "bic", look: codes },
+    Anchor { literal: "business identifier", look: codes },
+    Anchor { literal: "bank identifier", look: codes },
+];
 
 /// Looks at the words around a word that says that there is a code; those with a digit are found by their form.
 fn codes(scan: &mut Scan<'_, '_>, at: usize) {
@@ -156,7 +161,7 @@ fn codes(scan: &mut Scan<'_, '_>, at: usize) {
     let bytes = scan.bytes();
     let said = bytes.get(at..).unwrap_or_default().iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
     let glued = at.checked_sub(1).and_then(|before| bytes.get(before)).is_some_and(u8::is_ascii_alphanumeric);
-    if glued || !matches!(said, 3 | 5 | 8 | 9) {
+    if glued || !matches!(said, 3..=5 | 8 | 9) {
         return;
     }
     let from = text.floor_char_boundary(at.saturating_sub(BEHIND));

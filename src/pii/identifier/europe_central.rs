@@ -208,7 +208,7 @@ pub(super) fn nip(number: &Number<'_>) -> bool {
 }
 
 /// Act 133/2000 of Czechia and 301/1995 of Slovakia: divisible by 11 since 1954, nine digits and no check before; women add 50 to the month, and
-/// 20 more where the day's numbers ran out. Until 1985 a check digit of ten was written as 0.
+/// 20 more where the day's numbers ran out. A check digit of ten was written as 0 for a time.
 pub(super) fn birth_number(number: &Number<'_>) -> bool {
     let (year, month, day) = (number.value(0, 2), number.value(2, 2), number.value(4, 2));
     let month = match month {
@@ -216,12 +216,15 @@ pub(super) fn birth_number(number: &Number<'_>) -> bool {
         other => other % 50,
     };
     if number.compact.len() == 9 {
-        let year = if year < 54 { 1900 + year } else { 1800 + year };
+        let year = match year {
+            0..=53 => 1900 + year,
+            80.. => 1800 + year,
+            _ => return false,
+        };
         return number.value(6, 3) != 0 && is_day(year, month, day);
     }
-    let check = number.value(0, 9) % 11;
-    is_short_day(year, month, day)
-        && (check == u64::from(number.digit(9)) || check == 10 && number.digit(9) == 0 && year <= 85 && year >= 54)
+    let check = number.value(0, 9) % 11 % 10;
+    is_short_day(year, month, day) && check == u64::from(number.digit(9))
 }
 
 /// Act XX of 1996, annex: sex and century, date, serial, check digit; weights 1 to 10 modulo 11, from behind for those born since 1997.

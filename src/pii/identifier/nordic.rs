@@ -3,7 +3,6 @@
 //! What a reader could get wrong: Danish numbers given since 2007 have no valid check digit; Swedish ones may have a plus for people past a
 //! hundred; temporary numbers add 40 or 60 to the day, or 40 or 80 to the month.
 
-use super::algorithm::weigh;
 use super::{Identifier, Number, is_day, is_short_day, luhn};
 use crate::pii::entity::Entity;
 
@@ -35,10 +34,19 @@ pub(super) static ROWS: &[Identifier] = &[
     Identifier {
         entity: Entity::DK_CPR,
         forms: &["999999-9999"],
-        valid: |number| danish(number) && weigh(number.compact, &[4, 3, 2, 7, 6, 5, 4, 3, 2, 1]).is_multiple_of(11),
+        valid: |number| danish(number) && is_checked(number),
         context: DANISH,
         alone: 0.4,
         near: 1.0,
+    },
+    Identifier {
+        entity: Entity::DK_CPR,
+        forms: &["#10"],
+        valid: |number| danish(number) && is_checked(number),
+        // Sweden's word as well, so that the check digit must be right.
+        context: &["personnummer"],
+        alone: 0.0,
+        near: 0.9,
     },
     Identifier { entity: Entity::DK_CPR, forms: &["#10"], valid: danish, context: DANISH, alone: 0.0, near: 0.95 },
     Identifier {
@@ -120,7 +128,6 @@ const DANISH: &[&str] = &[
     "cpr-nr",
     "cpr-nummer",
     "cpr-nummeret",
-    "personnummer",
     "danish",
     "denmark",
     "dansk",
@@ -216,6 +223,11 @@ fn danish(number: &Number<'_>) -> bool {
     // When the numbers of a day run out, 60 is added to it.
     let day = if day > 60 { day - 60 } else { day };
     year <= LAST_BIRTH && is_day(year, month, day)
+}
+
+/// The check digit of numbers given before October 2007.
+fn is_checked(number: &Number<'_>) -> bool {
+    number.weighted(&[4, 3, 2, 7, 6, 5, 4, 3, 2, 1]).is_multiple_of(11)
 }
 
 /// Digi- ja väestötietovirasto: date, sign of the century, serial (900 and above are temporary), one of 31 check characters.

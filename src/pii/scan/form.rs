@@ -188,7 +188,7 @@ fn any_grouping(scan: &mut Scan<'_, '_>, table: &Table, run: &Run, known: &mut O
             let Some(forms) = table.loose.get(length) else { break };
             let chunks = run.chunks.get(first..=last).unwrap_or_default();
             let fits = |form: &&Form| digits != 0 && form.fits(letters, digits);
-            if !forms.iter().any(|form| fits(&form)) || adjoins(scan.bytes(), chunks) {
+            if !forms.iter().any(|form| fits(&form)) || adjoins(scan.bytes(), chunks) || is_part(run, first, last) {
                 continue;
             }
             let known = known.get_or_insert_with(|| with_words(scan, table, run));
@@ -203,6 +203,20 @@ fn any_grouping(scan: &mut Scan<'_, '_>, table: &Table, run: &Run, known: &mut O
             }
         }
     }
+}
+
+/// Whether a sequence of words goes on beyond `first..=last`: with more digits behind the same separator, or at all where it is short.
+fn is_part(run: &Run, first: usize, last: usize) -> bool {
+    const SHORT: usize = 7;
+    let digits = |place: usize| run.chunks.get(place).filter(|chunk| chunk.letters == 0);
+    let before = first.checked_sub(1).and_then(digits).and_then(|_| run.chunks.get(first)).map(|chunk| chunk.separator);
+    let behind = digits(last + 1).map(|chunk| chunk.separator);
+    let chunks = run.chunks.get(first..=last).unwrap_or_default();
+    let short = chunks.iter().map(|chunk| chunk.end - chunk.start).sum::<usize>() <= SHORT;
+    [before, behind]
+        .into_iter()
+        .flatten()
+        .any(|outer| short || chunks.iter().skip(1).any(|chunk| chunk.separator == outer))
 }
 
 fn is_in(row: u16, rows: &Rows) -> bool {
@@ -260,29 +274,44 @@ fn judge(scan: &mut Scan<'_, '_>, table: &Table, chunks: &[Chunk], rows: SmallVe
     let compact: SmallVec<[u8; LONGEST]> =
         raw.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_uppercase()).collect();
     let number = Number { compact: &compact, raw };
-    let mut valid: SmallVec<[(u16, f32); 16]> = SmallVec::new();
+    let mut judged: SmallVec<[Judged; 32]> = SmallVec::new();
     for row in rows {
         let Some(known) = table.rows.get(usize::from(row)) else { continue };
-        if valid.iter().all(|(other, _)| *other != row) && (known.valid)(&number) {
-            valid.push((row, known.alone));
+        if judged.iter().all(|other| other.row != row) {
+            judged.push(Judged { row, valid: (known.valid)(&number), named: 0.0, shared: 0.0 });
         }
     }
-    if valid.is_empty() {
+    if !judged.iter().any(|one| one.valid) {
         return;
     }
     scan.near(&range, |near| {
-        let known = valid.iter_mut().find(|(row, _)| near.asker == Asker::Row(*row));
-        if let Some((row, score)) = known {
-            let best = table.rows.get(usize::from(*row)).map_or(0.0, |row| row.near);
-            let less = if near.shared { SHARED } else { 0.0 } + if near.behind { AFTERWARDS } else { 0.0 };
+        let known = judged.iter_mut().find(|one| near.asker == Asker::Row(one.row));
+        if let Some(one) = known {
+            let best = table.rows.get(usize::from(one.row)).map_or(0.0, |row| row.near);
+            let less = if near.behind { AFTERWARDS } else { 0.0 };
             #[allow(clippy::cast_precision_loss, reason = "a distance is below 100")]
             let nearer = best - less - PER_BYTE * near.distance as f32;
+            let score = if near.shared { &mut one.shared } else { &mut one.named };
             *score = score.max(nearer);
         }
     });
-    for (row, score) in valid {
-        if let Some(row) = table.rows.get(usize::from(row)).filter(|_| score > 0.0) {
+    // Where a word names one of them, words that many share name it as well, and none of the others.
+    let named = judged.iter().any(|one| one.named > 0.0);
+    for one in judged.into_iter().filter(|one| one.valid) {
+        let Some(row) = table.rows.get(usize::from(one.row)) else { continue };
+        let shared = if named { 0.0 } else { one.shared - SHARED };
+        let score = one.named.max(shared).max(row.alone);
+        if score > 0.0 {
             scan.push(range.start, range.end, row.entity, score);
         }
     }
+}
+
+/// A row whose form fits.
+struct Judged {
+    row: u16,
+    valid: bool,
+    /// The score that a word of this row gives, and that one of many rows gives.
+    named: f32,
+    shared: f32,
 }
