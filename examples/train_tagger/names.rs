@@ -3,7 +3,7 @@
 //! What a reader could get wrong: half of the names that a sentence gets are made up from parts of two (see `mangle`), so that the tagger learns to
 //! do without knowing a name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::random::Random;
 
@@ -47,6 +47,13 @@ impl Names {
                 all.entry(kind.to_owned()).or_default().extend(entries(list));
             }
         }
+        let listed: BTreeSet<String> = locales
+            .values()
+            .flat_map(|locale| [locale.list("first"), locale.list("last"), locale.list("city")].concat())
+            .map(|name| name.to_lowercase())
+            .collect();
+        let english = include_str!("templates/english.txt").lines().filter(|word| !listed.contains(*word));
+        all.insert("english".to_owned(), english.map(str::to_owned).collect());
         // Lists of plain words are written with spaces.
         let common: Vec<String> =
             all.get("common").into_iter().flatten().flat_map(|list| list.split(' ')).map(str::to_owned).collect();

@@ -202,6 +202,11 @@ fn date(draft: &mut Draft<'_>) -> String {
     }
 }
 
+/// A word of the English list that stands in no list of names.
+fn ordinary(draft: &mut Draft<'_>) -> String {
+    word(draft, "english")
+}
+
 fn digits(draft: &mut Draft<'_>, count: usize) -> String {
     (0..count).map(|_| char::from(b'0' + draft.random.below(10) as u8)).collect()
 }
@@ -266,6 +271,9 @@ fn plain(draft: &mut Draft<'_>, slot: &str) -> bool {
             2 => format!("{}-{}", hex(draft, 3).to_uppercase(), digits(draft, 5)),
             _ => format!("INV{}", digits(draft, 7)),
         },
+        "word" => ordinary(draft),
+        "Word" => capital(&ordinary(draft)),
+        "currency" => word(draft, "currency"),
         "acronym" => word(draft, "acronym"),
         "product" => word(draft, "product"),
         "pron" => (*draft.random.pick(&["he", "she", "they"])).to_owned(),

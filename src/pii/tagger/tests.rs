@@ -37,6 +37,15 @@ fn the_shipped_weights_can_be_read() {
 }
 
 #[test]
+fn a_broken_file_is_no_model() {
+    let whole = include_bytes!("weights.bin");
+    assert!(Model::read(whole).is_some());
+    assert!(Model::read(&whole[..whole.len() - 1]).is_none());
+    assert!(Model::read(&whole[1..]).is_none());
+    assert!(Model::read(b"").is_none());
+}
+
+#[test]
 fn people_in_prose_and_in_lower_case() {
     for (text, who) in [
         ("Hello, my name is Katharina Vogel and I lost my card.", "Katharina Vogel"),
