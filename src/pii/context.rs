@@ -12,7 +12,7 @@ pub const BEFORE: usize = 64;
 /// And so many behind it.
 pub const BEHIND: usize = 40;
 /// Phrases shorter than this must stand alone; longer ones may be part of a compound (`steuer` in `Steuernummer`).
-const ALONE: usize = 5;
+pub const ALONE: usize = 5;
 
 /// From so many spellings on, an automaton that takes a tenth of the memory and twice the time.
 const MANY: usize = 200;
@@ -79,7 +79,7 @@ impl Phrases {
 }
 
 /// No letter or digit adjoins it.
-fn stands_alone(text: &[u8], range: &Range<usize>) -> bool {
+pub fn stands_alone(text: &[u8], range: &Range<usize>) -> bool {
     let before = text.get(range.start.saturating_sub(4)..range.start).unwrap_or_default();
     let behind = text.get(range.end..(range.end + 4).min(text.len())).unwrap_or_default();
     let before = before.utf8_chunks().last().and_then(|part| part.valid().chars().next_back());
@@ -88,7 +88,7 @@ fn stands_alone(text: &[u8], range: &Range<usize>) -> bool {
 }
 
 /// The ways a phrase is written: the automaton knows about capitals of ASCII letters only, and many people leave accents out.
-fn spelt(phrase: &[u8]) -> Vec<Vec<u8>> {
+pub fn spelt(phrase: &[u8]) -> Vec<Vec<u8>> {
     let Some(text) = std::str::from_utf8(phrase).ok().filter(|text| !text.is_ascii()) else {
         return vec![phrase.to_vec()];
     };

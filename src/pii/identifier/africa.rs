@@ -3,7 +3,7 @@
 //! What a reader could get wrong: most tax numbers here have a check digit of one in ten or none, so all but South Africa's identity number need
 //! a word near.
 
-use super::algorithm::{completes, is_uniform, verhoeff};
+use super::algorithm::{is_uniform, verhoeff};
 use super::{Identifier, Number, is_day, is_short_day, luhn};
 use crate::pii::entity::Entity;
 
@@ -38,7 +38,15 @@ pub(super) static ROWS: &[Identifier] = &[
         entity: Entity::TAX_ID,
         forms: &["9999999999", "9999 999 999", "9999/999/99/9"],
         valid: |number| matches!(number.digit(0), 0..=3 | 9) && luhn(number.compact) && number.value(0, 9) != 0,
-        context: &["income tax", "sars", "tax reference", "tax identification", "south african", "belastingnommer"],
+        context: &[
+            "income tax",
+            "tin",
+            "sars",
+            "tax reference",
+            "tax identification",
+            "south african",
+            "belastingnommer",
+        ],
         alone: 0.0,
         near: 0.85,
     },
@@ -101,12 +109,16 @@ pub(super) static ROWS: &[Identifier] = &[
     Identifier {
         entity: Entity::TAX_ID,
         forms: &[
-            "9999999X",
-            "9999999X/X/X/999",
-            "9999999 X X X 999",
-            "9999999XXX999",
-            "9999999/X/X/X/999",
-            "9999999 X/X/X 999",
+            "9999999A",
+            "9999999 A",
+            "9999999A/A/A/999",
+            "9999999 A A A 999",
+            "9999999AAA999",
+            "9999999/A/A/A/999",
+            "9999999/A",
+            "9999999A A A 999",
+            "999999AAA999",
+            "999999A/A/A/999",
         ],
         valid: tunisia,
         context: &["matricule fiscal", "tunisi", "tunes", "mf", "identifiant fiscal"],
@@ -206,15 +218,16 @@ fn ghana(number: &Number<'_>) -> bool {
 
 /// Direction Générale des Impôts: ISO 7064 MOD 97-10 over fifteen digits.
 fn morocco(number: &Number<'_>) -> bool {
-    number.value(0, 15) % 97 == 0 && number.value(0, 13) != 0
+    number.value(0, 15).is_multiple_of(97) && number.value(0, 13) != 0
 }
 
-/// Ministère des Finances: seven digits, a letter by weights 7 to 1 modulo 23, then kind of value added tax (A, P, B, D, N), of payer
+/// Ministère des Finances: seven digits, zeros in front left out, a letter but I, O, U, then kind of value added tax (A, P, B, D, N), of payer
 /// (M, P, C, N, E) and the establishment.
 fn tunisia(number: &Number<'_>) -> bool {
     const LETTERS: &[u8] = b"ABCDEFGHJKLMNPQRSTVWXYZ";
-    let letters = number.compact.get(7).is_some_and(|letter| LETTERS.contains(letter));
-    let kinds = match (number.compact.get(8), number.compact.get(9)) {
+    let behind = number.compact.iter().position(u8::is_ascii_alphabetic).unwrap_or_default();
+    let letters = number.compact.get(behind).is_some_and(|letter| LETTERS.contains(letter));
+    let kinds = match (number.compact.get(behind + 1), number.compact.get(behind + 2)) {
         (None, None) => true,
         (Some(tax), Some(payer)) => b"APBDNF".contains(tax) && b"MPCNE".contains(payer),
         _ => false,
@@ -235,10 +248,13 @@ fn senegal(number: &Number<'_>) -> bool {
     matches!(length, 7 | 9) && code && number.weighted(weights).is_multiple_of(10) && !is_uniform(number)
 }
 
-/// Autoridade Tributária: weights 8, 9, 4 to 9 modulo 11 with a ten as 0, as the sum from the left.
+/// Autoridade Tributária: weights 8, 9, 4 to 9 modulo 11; a ten is written 1.
 fn mozambique(number: &Number<'_>) -> bool {
-    let sum = number.weighted(&[8, 9, 4, 5, 6, 7, 8, 9]);
-    completes(number, 8, 11 * 11 - sum % 11, 11) && !is_uniform(number)
+    let check = match number.weighted(&[8, 9, 4, 5, 6, 7, 8, 9]) % 11 {
+        10 => 1,
+        rest => rest,
+    };
+    check == number.digit(8) && !is_uniform(number)
 }
 
 #[cfg(test)]

@@ -21,6 +21,9 @@ pub(super) static ROWS: &[Identifier] = &[
             "cuba",
             "kuba",
             "cubain",
+            "cuban",
+            "kuban",
+            "ni",
         ],
         alone: 0.0,
         near: 0.85,
@@ -29,7 +32,7 @@ pub(super) static ROWS: &[Identifier] = &[
         entity: Entity::NATIONAL_ID,
         forms: &["9-9999-9999", "99-9999-9999", "9-999-999", "9-999-999999"],
         valid: costa_rica,
-        context: &["cédula", "cedula", "costa ric", "dimex", "persona física", "persona jurídica"],
+        context: &["cédula", "cedula", "costa ric", "dimex", "persona física", "persona jurídica", "cpf", "cpj"],
         alone: 0.0,
         near: 0.75,
     },
@@ -105,7 +108,7 @@ pub(super) static ROWS: &[Identifier] = &[
         entity: Entity::NATIONAL_ID,
         forms: &["9999 99999 9999", "9999999999999"],
         valid: guatemala_cui,
-        context: &["cui", "dpi", "código único de identificación", "documento personal de identificación", "guatemal"],
+        context: &["cui", "dpi", "código único de identificación", "documento personal de identificación"],
         alone: 0.0,
         near: 0.85,
     },
@@ -121,14 +124,21 @@ fn cuba(number: &Number<'_>) -> bool {
     is_day(century + number.value(0, 2), number.value(2, 2), number.value(4, 2))
 }
 
-/// Tribunal Supremo de Elecciones: a province 1 to 9 and eight digits, written with or without a 0 in front; companies begin with 2 to 5 and have
-/// ten; residents have 11 or 12 and begin with 1.
+/// Tribunal Supremo de Elecciones: a province 1 to 9 and eight digits, written with or without a 0 in front; companies have ten digits and
+/// begin with a class; residents have 11 or 12 and begin with 1.
 fn costa_rica(number: &Number<'_>) -> bool {
-    let digits = number.compact.len();
     let first = number.digit(0);
-    let fits = match digits {
-        ..=9 => first != 0,
-        10 => first == 0 || matches!(first, 2..=5),
+    let class = || match first {
+        0 => number.digit(1) != 0,
+        2 => matches!(number.value(1, 3), 100 | 200 | 300 | 400),
+        3 => matches!(number.value(1, 3), 2..=14 | 101..=110),
+        4 => number.value(1, 3) == 0,
+        5 => number.value(1, 3) == 1,
+        _ => false,
+    };
+    let fits = match number.compact.len() {
+        7 | 9 => first != 0,
+        10 => class(),
         _ => first == 1,
     };
     fits && !is_uniform(number)

@@ -20,23 +20,13 @@ const CUIT_WORDS: &[&str] = &[
 ];
 const RUT_WORDS: &[&str] =
     &["rut", "r.u.t", "run", "rol único", "rol unico", "cédula de identidad", "cedula de identidad", "chile", "chili"];
-const NIT_WORDS: &[&str] = &[
-    "nit",
-    "n.i.t",
-    "rut",
-    "identificación tributaria",
-    "identificacion tributaria",
-    "colombia",
-    "kolumbi",
-    "colombie",
-];
+const NIT_WORDS: &[&str] = &["nit", "n.i.t", "colombia", "kolumbi", "colombie", "tributaria colombian"];
 const PERU_WORDS: &[&str] =
     &["dni", "cui", "documento nacional", "cédula única", "cedula unica", "perú", "peru", "pérou", "peruvian"];
-const URUGUAY_WORDS: &[&str] = &["cédula", "cedula", "c.i", "ci", "urugua", "documento de identidad", "identity"];
+const URUGUAY_WORDS: &[&str] = &["cédula", "cedula", "c.i", "ci", "urugua", "documento de identidad"];
 const CEDULA_WORDS: &[&str] =
     &["cédula", "cedula", "ci", "c.i", "ecuador", "équateur", "equatori", "identity code", "documento de identidad"];
-const RUC_WORDS: &[&str] =
-    &["ruc", "r.u.c", "registro único", "registro unico", "contribuyente", "taxpayer", "tax number"];
+const RUC_WORDS: &[&str] = &["ruc", "r.u.c", "registro único", "registro unico", "contribuyente", "paragua"];
 
 pub(super) static ROWS: &[Identifier] = &[
     Identifier {
@@ -282,10 +272,10 @@ fn peru_ruc(number: &Number<'_>) -> bool {
     matches!(number.value(0, 2), 10 | 15 | 16 | 17 | 20) && (11 - sum % 11) % 10 == number.digit(10)
 }
 
-/// Registro Civil: a province (01 to 24, 30 abroad), a third digit below 6, Luhn's check.
+/// Registro Civil: a province (01 to 24, 30 abroad), a third digit up to 6, Luhn's check.
 fn ecuador_ci(number: &Number<'_>) -> bool {
     matches!(number.value(0, 2), 1..=24 | 30 | 50)
-        && number.digit(2) < 6
+        && number.digit(2) <= 6
         && luhn(number.compact.get(..10).unwrap_or_default())
 }
 

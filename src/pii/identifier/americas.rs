@@ -66,14 +66,14 @@ pub(super) static ROWS: &[Identifier] = &[
     Identifier {
         entity: Entity::US_SSN,
         forms: &["999-99-9999"],
-        valid: ssn,
+        valid: |number| ssn(number) && !is_specimen(number),
         context: SSN_WORDS,
         alone: 0.75,
         near: 0.95,
     },
     Identifier {
         entity: Entity::US_SSN,
-        forms: &["999999999", "999 99 9999", "999-999999", "99999-9999"],
+        forms: &["999 99 9999", "999999999", "999-999999", "99999-9999"],
         valid: ssn,
         context: SSN_WORDS,
         alone: 0.0,
@@ -94,6 +94,14 @@ pub(super) static ROWS: &[Identifier] = &[
         context: ITIN_WORDS,
         alone: 0.0,
         near: 0.8,
+    },
+    Identifier {
+        entity: Entity::TAX_ID,
+        forms: &["999 99 9999", "999999999"],
+        valid: |number| number.digit(0) == 9,
+        context: &["atin", "adoption taxpayer"],
+        alone: 0.0,
+        near: 0.85,
     },
     Identifier {
         entity: Entity::US_EIN,
@@ -243,7 +251,7 @@ pub(super) static ROWS: &[Identifier] = &[
         valid: |number| !is_uniform(number),
         context: DRIVER_WORDS,
         alone: 0.0,
-        near: 0.65,
+        near: 0.6,
     },
 ];
 
@@ -251,16 +259,21 @@ const MBI_WORDS: &[&str] =
     &["medicare", "mbi", "beneficiary", "cms", "medicare-nummer", "bénéficiaire", "beneficiario"];
 
 /// Area, group, serial (Social Security Administration, POMS RM 10201): no area 000, 666 or 9xx, no group 00, no serial 0000. Numbers that were
-/// printed in advertisements, and obvious fillings, are nobody's.
+/// printed in advertisements are nobody's.
 fn ssn(number: &Number<'_>) -> bool {
     let (area, group, serial) = (number.value(0, 3), number.value(3, 2), number.value(5, 4));
-    let known = matches!(number.compact, b"078051120" | b"219099999" | b"457555462" | b"123456789" | b"987654321");
+    let known = matches!(number.compact, b"078051120" | b"219099999" | b"457555462");
     area != 0 && area != 666 && area < 900 && group != 0 && serial != 0 && !known && !is_uniform(number)
 }
 
-/// IRS Publication 1915: 9xx with groups 50 to 65, 70 to 88, 90 to 92, 94 to 99; 93 is for adoptions (ATIN).
+/// What people write for an example; somebody's all the same where the words near say so.
+fn is_specimen(number: &Number<'_>) -> bool {
+    number.compact == b"123456789"
+}
+
+/// IRS Publication 1915: 9xx with groups 50 to 65, 70 to 88, 90 to 92, 94 to 99; 93 is for adoptions (an ATIN).
 fn itin(number: &Number<'_>) -> bool {
-    number.digit(0) == 9 && matches!(number.value(3, 2), 50..=65 | 70..=88 | 90..=99)
+    number.digit(0) == 9 && matches!(number.value(3, 2), 50..=65 | 70..=88 | 90..=92 | 94..=99)
 }
 
 /// Prefixes that the IRS assigns (Employer ID Numbers, "How EINs are assigned and valid EIN prefixes").

@@ -112,6 +112,7 @@ pub(super) static ROWS: &[Identifier] = &[
         context: &[
             "法人番号",
             "corporate number",
+            "cn",
             "hōjin bangō",
             "hojin bango",
             "適格請求書",
@@ -178,6 +179,14 @@ pub(super) static ROWS: &[Identifier] = &[
         ],
         alone: 0.0,
         near: 0.8,
+    },
+    Identifier {
+        entity: Entity::TAX_ID,
+        forms: &["999-99-99999"],
+        valid: |number| number.value(0, 3) >= 101 && number.value(3, 2) != 0,
+        context: &["사업자", "brn", "business registration"],
+        alone: 0.0,
+        near: 0.7,
     },
     Identifier {
         entity: Entity::TAX_ID,

@@ -19,10 +19,21 @@ const NRIC: &[&str] = &[
 ];
 const MYKAD: &[&str] =
     &["nric", "mykad", "mypr", "kad pengenalan", "malaysia", "pengenalan", "no. kp", "identity card"];
-const THAI: &[&str] = &["tnin", "thai", "บัตรประชาชน", "เลขประจำตัว", "ประจำตัวประชาชน", "เลขบัตร", "thaïland", "tailand"];
+const THAI: &[&str] = &[
+    "tnin",
+    "pin",
+    "tin",
+    "thailand",
+    "thai",
+    "บัตรประชาชน",
+    "เลขประจำตัว",
+    "ประจำตัวประชาชน",
+    "เลขบัตร",
+    "thaïland",
+    "tailand",
+];
 const NIK: &[&str] = &["nik", "ktp", "e-ktp", "kependudukan", "induk", "indones", "nomor identitas"];
-const PHILIPPINES: &[&str] =
-    &["tin", "taxpayer", "tax id", "tax number", "bir", "philippin", "filipin", "as your id", "buwis"];
+const PHILIPPINES: &[&str] = &["tin", "tax id", "bir", "philippin", "filipin", "as your id", "buwis"];
 
 pub(super) static ROWS: &[Identifier] = &[
     Identifier {
@@ -78,7 +89,16 @@ pub(super) static ROWS: &[Identifier] = &[
         entity: Entity::TAX_ID,
         forms: &["#13"],
         valid: thai_company,
-        context: &["moa", "memorandum of association", "tin", "taxpayer identification", "thai", "ผู้เสียภาษี", "tax id"],
+        context: &[
+            "moa",
+            "memorandum of association",
+            "tin",
+            "taxpayer identification",
+            "thai",
+            "thailand",
+            "ผู้เสียภาษี",
+            "tax id",
+        ],
         alone: 0.0,
         near: 0.9,
     },
@@ -100,9 +120,17 @@ pub(super) static ROWS: &[Identifier] = &[
     },
     Identifier {
         entity: Entity::PH_TIN,
-        forms: &["999 999 999 999", "999 999 999", "999999999", "999999999999", "999 999 999 99999", "99999999999999"],
+        forms: &["999 999 999 999", "999 999 999", "999 999 999 99999"],
         valid: philippines,
         context: PHILIPPINES,
+        alone: 0.0,
+        near: 0.8,
+    },
+    Identifier {
+        entity: Entity::PH_TIN,
+        forms: &["999999999", "999999999999", "99999999999999"],
+        valid: philippines,
+        context: &["tin", "bir", "philippin", "filipin"],
         alone: 0.0,
         near: 0.8,
     },

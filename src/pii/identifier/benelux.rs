@@ -67,7 +67,9 @@ pub(super) static ROWS: &[Identifier] = &[
         },
         context: &[
             "eid",
-            "belg",
+            "belgian",
+            "belgi",
+            "belge",
             "identiteitskaart",
             "kaartnummer",
             "carte d'identité",
@@ -132,7 +134,9 @@ const BELGIAN: &[&str] = &[
     "bis-nummer",
     "numéro bis",
     "nationalregister",
-    "belg",
+    "belgian",
+    "belgi",
+    "belge",
     "bélgica",
 ];
 

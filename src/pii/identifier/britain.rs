@@ -89,7 +89,7 @@ const NINO: &[&str] = &[
 const NHS: &[&str] = &[
     "nhs",
     "nhs-nummer",
-    "national health service",
+    "national health",
     "patient",
     "chi number",
     "gesundheitsnummer",

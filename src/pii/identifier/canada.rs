@@ -87,11 +87,10 @@ pub(super) static ROWS: &[Identifier] = &[
             "cra",
             "numéro d'entreprise",
             "canadian business",
-            "canad",
-            "kanad",
+            "canadian tax",
         ],
         alone: 0.0,
-        near: 0.8,
+        near: 0.95,
     },
 ];
 

@@ -44,10 +44,25 @@ pub(super) static ROWS: &[Identifier] = &[
         alone: 0.75,
         near: 1.0,
     },
-    Identifier { entity: Entity::IMEI, forms: &["#15"], valid: imei, context: IMEI, alone: 0.0, near: 0.95 },
     Identifier {
         entity: Entity::IMEI,
-        forms: &["99999999999999", "9999999999999999", "99-999999-999999-99", "99-999999-999999", "999999-99-999999"],
+        forms: &["#15", "99999999-999999-9"],
+        valid: |number| luhn(number.compact) && !is_uniform(number),
+        context: IMEI,
+        alone: 0.0,
+        near: 0.95,
+    },
+    Identifier {
+        entity: Entity::IMEI,
+        forms: &[
+            "99999999999999",
+            "9999999999999999",
+            "99-999999-999999-99",
+            "99-999999-999999",
+            "999999-99-999999",
+            "99999999-999999-99",
+            "99999999-999999",
+        ],
         valid: |number| begins_as_imei(number) && !is_uniform(number),
         context: IMEI,
         alone: 0.0,
@@ -55,7 +70,7 @@ pub(super) static ROWS: &[Identifier] = &[
     },
     Identifier {
         entity: Entity::IMEI,
-        forms: &["XXXXXXXXXXXXXX", "XX XX XX XX XX XX XX", "99999 99999 9999 9999", "999999999999999999"],
+        forms: &["XXXXXXXXXXXXXX", "XX XX XX XX XX XX XX X"],
         valid: meid,
         context: &["meid", "esn", "mobile equipment"],
         alone: 0.0,
@@ -107,14 +122,9 @@ fn begins_as_imei(number: &Number<'_>) -> bool {
         && number.value(0, 8) != 0
 }
 
-/// 3GPP2 S.R0048-A: fourteen hexadecimal digits from A0 on, or eighteen decimal ones in halves of ten and eight.
+/// 3GPP2 S.R0048-A: fourteen hexadecimal digits from A0 on, and maybe a check digit.
 fn meid(number: &Number<'_>) -> bool {
-    let decimal =
-        number.compact.len() == 18 && number.value(0, 10) <= u64::from(u32::MAX) && number.value(10, 8) <= 0xff_ffff;
-    let hexadecimal = number.compact.len() == 14
-        && number.compact.iter().all(u8::is_ascii_hexdigit)
-        && number.compact.first().is_some_and(u8::is_ascii_alphabetic);
-    decimal || hexadecimal
+    number.compact.iter().all(u8::is_ascii_hexdigit) && number.compact.first().is_some_and(u8::is_ascii_alphabetic)
 }
 
 /// ISO 3779 and 3780: seventeen letters and digits without I, O, Q; digits in the last four places, letters somewhere.

@@ -77,17 +77,7 @@ pub(super) static ROWS: &[Identifier] = &[
     },
     Identifier {
         entity: Entity::NATIONAL_ID,
-        forms: &[
-            "AA999999",
-            "AAA999999",
-            "AAA99999",
-            "A99999999",
-            "AA9999999",
-            "AA99999AA",
-            "AA999999A",
-            "A9999999",
-            "AXXXXXXXX9",
-        ],
+        forms: &["AA999999", "AAA999999", "AAA99999", "A99999999", "AA9999999", "AA99999AA", "AA999999A", "A9999999"],
         valid: serial,
         context: &[
             "national id",
@@ -240,7 +230,7 @@ const ACCOUNT: &[&str] = &[
     "policy number",
     "policy no",
     "policy #",
-    "insurance number",
+    "insurance policy",
     "subscriber id",
     "contract number",
     "kontonummer",

@@ -6,8 +6,18 @@ use super::algorithm::is_uniform;
 use super::{Identifier, Number, luhn};
 use crate::pii::entity::Entity;
 
-const ISRAEL: &[&str] =
-    &["mispar zehut", "teudat zehut", "תעודת זהות", "מספר זהות", "ת.ז", "ת״ז", "zehut", "israel", "israël"];
+const ISRAEL: &[&str] = &[
+    "mispar zehut",
+    "teudat zehut",
+    "תעודת זהות",
+    "מספר זהות",
+    "ת.ז",
+    "ת״ז",
+    "zehut",
+    "identity number",
+    "israel",
+    "israël",
+];
 const EMIRATES: &[&str] = &["emirates id", "emirates", "eid", "uae", "الهوية", "هوية", "emiratí", "émirats"];
 
 pub(super) static ROWS: &[Identifier] = &[
@@ -23,7 +33,7 @@ pub(super) static ROWS: &[Identifier] = &[
         entity: Entity::TAX_ID,
         forms: &["999999999", "99-9999999", "99-999999-9"],
         valid: |number| number.digit(0) == 5 && israel(number),
-        context: &["company number", "ח.פ", "ח״פ", "מספר חברה", "israel", "israël"],
+        context: &["israeli company", "company number", "ח.פ", "ח״פ", "מספר חברה", "israel", "israël"],
         alone: 0.0,
         near: 0.85,
     },

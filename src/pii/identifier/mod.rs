@@ -32,6 +32,8 @@ mod mexico;
 mod middle_east;
 mod nordic;
 mod pacific;
+mod plate;
+mod postal;
 mod vat;
 mod vat_bare;
 pub mod words;
@@ -117,6 +119,8 @@ pub fn all() -> impl Iterator<Item = &'static Identifier> {
         middle_east::ROWS,
         africa::ROWS,
         pacific::ROWS,
+        plate::ROWS,
+        postal::ROWS,
         document::ROWS,
     ];
     files.into_iter().flatten()
@@ -180,3 +184,6 @@ fn found(sentence: &str) -> Vec<(usize, usize, Entity)> {
     super::scan::scan(sentence, &mut spans);
     spans.iter().map(|span| (span.start, span.end, span.entity)).collect()
 }
+
+#[cfg(test)]
+mod specimens;

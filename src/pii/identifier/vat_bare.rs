@@ -42,9 +42,13 @@ pub(super) static ROWS: &[Identifier] = &[
     row(
         &["#9", "#10"],
         |number| national("BG", number.compact) && !is_uniform(number),
-        &["ддс", "булстат", "еик", "eik", "bulgarian", "българ", "bulgarische", "bulgare", "búlgaro"],
+        &["ддс", "булстат", "еик", "eik", "bulgarian vat", "bulgarische umsatzsteuer", "tva bulgare", "iva búlgaro"],
     ),
-    row(&["#9", "#9999999999AA"], |number| swiss(number.compact), &["uid-nummer", "swiss vat", "schweizer mwst"]),
+    row(
+        &["#9", "#9999999999AA"],
+        |number| swiss(number.compact),
+        &["uid-nummer", "uid", "unternehmens-identifikation", "swiss business", "swiss vat", "schweizer mwst"],
+    ),
     row(
         &["#8", "#9", "#10"],
         |number| national("CZ", number.compact),
@@ -100,17 +104,7 @@ pub(super) static ROWS: &[Identifier] = &[
     row(
         &["#9", "#12", "#AA999"],
         |number| british(number.compact),
-        &[
-            "vat",
-            "vat no",
-            "uk vat",
-            "british vat",
-            "united kingdom",
-            "british",
-            "britische",
-            "britannique",
-            "británico",
-        ],
+        &["@vat", "uk vat", "british vat", "united kingdom", "british", "britische", "britannique", "británico"],
     ),
     row(
         &["#8", "99999999-9-99"],
@@ -131,7 +125,7 @@ pub(super) static ROWS: &[Identifier] = &[
     row(
         &["#9999999A", "#9999999AA", "#9A99999A"],
         |number| national("IE", number.compact),
-        &["irish vat", "irish tax", "vat", "irische", "irlandais"],
+        &["irish vat", "irish tax", "irische", "irlandais"],
     ),
     row(
         &["99999", "999999"],

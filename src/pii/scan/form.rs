@@ -7,10 +7,9 @@ use std::sync::LazyLock;
 
 use smallvec::SmallVec;
 
-use super::Scan;
 use super::run::{Chunk, Run};
-use crate::pii::context::Phrases;
-use crate::pii::identifier::{self, Identifier, Number, words};
+use super::{Asker, Scan};
+use crate::pii::identifier::{self, Identifier, Number};
 
 /// The longest compact identifier.
 const LONGEST: usize = 40;
@@ -19,6 +18,12 @@ const LONGEST: usize = 40;
 const PER_BYTE: f32 = 0.0004;
 /// What it costs that a word is used in many countries: two steps of `settle`.
 const SHARED: f32 = 0.1;
+/// Rows with a check of their own score this much or more near a word.
+const CHECKED: f32 = 0.85;
+/// What scores so much alone is no accident.
+const CERTAIN: f32 = 0.6;
+/// What it costs that a word stands behind the number: it may belong to the next one.
+const AFTERWARDS: f32 = 0.05;
 
 #[derive(Debug, Default)]
 struct Node {
@@ -43,9 +48,6 @@ struct Table {
     /// By length, the forms that are taken in any grouping.
     loose: [Vec<Form>; LONGEST + 1],
     rows: Vec<&'static Identifier>,
-    phrases: Phrases,
-    /// For each phrase the rows that know it, and whether as a word of many countries.
-    knows: Vec<Vec<(u16, bool)>>,
 }
 
 /// A set of rows.
@@ -55,7 +57,6 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
     let rows: Vec<&'static Identifier> = identifier::all().collect();
     let mut nodes = vec![Node::default()];
     let mut loose = std::array::from_fn(|_| vec![]);
-    let mut words: indexmap::IndexMap<&'static str, Vec<(u16, bool)>> = indexmap::IndexMap::new();
     for (place, row) in (0..).zip(&rows) {
         for form in row.forms {
             match form.strip_prefix('#') {
@@ -63,15 +64,8 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
                 None => insert(&mut nodes, form, place),
             }
         }
-        for phrase in row.context {
-            match words::shared(phrase) {
-                Some(shared) => shared.iter().for_each(|phrase| words.entry(phrase).or_default().push((place, true))),
-                None => words.entry(phrase).or_default().push((place, false)),
-            }
-        }
     }
-    let phrases: Vec<&str> = words.keys().copied().collect();
-    Table { nodes, loose, rows, phrases: Phrases::new(&phrases), knows: words.into_values().collect() }
+    Table { nodes, loose, rows }
 });
 
 fn insert(nodes: &mut Vec<Node>, text: &str, row: u16) {
@@ -134,8 +128,9 @@ fn child(nodes: &mut Vec<Node>, of: usize, length: u8) -> usize {
 /// Compares every part of the run with every form.
 pub(super) fn identify(scan: &mut Scan<'_, '_>, run: &Run) {
     let table = &*TABLE;
-    let known = known(scan, table, run);
-    any_grouping(scan, table, run, &known);
+    // Which rows have a word near: most runs have no row's form, and the text around them is not read.
+    let mut known = None;
+    any_grouping(scan, table, run, &mut known);
     for first in 0..run.chunks.len() {
         let mut node = table.nodes.first();
         let (mut letters, mut digits, mut length) = (0_u64, 0_u64, 0);
@@ -152,26 +147,28 @@ pub(super) fn identify(scan: &mut Scan<'_, '_>, run: &Run) {
             length += size;
             let Some(node) = node.filter(|_| digits != 0) else { continue };
             let chunks = run.chunks.get(first..=last).unwrap_or_default();
-            let fits = |form: &&Form| {
-                table.is_possible(form.row, &known) && form.fits(letters, digits) && form.is_separated_as(chunks)
-            };
+            let fits = |form: &&Form| form.fits(letters, digits) && form.is_separated_as(chunks);
             if node.forms.iter().any(|form| fits(&form)) && !adjoins(scan.bytes(), chunks) {
-                let rows = node.forms.iter().filter(fits).map(|form| form.row).collect();
-                judge(scan, table, chunks, rows);
+                let known = known.get_or_insert_with(|| with_words(scan, table, run));
+                let possible = |form: &&Form| fits(form) && table.is_possible(form.row, known);
+                let rows: SmallVec<[u16; 32]> = node.forms.iter().filter(possible).map(|form| form.row).collect();
+                if !rows.is_empty() {
+                    judge(scan, table, chunks, rows);
+                }
             }
         }
     }
 }
 
 /// Which rows have a word near the run, so that the others need not be looked at where they would count for nothing alone.
-fn known(scan: &Scan<'_, '_>, table: &Table, run: &Run) -> Rows {
+fn with_words(scan: &mut Scan<'_, '_>, table: &Table, run: &Run) -> Rows {
     let mut known: Rows = SmallVec::from_elem(0, table.rows.len() / 64 + 1);
     let (Some(first), Some(last)) = (run.chunks.first(), run.chunks.last()) else { return known };
-    table.phrases.around(scan.bytes(), &(first.start..last.end), |phrase| {
-        for (row, _) in table.knows.get(phrase).into_iter().flatten() {
-            if let Some(part) = known.get_mut(usize::from(*row) / 64) {
-                *part |= 1 << (row % 64);
-            }
+    scan.around(&(first.start..last.end), |asker| {
+        if let Asker::Row(row) = asker
+            && let Some(part) = known.get_mut(usize::from(row) / 64)
+        {
+            *part |= 1 << (row % 64);
         }
     });
     known
@@ -179,28 +176,34 @@ fn known(scan: &Scan<'_, '_>, table: &Table, run: &Run) -> Rows {
 
 /// Compares every sequence of words with the forms that do not mind where the separators are. Where there are separators a word of context is
 /// needed, whatever the row says: between numbers in a table there are many such sequences.
-fn any_grouping(scan: &mut Scan<'_, '_>, table: &Table, run: &Run, known: &Rows) {
-    let nothing = known.iter().all(|part| *part == 0);
+fn any_grouping(scan: &mut Scan<'_, '_>, table: &Table, run: &Run, known: &mut Option<Rows>) {
     for first in 0..run.chunks.len() {
         let (mut letters, mut digits, mut length) = (0_u64, 0_u64, 0);
         for last in first..run.chunks.len() {
             let Some(chunk) = run.chunks.get(last) else { break };
             let size = chunk.end - chunk.start;
             let grouped = last > first;
-            if length + size > LONGEST || grouped && (nothing || !matches!(chunk.separator, b' ' | b'-' | b'.' | b'/'))
-            {
+            if length + size > LONGEST || grouped && !matches!(chunk.separator, b' ' | b'-' | b'.' | b'/') {
                 break;
             }
             letters |= chunk.letters << length;
             digits |= chunk.digits << length;
             length += size;
             let Some(forms) = table.loose.get(length) else { break };
-            let possible = |row: u16| if grouped { is_in(row, known) } else { table.is_possible(row, known) };
-            let fits = |form: &&Form| form.fits(letters, digits) && possible(form.row);
             let chunks = run.chunks.get(first..=last).unwrap_or_default();
+            let fits = |form: &&Form| digits != 0 && form.fits(letters, digits);
             let whole = || !adjoins(scan.bytes(), chunks) && !is_part(run, first, last);
-            if digits != 0 && forms.iter().any(|form| fits(&form)) && whole() {
-                let rows = forms.iter().filter(fits).map(|form| form.row).collect();
+            if !forms.iter().any(|form| fits(&form)) || !whole() {
+                continue;
+            }
+            let known = known.get_or_insert_with(|| with_words(scan, table, run));
+            if grouped && known.iter().all(|part| *part == 0) {
+                break;
+            }
+            let possible = |row: u16| if grouped { is_in(row, known) } else { table.is_possible(row, known) };
+            let rows: SmallVec<[u16; 32]> =
+                forms.iter().filter(|form| fits(form) && possible(form.row)).map(|form| form.row).collect();
+            if !rows.is_empty() {
                 judge(scan, table, chunks, rows);
             }
         }
@@ -286,23 +289,23 @@ fn judge(scan: &mut Scan<'_, '_>, table: &Table, chunks: &[Chunk], rows: SmallVe
     if !judged.iter().any(|one| one.valid) {
         return;
     }
-    table.phrases.near(scan.bytes(), &range, |phrase, distance| {
-        let knows = table.knows.get(phrase).map_or(&[][..], Vec::as_slice);
-        for one in &mut judged {
-            let Some((_, shared)) = knows.iter().find(|(known, _)| *known == one.row) else { continue };
-            let near = table.rows.get(usize::from(one.row)).map_or(0.0, |row| row.near);
-            #[allow(clippy::cast_precision_loss, reason = "a distance is below 100")]
-            let nearer = near - PER_BYTE * distance as f32;
-            let score = if *shared { &mut one.shared } else { &mut one.named };
-            *score = score.max(nearer);
-        }
+    scan.near(&range, |near| {
+        let Some(one) = judged.iter_mut().find(|one| near.asker == Asker::Row(one.row)) else { return };
+        let best = table.rows.get(usize::from(one.row)).map_or(0.0, |row| row.near);
+        let less = if near.shared { SHARED } else { 0.0 } + if near.behind { AFTERWARDS } else { 0.0 };
+        #[allow(clippy::cast_precision_loss, reason = "a distance is below 100")]
+        let nearer = best - less - PER_BYTE * near.distance as f32;
+        let score = if near.shared { &mut one.shared } else { &mut one.named };
+        *score = score.max(nearer);
     });
-    // Where a word names one of them, words that many share name it as well, and none of the others.
+    // Where a word names one kind, valid or not, then words that many share mean that one, and no other kind is there by accident.
     let named = judged.iter().any(|one| one.named > 0.0);
+    let strictly = judged.iter().any(|one| one.named >= CHECKED - SHARED);
     for one in judged.into_iter().filter(|one| one.valid) {
         let Some(row) = table.rows.get(usize::from(one.row)) else { continue };
-        let shared = if named { 0.0 } else { one.shared - SHARED };
-        let score = one.named.max(shared).max(row.alone);
+        let shared = if named { 0.0 } else { one.shared };
+        let alone = if strictly && row.alone < CERTAIN { 0.0 } else { row.alone };
+        let score = one.named.max(shared).max(alone);
         if score > 0.0 {
             scan.push(range.start, range.end, row.entity, score);
         }

@@ -4,8 +4,12 @@
 //! looking twice; otherwise a megabyte of `@` takes quadratic time.
 
 mod form;
+mod nearby;
 mod run;
 
+pub use nearby::{Asker, Near};
+
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use aho_corasick::automaton::Automaton as _;
@@ -33,11 +37,22 @@ pub struct Scan<'t, 'f> {
     runs_until: usize,
     /// From here to the end of the text there is no end of a private key block: it was looked for in vain.
     pub endless_from: usize,
+    nearby: nearby::Nearby,
 }
 
 impl<'t> Scan<'t, '_> {
     pub fn bytes(&self) -> &'t [u8] {
         self.text.as_bytes()
+    }
+
+    /// Each phrase of any recognizer that stands near `find`.
+    pub fn near(&mut self, find: &Range<usize>, each: impl FnMut(Near)) {
+        self.nearby.each(self.text.as_bytes(), find, each);
+    }
+
+    /// Who asked for a phrase that stands in `range` or near it.
+    pub fn around(&mut self, range: &Range<usize>, each: impl FnMut(Asker)) {
+        self.nearby.around(self.text.as_bytes(), range, each);
     }
 
     /// Reports a find. One that is not on character boundaries is dropped: recognizers stop at ASCII, so there is none.
@@ -75,7 +90,7 @@ pub fn scan(text: &str, found: &mut Vec<Span>) {
     let Some(proposer) = PROPOSER.as_ref() else { return };
     let automaton = &proposer.automaton;
     let Ok(mut state) = automaton.start_state(Anchored::No) else { return };
-    let mut scan = Scan { text, found, runs_until: 0, endless_from: usize::MAX };
+    let mut scan = Scan { text, found, runs_until: 0, endless_from: usize::MAX, nearby: nearby::Nearby::default() };
     for (at, &byte) in text.as_bytes().iter().enumerate() {
         state = automaton.next_state(Anchored::No, state, byte);
         if automaton.is_special(state) && automaton.is_match(state) {

@@ -11,9 +11,11 @@ use smallvec::SmallVec;
 pub(super) const LONGEST: usize = 40;
 /// Words without a digit are part of a run up to this length.
 const WORDLIKE: usize = 4;
-/// The most words that are looked back for, and the most in a run.
+/// The most words that are looked back for, and the most in a run (22 digits one by one, with words in front).
 const BACK: usize = 8;
-const WORDS: usize = 24;
+const WORDS: usize = 32;
+/// The longest separator, in bytes: as many spaces, or a dash of three bytes between two.
+const SPACES: usize = 5;
 
 /// A word of a run.
 #[derive(Debug, Clone, Copy)]
@@ -44,13 +46,13 @@ impl Run {
     }
 }
 
-/// One separator at `at`: its length and its sign (any dash is `-`, any space a space). A dash between two spaces is one, and so is the bracket in
-/// front of a single character (`A123456(3)`).
+/// One separator at `at`: its length and its sign (any dash is `-`, any space a space). A dash between two spaces is one, as are a few spaces
+/// (what is copied out of forms has those) and the bracket in front of a single character (`A123456(3)`).
 pub(super) fn separator(text: &[u8], at: usize) -> Option<(usize, u8)> {
     match text.get(at)? {
         b' ' => match single(text, at + 1) {
             Some((length, b'-')) if text.get(at + 1 + length) == Some(&b' ') => Some((length + 2, b'-')),
-            _ => Some((1, b' ')),
+            _ => Some((text.get(at..)?.iter().take(SPACES).take_while(|byte| **byte == b' ').count(), b' ')),
         },
         b'(' if text.get(at + 2) == Some(&b')') => Some((1, b'(')),
         _ => single(text, at),
@@ -80,7 +82,7 @@ fn single(text: &[u8], at: usize) -> Option<(usize, u8)> {
 
 /// The length of a separator that ends at `at`.
 fn separator_before(text: &[u8], at: usize) -> Option<usize> {
-    [5, 3, 2, 1].into_iter().find(|length| {
+    (1..=SPACES).rev().find(|length| {
         at.checked_sub(*length).is_some_and(|from| separator(text, from).is_some_and(|(found, _)| found == *length))
     })
 }
