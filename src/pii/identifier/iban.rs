@@ -92,7 +92,7 @@ pub(super) static ROWS: &[Identifier] = &[
         entity: Entity::ACCOUNT_NUMBER,
         forms: &["9999 99 99999", "9999.99.99999", "#11"],
         valid: |number| norwegian(number.compact),
-        context: &["kontonr", "konto nr", "kontonummer", "bankkonto", "norwegian bank account"],
+        context: &["kontonr", "konto nr", "norsk konto", "norwegian bank account"],
         alone: 0.0,
         near: 0.95,
     },

@@ -153,7 +153,7 @@ pub(super) fn national(country: &str, body: &[u8]) -> bool {
         ("PL", 10, true) => europe_central::nip(&number),
         ("PT", 9, true) => iberia::pt_nif(&number),
         ("RO", 2..=10, true) => romanian(body),
-        ("SE", 12, true) => number.value(10, 2) != 0 && body.get(..10).is_some_and(luhn),
+        ("SE", 12, true) => number.value(10, 2) == 1 && body.get(..10).is_some_and(luhn),
         ("SI", 8, true) => {
             let check = 11 - weigh(body, &[8, 7, 6, 5, 4, 3, 2]) % 11;
             body.first() != Some(&b'0') && check < 11 && check % 10 == number.digit(7)

@@ -20,7 +20,7 @@ pub(super) static ROWS: &[Identifier] = &[
     row(
         &["#A99999999"],
         |number| number.compact.first() == Some(&b'U') && number.compact.get(1..).is_some_and(austrian),
-        &["uid", "uid-nummer", "österreichische", "austrian vat", "austrian", "ust-id"],
+        &["uid-nummer", "österreichische", "austrian vat", "austrian", "ust-id"],
     ),
     row(
         &["#10", "#9"],
@@ -47,7 +47,7 @@ pub(super) static ROWS: &[Identifier] = &[
     row(
         &["#9", "#9999999999AA"],
         |number| swiss(number.compact),
-        &["uid-nummer", "uid", "unternehmens-identifikation", "swiss business", "swiss vat", "schweizer mwst"],
+        &["uid-nummer", "unternehmens-identifikation", "swiss business", "swiss vat", "schweizer mwst"],
     ),
     row(
         &["#8", "#9", "#10"],

@@ -20,6 +20,8 @@ const PER_BYTE: f32 = 0.0004;
 const SHARED: f32 = 0.1;
 /// Rows with a check of their own score this much or more near a word.
 const CHECKED: f32 = 0.85;
+/// Rows that know a number by its words only score less than this.
+const UNCHECKED: f32 = 0.7;
 /// What scores so much alone is no accident.
 const CERTAIN: f32 = 0.6;
 /// What it costs that a word stands behind the number: it may belong to the next one.
@@ -130,33 +132,76 @@ pub(super) fn identify(scan: &mut Scan<'_, '_>, run: &Run) {
     let table = &*TABLE;
     // Which rows have a word near: most runs have no row's form, and the text around them is not read.
     let mut known = None;
-    any_grouping(scan, table, run, &mut known);
     for first in 0..run.chunks.len() {
-        let mut node = table.nodes.first();
-        let (mut letters, mut digits, mut length) = (0_u64, 0_u64, 0);
+        let mut part = Part::new(table);
         for last in first..run.chunks.len() {
-            let (Some(here), Some(chunk)) = (node, run.chunks.get(last)) else { break };
-            let size = chunk.end - chunk.start;
-            if length + size > LONGEST {
+            let Some(chunk) = run.chunks.get(last) else { break };
+            part.add(table, chunk);
+            if part.is_over() {
                 break;
             }
-            let step = here.next.iter().find(|(length, _)| usize::from(*length) == size);
-            node = step.and_then(|(_, child)| table.nodes.get(usize::from(*child)));
-            letters |= chunk.letters << length;
-            digits |= chunk.digits << length;
-            length += size;
-            let Some(node) = node.filter(|_| digits != 0) else { continue };
             let chunks = run.chunks.get(first..=last).unwrap_or_default();
-            let fits = |form: &&Form| form.fits(letters, digits) && form.is_separated_as(chunks);
-            if node.forms.iter().any(|form| fits(&form)) && !adjoins(scan.bytes(), chunks) {
-                let known = known.get_or_insert_with(|| with_words(scan, table, run));
-                let possible = |form: &&Form| fits(form) && table.is_possible(form.row, known);
-                let rows: SmallVec<[u16; 32]> = node.forms.iter().filter(possible).map(|form| form.row).collect();
-                if !rows.is_empty() {
-                    judge(scan, table, chunks, rows);
-                }
+            if part.forms(table, chunks).next().is_none() || adjoins(scan.bytes(), chunks) {
+                continue;
+            }
+            let known = known.get_or_insert_with(|| with_words(scan, table, run));
+            let goes_on = is_part(run, first, last);
+            let possible = |(form, loose): &(&Form, bool)| match (loose, last > first) {
+                (true, _) if goes_on => false,
+                (true, true) => is_in(form.row, known),
+                _ => table.is_possible(form.row, known),
+            };
+            let rows: SmallVec<[u16; 32]> =
+                part.forms(table, chunks).filter(possible).map(|(form, _)| form.row).collect();
+            if !rows.is_empty() {
+                judge(scan, table, chunks, rows);
             }
         }
+    }
+}
+
+/// Some words of a run, one after the other.
+struct Part<'t> {
+    /// Where the lengths of the words have led to in the trie; `None` when there is no such form.
+    node: Option<&'t Node>,
+    /// Between all words stands what may stand anywhere in an identifier.
+    plain: bool,
+    letters: u64,
+    digits: u64,
+    length: usize,
+}
+
+impl<'t> Part<'t> {
+    fn new(table: &'t Table) -> Part<'t> {
+        Part { node: table.nodes.first(), plain: true, letters: 0, digits: 0, length: 0 }
+    }
+
+    fn add(&mut self, table: &'t Table, chunk: &Chunk) {
+        let size = chunk.end - chunk.start;
+        let step =
+            |node: &Node| node.next.iter().find(|(length, _)| usize::from(*length) == size).map(|(_, child)| *child);
+        self.node = self.node.and_then(step).and_then(|child| table.nodes.get(usize::from(child)));
+        self.plain &= self.length == 0 || matches!(chunk.separator, b' ' | b'-' | b'.' | b'/');
+        if self.length + size <= LONGEST {
+            self.letters |= chunk.letters << self.length;
+            self.digits |= chunk.digits << self.length;
+        }
+        self.length += size;
+    }
+
+    /// No form has these words, nor these and more.
+    fn is_over(&self) -> bool {
+        self.length > LONGEST || (self.node.is_none() && !self.plain)
+    }
+
+    /// The forms that fit, and whether as one that any grouping may have.
+    fn forms(&self, table: &'t Table, chunks: &[Chunk]) -> impl Iterator<Item = (&'t Form, bool)> {
+        let written = self.node.map_or(&[][..], |node| &node.forms);
+        let loose = table.loose.get(self.length).filter(|_| self.plain).map_or(&[][..], Vec::as_slice);
+        let (letters, digits) = (self.letters, self.digits);
+        let written = written.iter().filter(move |form| form.is_separated_as(chunks)).map(|form| (form, false));
+        let all = written.chain(loose.iter().map(|form| (form, true)));
+        all.filter(move |(form, _)| digits != 0 && form.fits(letters, digits))
     }
 }
 
@@ -172,42 +217,6 @@ fn with_words(scan: &mut Scan<'_, '_>, table: &Table, run: &Run) -> Rows {
         }
     });
     known
-}
-
-/// Compares every sequence of words with the forms that do not mind where the separators are. Where there are separators a word of context is
-/// needed, whatever the row says: between numbers in a table there are many such sequences.
-fn any_grouping(scan: &mut Scan<'_, '_>, table: &Table, run: &Run, known: &mut Option<Rows>) {
-    for first in 0..run.chunks.len() {
-        let (mut letters, mut digits, mut length) = (0_u64, 0_u64, 0);
-        for last in first..run.chunks.len() {
-            let Some(chunk) = run.chunks.get(last) else { break };
-            let size = chunk.end - chunk.start;
-            let grouped = last > first;
-            if length + size > LONGEST || grouped && !matches!(chunk.separator, b' ' | b'-' | b'.' | b'/') {
-                break;
-            }
-            letters |= chunk.letters << length;
-            digits |= chunk.digits << length;
-            length += size;
-            let Some(forms) = table.loose.get(length) else { break };
-            let chunks = run.chunks.get(first..=last).unwrap_or_default();
-            let fits = |form: &&Form| digits != 0 && form.fits(letters, digits);
-            let whole = || !adjoins(scan.bytes(), chunks) && !is_part(run, first, last);
-            if !forms.iter().any(|form| fits(&form)) || !whole() {
-                continue;
-            }
-            let known = known.get_or_insert_with(|| with_words(scan, table, run));
-            if grouped && known.iter().all(|part| *part == 0) {
-                break;
-            }
-            let possible = |row: u16| if grouped { is_in(row, known) } else { table.is_possible(row, known) };
-            let rows: SmallVec<[u16; 32]> =
-                forms.iter().filter(|form| fits(form) && possible(form.row)).map(|form| form.row).collect();
-            if !rows.is_empty() {
-                judge(scan, table, chunks, rows);
-            }
-        }
-    }
 }
 
 /// Whether a sequence of words goes on beyond `first..=last`: with more digits behind the same separator, or at all where it is short.
@@ -229,6 +238,10 @@ fn is_in(row: u16, rows: &Rows) -> bool {
 }
 
 impl Table {
+    fn near(&self, row: u16) -> f32 {
+        self.rows.get(usize::from(row)).map_or(0.0, |row| row.near)
+    }
+
     fn is_possible(&self, row: u16, known: &Rows) -> bool {
         is_in(row, known) || self.rows.get(usize::from(row)).is_some_and(|row| row.alone > 0.0)
     }
@@ -283,7 +296,7 @@ fn judge(scan: &mut Scan<'_, '_>, table: &Table, chunks: &[Chunk], rows: SmallVe
     for row in rows {
         let Some(known) = table.rows.get(usize::from(row)) else { continue };
         if judged.iter().all(|other| other.row != row) {
-            judged.push(Judged { row, valid: (known.valid)(&number), named: 0.0, shared: 0.0 });
+            judged.push(Judged { row, valid: (known.valid)(&number), named: 0.0, shared: 0.0, cost: f32::MAX });
         }
     }
     if !judged.iter().any(|one| one.valid) {
@@ -291,21 +304,25 @@ fn judge(scan: &mut Scan<'_, '_>, table: &Table, chunks: &[Chunk], rows: SmallVe
     }
     scan.near(&range, |near| {
         let Some(one) = judged.iter_mut().find(|one| near.asker == Asker::Row(one.row)) else { return };
-        let best = table.rows.get(usize::from(one.row)).map_or(0.0, |row| row.near);
         let less = if near.shared { SHARED } else { 0.0 } + if near.behind { AFTERWARDS } else { 0.0 };
         #[allow(clippy::cast_precision_loss, reason = "a distance is below 100")]
-        let nearer = best - less - PER_BYTE * near.distance as f32;
+        let cost = less + PER_BYTE * near.distance as f32;
+        let nearer = table.near(one.row) - cost;
+        one.cost = one.cost.min(cost);
         let score = if near.shared { &mut one.shared } else { &mut one.named };
         *score = score.max(nearer);
     });
-    // Where a word names one kind, valid or not, then words that many share mean that one, and no other kind is there by accident.
+    // Where a word names one kind, valid or not, then words that many share mean that one, no other kind is there by accident, and kinds without a
+    // check of their own are not meant either, unless their word is nearer.
     let named = judged.iter().any(|one| one.named > 0.0);
-    let strictly = judged.iter().any(|one| one.named >= CHECKED - SHARED);
-    for one in judged.into_iter().filter(|one| one.valid) {
+    let checked = |one: &&Judged| one.named > 0.0 && table.near(one.row) >= CHECKED;
+    let nearest = judged.iter().filter(checked).map(|one| one.cost).reduce(f32::min);
+    for one in judged.iter().filter(|one| one.valid) {
         let Some(row) = table.rows.get(usize::from(one.row)) else { continue };
         let shared = if named { 0.0 } else { one.shared };
-        let alone = if strictly && row.alone < CERTAIN { 0.0 } else { row.alone };
-        let score = one.named.max(shared).max(alone);
+        let alone = if nearest.is_some() && row.alone < CERTAIN { 0.0 } else { row.alone };
+        let meant = row.near >= UNCHECKED || nearest.is_none_or(|nearest| one.cost < nearest);
+        let score = if meant { one.named.max(shared).max(alone) } else { alone };
         if score > 0.0 {
             scan.push(range.start, range.end, row.entity, score);
         }
@@ -319,4 +336,6 @@ struct Judged {
     /// The score that a word of this row gives, and that one of many rows gives.
     named: f32,
     shared: f32,
+    /// What distance took from it at least.
+    cost: f32,
 }
