@@ -36,6 +36,7 @@ fn signals(hints: &Hints) -> Signals<'_> {
         privacy: Privacy::Retained,
         regions: None,
         budget: Budget::default(),
+        private: Default::default(),
         edge_available: true,
         cloud_available: true,
         difficulty: 0.312,

@@ -52,7 +52,7 @@ fn body(model: &str, bytes: usize) -> Bytes {
 fn decided(snapshot: &Snapshot, body: &Bytes) -> policy::Decision {
     let read = read::understand(Endpoint::Chat, HeaderMap::new(), body.clone()).unwrap();
     let entry = decide::route(snapshot, &read.model).unwrap();
-    let looked = look::look(&read, entry, snapshot, Asker::nobody(&read.hints));
+    let looked = look::look(&read, entry, snapshot, Asker::nobody(&read.hints), Default::default());
     policy::decide(&entry.route, &looked.signals)
 }
 

@@ -18,7 +18,7 @@ use crate::server::pid_file::PidFile;
 use crate::server::{self, Handle, Peer, Running, Signals, Sockets, upgrade};
 use crate::state::admin::Admin;
 use crate::state::reload::Reloader;
-use crate::state::{Books, Controls, Conversations, Durable, Shadows, Shared, Snapshot, prepare};
+use crate::state::{Books, Controls, Conversations, Durable, Shadows, Shared, Snapshot, prepare, protection};
 use crate::task;
 use crate::telemetry::access::{AccessLog, FLUSH_EVERY};
 use crate::telemetry::log::Format;
@@ -120,6 +120,7 @@ impl State {
             thresholds: Controls::default(),
             conversations: Conversations::default(),
             shadows: Shadows::default(),
+            pii_keys: protection::keys(data_dir).map_err(Failure::Environment)?,
             books,
         };
         let first = control.block_on(prepare::prepare(loaded, &durable, None)).map_err(Failure::Configuration)?;

@@ -7,6 +7,7 @@ mod ask;
 mod curve;
 mod grade;
 pub mod models;
+pub mod pii;
 pub mod report;
 mod results;
 pub mod routing;
@@ -28,6 +29,14 @@ pub enum EvalCommand {
         #[command(flatten)]
         args: routing::RoutingArgs,
     },
+    /// The recognizers of personal data and secrets, on texts whose spans are known: precision, recall and F2 by type.
+    #[command(
+        after_help = "Each row has a `text` and `spans` of {start, end, type (or entity, entity_type)}; offsets in Unicode code points, end exclusive.\nExact: the same start, end and type. Partial: any overlap of the same type. As presidio-research counts, F2 weighs recall twice as much\nas precision.\n\nExamples:\n  tidegate eval pii labelled.jsonl\n  tidegate eval pii labelled.jsonl --map GPE=LOCATION --map STREET_ADDRESS=LOCATION\n  tidegate eval pii labelled.jsonl --format json | jq .all.partial.f2\n  tidegate eval pii labelled.jsonl --errors 20     # shows what was missed, without the text around it"
+    )]
+    Pii {
+        #[command(flatten)]
+        args: pii::PiiArgs,
+    },
     /// The configured models, edge and cloud, on prompts with expected answers: quality, latency, cost, and the threshold for a target quality.
     #[command(
         after_help = "Each row has a `prompt` or `messages`, and `expected` (a text, a number, a letter, or a list of which one will do) or `check`\n({type: exact|contains|regex|number|choice|json, value, tolerance}); optionally `id`, `max_tokens`, `weight`.\n\nThe prompts are sent to the providers of the configuration and cost money there. Answers are kept in DATA.results.jsonl: a run that was\ninterrupted (Ctrl-C) goes on where it was, and changing `expected` or `check` asks nothing again. Exit status 3: some have no answer yet.\n\nExamples:\n  tidegate eval models set.jsonl -c tidegate.yaml\n  tidegate eval models set.jsonl --models small,frontier --target-quality 0.95 --calibration calibration.json\n  tidegate eval models set.jsonl --route auto --format json | jq .boundary\n  tidegate eval models set.jsonl --rows labelled.jsonl && tidegate train routing labelled.jsonl -o ours.bin"
@@ -42,6 +51,7 @@ pub enum EvalCommand {
 pub fn run(command: &EvalCommand) -> u8 {
     match command {
         EvalCommand::Routing { args } => routing::run(args),
+        EvalCommand::Pii { args } => pii::run(args),
         EvalCommand::Models { args } => models::run(args),
     }
 }

@@ -7,7 +7,9 @@ pub mod demo;
 pub mod eval;
 pub mod explain;
 pub mod healthcheck;
+pub mod jsonl;
 pub mod keys;
+pub mod redact;
 pub mod schema;
 pub mod score;
 pub mod serve;
@@ -113,6 +115,14 @@ enum Command {
         #[command(flatten)]
         args: score::ScoreArgs,
     },
+    /// Find and hide personal data: JSONL with `text` in, the same lines with `spans` and `redacted` out, in order.
+    #[command(
+        after_help = "Spans have `start`, `end` (Unicode code points, end exclusive), `type` and `score`. Nothing leaves this machine.\n\nExamples:\n  echo '{\"text\":\"write to ann@example.org\"}' | tidegate redact\n  tidegate redact -c tidegate.yaml < tickets.jsonl > clean.jsonl     # with the configuration's types and modes\n  tidegate redact < tickets.jsonl | jq -r .redacted\n  tidegate redact --types                                            # everything that is looked for"
+    )]
+    Redact {
+        #[command(flatten)]
+        args: redact::RedactArgs,
+    },
     /// Train a model from your own data.
     Train {
         #[command(subcommand)]
@@ -190,6 +200,7 @@ pub fn run() -> u8 {
         Command::Check { config } => check::run(&config.config, crate::state::reload::judges()),
         Command::Explain { config, request, args } => explain::run(&config.config, &request, &args),
         Command::Score { args } => score::run(&args),
+        Command::Redact { args } => redact::run(&args),
         Command::Train { command: TrainCommand::Routing { args } } => train::run(&args),
         Command::Eval { command } => eval::run(&command),
         Command::Usage { config, args } => usage::run(&config.config, &args),

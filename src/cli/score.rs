@@ -3,19 +3,16 @@
 //! What a reader could get wrong: a line is not decoded and written anew. It is scanned as a request is, and two members are spliced in
 //! before its closing brace, so that everything else stays byte for byte what it was; that is also what makes it fast.
 
-use std::io::{self, BufRead as _, BufReader, BufWriter, Read, Write};
+use std::io::{self, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::jsonl;
 use crate::openai::view::{self, Line};
 use crate::signals::classifier::{Circumstances, Classifier, Passage, score};
 use crate::state::{Classifiers, reload};
 
-/// Room for input and output on their way.
-const BUFFER: usize = 1 << 18;
-/// Some editors put one at a file's beginning.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// The members that are added.
 const ADDED: [&str; 2] = ["difficulty", "needs_fresh_knowledge"];
 /// Digits behind the point: easy prompts differ in the fourth.
@@ -43,29 +40,9 @@ struct Models {
 
 /// Scores standard input; gives the exit status.
 pub fn run(args: &ScoreArgs) -> u8 {
-    let models = match models(args) {
-        Ok(models) => models,
-        Err(problem) => {
-            eprintln!("{}", problem.trim_end());
-            return super::WRONG_INPUT;
-        }
-    };
-    let input = BufReader::with_capacity(BUFFER, io::stdin().lock());
-    let mut output = BufWriter::with_capacity(BUFFER, io::stdout().lock());
-    let done = lines(input, &mut output, &models, args.keep_going);
-    let flushed = output.flush();
-    match done.and_then(|bad| flushed.map(|()| bad)) {
-        Ok(None) => 0,
-        Ok(Some(message)) => {
-            eprintln!("{message}");
-            super::WRONG_INPUT
-        }
-        // A closed pipe (`| head`) is no failure.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
-        Err(error) => {
-            eprintln!("lines cannot be read or written: {error}");
-            super::ENVIRONMENT
-        }
+    match models(args) {
+        Ok(models) => jsonl::run(args.keep_going, "scored", |line, output| scored(line, &models, output)),
+        Err(problem) => super::eval::wrong(&problem),
     }
 }
 
@@ -90,43 +67,8 @@ pub fn read_model(path: &Path) -> Result<Classifier, String> {
     Classifier::from_bytes(&bytes).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// Scores line by line. `Some`: what was wrong with a line, which ended it or, with `keep_going`, how many were.
-fn lines(
-    mut input: BufReader<impl Read>,
-    output: &mut impl Write,
-    models: &Models,
-    keep_going: bool,
-) -> io::Result<Option<String>> {
-    let (mut line, mut number, mut bad) = (Vec::new(), 0u64, 0u64);
-    loop {
-        if input.buffer().is_empty() {
-            // Whoever feeds it line by line waits for the answer before he goes on.
-            output.flush()?;
-        }
-        line.clear();
-        if input.read_until(b'\n', &mut line)? == 0 {
-            break;
-        }
-        number += 1;
-        let text = line.strip_prefix(BYTE_ORDER_MARK).filter(|_| number == 1).unwrap_or(&line).trim_ascii();
-        if text.is_empty() {
-            continue;
-        }
-        match scored(text, models, output) {
-            Ok(written) => written?,
-            Err(what) if keep_going => {
-                bad += 1;
-                failed(text, &what, output)?;
-            }
-            Err(what) => return Ok(Some(format!("line {number}: {what}"))),
-        }
-    }
-    let told = |bad| format!("{bad} {} could not be scored; see `error`", if bad == 1 { "line" } else { "lines" });
-    Ok((bad > 0).then(|| told(bad)))
-}
-
 /// One line. The outer error is the line's fault, the inner one the output's.
-fn scored(text: &[u8], models: &Models, output: &mut impl Write) -> Result<io::Result<()>, String> {
+fn scored(text: &[u8], models: &Models, output: &mut dyn Write) -> Result<io::Result<()>, String> {
     let line = scan(text)?;
     let view = &line.view;
     let circumstances = Circumstances { turns: view.turns, has_tools: view.has_tools, modalities: view.modalities };
@@ -147,7 +89,7 @@ fn scan(text: &[u8]) -> Result<Line<2>, String> {
 }
 
 /// The line with its figures: in the place of those that it had, or else before its closing brace.
-fn spliced(text: &[u8], line: &Line<2>, figures: [f32; 2], output: &mut impl Write) -> io::Result<()> {
+fn spliced(text: &[u8], line: &Line<2>, figures: [f32; 2], output: &mut dyn Write) -> io::Result<()> {
     let mut old: Vec<(Range<usize>, f32)> =
         line.values.iter().zip(figures).filter_map(|(value, figure)| Some((value.clone()?, figure))).collect();
     old.sort_by_key(|(range, _)| range.start);
@@ -166,25 +108,10 @@ fn spliced(text: &[u8], line: &Line<2>, figures: [f32; 2], output: &mut impl Wri
     output.write_all(b"}\n")
 }
 
-/// The line as it was, with what is wrong with it; one that is no object (or has an `error` of its own) becomes a string.
-fn failed(text: &[u8], what: &str, output: &mut impl Write) -> io::Result<()> {
-    let what = serde_json::Value::from(what);
-    let members = serde_json::from_slice::<indexmap::IndexMap<String, serde::de::IgnoredAny>>(text);
-    match (members, text.strip_suffix(b"}")) {
-        (Ok(members), Some(open)) if !members.contains_key("error") => {
-            output.write_all(open.trim_ascii_end())?;
-            writeln!(output, "{}\"error\":{what}}}", if members.is_empty() { "" } else { "," })
-        }
-        _ => {
-            let line = serde_json::Value::from(String::from_utf8_lossy(text));
-            writeln!(output, "{{\"line\":{line},\"error\":{what}}}")
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::BufReader;
 
     fn models() -> Models {
         Models { difficulty: Classifier::difficulty(), fresh: Classifier::fresh_knowledge() }
@@ -192,7 +119,11 @@ mod tests {
 
     fn run(input: &str, keep_going: bool) -> (Vec<String>, Option<String>) {
         let mut output = Vec::new();
-        let bad = lines(BufReader::new(input.as_bytes()), &mut output, &models(), keep_going).unwrap();
+        let bad =
+            jsonl::lines(BufReader::new(input.as_bytes()), &mut output, keep_going, "scored", &mut |line, output| {
+                scored(line, &models(), output)
+            })
+            .unwrap();
         (String::from_utf8(output).unwrap().lines().map(str::to_owned).collect(), bad)
     }
 
@@ -259,40 +190,6 @@ mod tests {
         let (lines, _) = run(both, false);
         let read: serde_json::Value = serde_json::from_str(&lines[0]).unwrap();
         assert!((read["difficulty"].as_f64().unwrap() - f64::from(expected.difficulty.unwrap())).abs() < 1e-6);
-    }
-
-    #[test]
-    fn each_line_is_answered_before_the_next_is_waited_for() {
-        /// Hands out a line at a time, and looks before each whether the one before was answered.
-        struct Asking<'o>(u8, &'o std::cell::Cell<usize>);
-
-        impl Read for Asking<'_> {
-            fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-                assert_eq!(self.1.get(), usize::from(self.0), "lines answered so far");
-                self.0 += 1;
-                let line = if self.0 < 4 { &b"{\"prompt\":\"hi\"}\n"[..] } else { b"" };
-                into[..line.len()].copy_from_slice(line);
-                Ok(line.len())
-            }
-        }
-
-        struct Counting<'o>(&'o std::cell::Cell<usize>);
-
-        impl Write for Counting<'_> {
-            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-                self.0.set(self.0.get() + bytes.iter().filter(|byte| **byte == b'\n').count());
-                Ok(bytes.len())
-            }
-
-            fn flush(&mut self) -> io::Result<()> {
-                Ok(())
-            }
-        }
-
-        let answered = std::cell::Cell::new(0);
-        let mut output = BufWriter::new(Counting(&answered));
-        let bad = lines(BufReader::new(Asking(0, &answered)), &mut output, &models(), false).unwrap();
-        assert_eq!((bad, answered.get()), (None, 3));
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod not_yet;
 mod notes;
 mod pem;
 mod prices;
+mod protect;
 mod routes;
 mod shares;
 mod tenants;
@@ -40,6 +41,8 @@ pub struct Input<'a> {
     /// Nodes that are not complained about again.
     pub silent: &'a HashSet<u32>,
     pub conditions: &'a ConditionCheck<'a>,
+    /// The built-in types of personal data; none: any name will do.
+    pub entities: &'a [&'a str],
     /// For models that retire.
     pub today: Date,
 }
@@ -63,6 +66,7 @@ pub fn check(input: &Input<'_>) -> Findings {
     routes::check(&mut checker);
     thresholds::check(&mut checker);
     tenants::check(&mut checker);
+    protect::check(&mut checker);
     books::check(&mut checker);
     retries(&mut checker);
     checker.findings.notes = notes::of(input.file, input.today);

@@ -6,6 +6,7 @@
 
 mod account;
 mod price;
+mod protect;
 mod route;
 mod threshold;
 mod upstream;
@@ -22,6 +23,7 @@ pub use account::{
     Privacy, Tenant, Then,
 };
 pub use price::{Price, Pricing};
+pub use protect::{CustomPii, Pii, PiiMode, TenantPii};
 pub use route::{Modality, Model, Route, Rule, Shadow, Try, TryWith};
 pub use threshold::{DifficultyModel, DifficultyModelWith, Pace, Sticky, Threshold, ThresholdWith};
 pub use upstream::{Balance, Health, Placement, Timeouts, Upstream, UpstreamKind, UpstreamTls};
@@ -67,9 +69,9 @@ pub struct File {
     /// Who may ask, and how much. None: nobody is asked for a key, and only loopback listeners are accepted.
     #[serde(default)]
     pub tenants: IndexMap<String, Tenant>,
-    /// Personal data and secrets: find, redact, restore. Not available yet.
+    /// Personal data and secrets: found, hidden from the cloud, put back into answers. Absent: off, but for tenants with `no-retention`.
     #[serde(default)]
-    pub pii: Option<serde_json::Value>,
+    pub pii: Option<Pii>,
     /// Exact and semantic cache. Not available yet.
     #[serde(default)]
     pub cache: Option<serde_json::Value>,

@@ -46,13 +46,15 @@ pub struct Judges<'a> {
     pub models: &'a FileCheck<'a>,
     /// A calibration's file.
     pub calibrations: &'a FileCheck<'a>,
+    /// The built-in types of personal data; none: any name will do.
+    pub entities: &'a [&'a str],
 }
 
 #[cfg(test)]
 impl<'a> Judges<'a> {
     /// Judges rules; files are taken for good.
     pub fn of_rules(conditions: &'a ConditionCheck<'a>) -> Judges<'a> {
-        Judges { conditions, models: &|_| Ok(()), calibrations: &|_| Ok(()) }
+        Judges { conditions, models: &|_| Ok(()), calibrations: &|_| Ok(()), entities: &[] }
     }
 }
 
@@ -114,7 +116,14 @@ pub(super) fn parse_on(
         }
         return Err(refuse(problems));
     };
-    let input = Input { document: &document, file: &file, silent: &silent, conditions: judges.conditions, today };
+    let input = Input {
+        document: &document,
+        file: &file,
+        silent: &silent,
+        conditions: judges.conditions,
+        entities: judges.entities,
+        today,
+    };
     let Findings { problems: mut further, mut warnings, notes } = check::check(&input);
     problems.append(&mut further);
     let attached = attach::read(&document, &file, base, (judges.models, judges.calibrations), &silent, &mut problems);

@@ -46,6 +46,7 @@ const MODEL: HeaderName = HeaderName::from_static("x-tidegate-model");
 const ROUTE: HeaderName = HeaderName::from_static("x-tidegate-route");
 const RULE: HeaderName = HeaderName::from_static("x-tidegate-rule");
 const DIFFICULTY: HeaderName = HeaderName::from_static("x-tidegate-difficulty");
+const PII: HeaderName = HeaderName::from_static("x-tidegate-pii");
 const CACHE: HeaderName = HeaderName::from_static("x-tidegate-cache");
 const ATTEMPTS: HeaderName = HeaderName::from_static("x-tidegate-attempts");
 const OVERHEAD: HeaderName = HeaderName::from_static("x-tidegate-overhead-us");
@@ -113,6 +114,9 @@ fn describe(record: &mut Record, status: StatusCode, headers: &mut HeaderMap) {
     }
     if let Some(difficulty) = record.seen.difficulty {
         headers.insert(DIFFICULTY, thousandths(difficulty));
+    }
+    if let Some(told) = record.private.as_ref().filter(|told| !told.text.is_empty()) {
+        headers.extend(HeaderValue::from_str(&told.text).ok().map(|value| (PII, value)));
     }
     if let Some(attempts) = record.attempts() {
         headers.insert(ATTEMPTS, attempts);

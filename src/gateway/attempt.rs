@@ -7,31 +7,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_TYPE, HeaderMap};
-use http::{Method, StatusCode};
-use http_body_util::BodyExt as _;
-use hyper::body::{Body as _, Incoming};
+use http::Method;
+use http::header::HeaderMap;
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
-use super::answer::{Answered, Flow};
+use super::answer::Answered;
 use super::decide::Plan;
+use super::hold::{self, Hold};
+use super::inspect::{Hidden, Inspected};
 use super::read::Read;
 use super::record::Record;
-use super::relay::{Events, Watchdog};
 use super::{Gateway, headers, shadow};
 use crate::config::file::Placement;
 use crate::error::{Error, Kind, Result, Retry};
-use crate::openai::produced::Produced;
 use crate::openai::splice::{self, Edit, Segments};
-use crate::openai::{Endpoint, edits, usage};
+use crate::openai::{Endpoint, edits};
 use crate::policy::TargetId;
 use crate::upstream::body::Outgoing;
-use crate::upstream::send::{self, Answer, Lease, Outbound};
+use crate::upstream::send::{self, Answer, Outbound};
 use crate::upstream::{InFlight, Node, Target};
 
-/// A plain answer up to this size is read to its end before it is committed, so that a node that dies in the middle of it costs nothing.
-const HELD_ANSWER: usize = 256 << 10;
 /// So much of an error answer is read; more is an error page.
 const HELD_ERROR: usize = 64 << 10;
 /// The prompt's beginning, for `balance: prefix`: system prompts that agree this far share a node's KV cache.
@@ -40,11 +36,19 @@ const PREFIX: usize = 1024;
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Answers from the first target of the plan that can.
-pub async fn run(gateway: &Gateway, read: &Read, plan: &Plan, record: &mut Record) -> Result<Answered> {
+pub async fn run(
+    gateway: &Gateway,
+    read: &Read,
+    plan: &Plan,
+    inspected: &Inspected,
+    record: &mut Record,
+) -> Result<Answered> {
     let mut walk = Walk {
         gateway,
         read,
         plan,
+        inspected,
+        hidden: None,
         edits: shared_edits(read),
         headers: Some(headers::upwards(&read.headers, true)),
         left: record.snapshot.max_attempts,
@@ -67,6 +71,9 @@ struct Walk<'a> {
     gateway: &'a Gateway,
     read: &'a Read,
     plan: &'a Plan,
+    inspected: &'a Inspected,
+    /// What is hidden from the targets that it is to be hidden from; made once.
+    hidden: Option<Option<Hidden>>,
     /// Edits that are the same for every target.
     edits: SmallVec<[Edit; 3]>,
     /// For the first attempt; a further one makes them anew.
@@ -87,8 +94,9 @@ pub(super) fn shared_edits(read: &Read) -> SmallVec<[Edit; 3]> {
 }
 
 /// The body as this target gets it.
-pub(super) fn body(read: &Read, shared: &SmallVec<[Edit; 3]>, target: &Target) -> Segments {
+pub(super) fn body(read: &Read, shared: &SmallVec<[Edit; 3]>, target: &Target, hidden: Option<&Hidden>) -> Segments {
     let mut edits = shared.clone();
+    edits.extend(hidden.into_iter().flat_map(|hidden| hidden.edits.iter().cloned()));
     if target.id != read.model {
         edits.extend(edits::model(&read.view, &target.id));
     }
@@ -169,18 +177,24 @@ impl Walk<'_> {
         if let Some((name, value)) = &upstream.credentials {
             headers.insert(name.clone(), value.clone());
         }
+        let is_hidden = self.inspected.is_hidden_from(upstream.placement());
+        if is_hidden && self.hidden.is_none() {
+            self.hidden = Some(self.hide(upstream.placement(), record));
+        }
+        let hidden = self.hidden.as_ref().and_then(Option::as_ref).filter(|_| is_hidden);
         let outbound = Outbound {
             method: Method::POST,
             path: target.path(self.read.endpoint),
             headers,
             placement: upstream.placement(),
             locality: self.plan.locality,
+            redacted: is_hidden,
             timeouts: upstream.timeouts,
             deadline,
             worker: self.gateway.worker,
             upgrade: false,
         };
-        let segments = body(self.read, &self.edits, target);
+        let segments = body(self.read, &self.edits, target, hidden);
         record.begin_attempt(target, &place);
         let began = Instant::now();
         let violations = &self.gateway.shared.durable.metrics.locality_violations;
@@ -188,7 +202,8 @@ impl Walk<'_> {
         let make = || Some((Outgoing::segments(segments.clone()), bytes));
         let answer = record.sending(place, &outbound, make, || violations.inc()).await?;
         if answer.head.status.is_success() {
-            let hold = Hold { read: self.read, target, deadline, started: Instant::now() };
+            let restorer = hidden.and_then(|hidden| hidden.restorer.clone());
+            let hold = Hold { read: self.read, target, deadline, started: Instant::now(), restorer };
             let answered = record.waiting_upstream(hold.commit(answer)).await?;
             upstream.pressure.answered(began.elapsed());
             record.committed(id, target, answered.0.status);
@@ -198,6 +213,12 @@ impl Walk<'_> {
         }
         let fault = record.waiting_upstream(fault(target, answer, deadline)).await;
         Err(fault)
+    }
+
+    /// Hides what was found. The conversation is that of the request's own leader.
+    fn hide(&self, placement: Placement, record: &Record) -> Option<Hidden> {
+        let leader = record.admission.leader(record.tenant_name(), &self.read.hints);
+        self.inspected.hide(placement, self.read, &self.gateway.shared.durable.pii_keys, leader)
     }
 
     fn count_fallback(&self, place: usize, to: &Target, record: &Record) {
@@ -244,7 +265,7 @@ fn may_other_node_answer(error: &Error) -> bool {
 async fn fault(target: &Target, answer: Answer, deadline: Instant) -> Error {
     let Answer { head, body, mut lease } = answer;
     let by = deadline.min(Instant::now() + target.upstream.timeouts.between_tokens);
-    let read = tokio::time::timeout_at(by, gather(body, BytesMut::new(), HELD_ERROR)).await;
+    let read = tokio::time::timeout_at(by, hold::gather(body, BytesMut::new(), HELD_ERROR)).await;
     let bytes = match read {
         Ok(Ok((bytes, None))) => {
             lease.finish();
@@ -257,102 +278,6 @@ async fn fault(target: &Target, answer: Answer, deadline: Instant) -> Error {
         return Error::upstream(Kind::UpstreamFailed, "the upstream answered with a redirect; check its base_url");
     }
     target.upstream.provider.fault(head.status, &head.headers, &bytes)
-}
-
-/// Reads up to `limit` bytes; gives the rest of the body back if there is more.
-pub(super) async fn gather(
-    mut body: Incoming,
-    begun: BytesMut,
-    limit: usize,
-) -> hyper::Result<(Bytes, Option<Incoming>)> {
-    let mut first = Bytes::new();
-    let mut all = begun;
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame?.into_data() else { continue };
-        if first.is_empty() && all.is_empty() {
-            first = data;
-        } else {
-            all.extend_from_slice(&std::mem::take(&mut first));
-            all.extend_from_slice(&data);
-        }
-        if first.len() + all.len() > limit {
-            all.extend_from_slice(&first);
-            return Ok((all.freeze(), Some(body)));
-        }
-        if body.is_end_stream() {
-            break;
-        }
-    }
-    Ok((if all.is_empty() { first } else { all.freeze() }, None))
-}
-
-/// The upstream's own figures, and the answer's tokens as counted here where it gives none.
-type Figures = (Option<usage::Usage>, u64);
-
-/// A good answer, held until it is certain enough.
-struct Hold<'a> {
-    read: &'a Read,
-    target: &'a Target,
-    deadline: Instant,
-    started: Instant,
-}
-
-impl Hold<'_> {
-    async fn commit(self, answer: Answer) -> Result<(Answered, Figures)> {
-        let Answer { head, body, lease } = answer;
-        let is_stream = head.headers.get(CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"text/event-stream"));
-        let status = head.status;
-        let headers = headers::downwards(head.headers);
-        if is_stream {
-            let flow = self.stream(body, lease).await?;
-            return Ok((Answered { status, headers, flow }, (None, 0)));
-        }
-        self.plain(status, headers, body, lease).await
-    }
-
-    fn watchdog(&self) -> Watchdog {
-        Watchdog::new(self.target.upstream.timeouts.between_tokens, self.deadline)
-    }
-
-    async fn plain(
-        self,
-        status: StatusCode,
-        headers: HeaderMap,
-        body: Incoming,
-        mut lease: Lease,
-    ) -> Result<(Answered, Figures)> {
-        let by = self.deadline.min(self.started + self.target.upstream.timeouts.first_token);
-        let late = |_| Error::upstream(Kind::Timeout, "the upstream did not finish its answer in time");
-        let gathered = tokio::time::timeout_at(by, gather(body, BytesMut::new(), HELD_ANSWER)).await.map_err(late)?;
-        let (begun, rest) = gathered.map_err(broken)?;
-        let usage = usage::of_answer(&begun);
-        let mut produced = Produced::default();
-        if usage.is_none() {
-            produced.answer(&begun);
-        }
-        let flow = match rest {
-            Some(rest) => Flow::Plain { begun, rest, watchdog: self.watchdog(), lease },
-            None => {
-                lease.finish();
-                Flow::Whole(begun)
-            }
-        };
-        Ok((Answered { status, headers, flow }, (usage, produced.tokens())))
-    }
-
-    async fn stream(self, body: Incoming, lease: Lease) -> Result<Flow> {
-        let by = self.deadline.min(self.started + self.target.upstream.timeouts.first_token);
-        let asked = self.read.view.stream_options.as_ref().is_some_and(|o| o.include_usage);
-        let strip_usage = !asked && matches!(self.read.endpoint, Endpoint::Chat | Endpoint::Completions);
-        let mut events = Events::new(body, lease, self.watchdog(), strip_usage);
-        let late = |_| Error::upstream(Kind::Timeout, "the upstream's stream did not begin in time");
-        tokio::time::timeout_at(by, events.begin()).await.map_err(late)??;
-        Ok(Flow::Events(Box::new(events)))
-    }
-}
-
-pub(super) fn broken(error: hyper::Error) -> Error {
-    Error::upstream(Kind::Broken, "the upstream broke off in the middle of its answer").with_source(error)
 }
 
 /// Whether a request may leave the edge for this target; for the paths that have no plan.

@@ -186,6 +186,7 @@ impl Record {
             stream: self.stream,
             privacy: self.privacy.name(),
             cache: "off",
+            pii: self.private.as_ref().map_or("", |told| &told.text),
             difficulty: seen.difficulty.map(|difficulty| difficulty as f32),
             threshold: seen.difficulty.map(|_| seen.threshold.value as f32),
             saving: costs.saving,
@@ -200,7 +201,6 @@ impl Record {
             answer_hash,
             attempts: self.tries.iter().zip(&costs.attempts).map(|(t, cost)| attempt(t, *cost)).collect(),
             decided: self.decided(),
-            ..Entry::default()
         }
     }
 

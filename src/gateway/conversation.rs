@@ -98,6 +98,8 @@ mod tests {
             is_decided: true,
             threshold: Threshold::unset(),
             knowledge_until: None,
+            has_edge: true,
+            has_cloud: false,
             clouds: vec![],
         }
     }

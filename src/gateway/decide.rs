@@ -5,6 +5,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
+use super::inspect::Inspected;
 use super::look::{self, Asker};
 use super::read::Read;
 use super::record::{Record, micros};
@@ -31,7 +32,7 @@ pub struct Plan {
 }
 
 /// Decides, and takes what the request may cost from limits and budgets.
-pub fn decide(read: &Read, record: &mut Record) -> Result<Plan> {
+pub fn decide(read: &Read, inspected: &Inspected, record: &mut Record) -> Result<Plan> {
     let started = std::time::Instant::now();
     let snapshot = Arc::clone(&record.snapshot);
     let entry = route(&snapshot, &read.model)?;
@@ -50,7 +51,7 @@ pub fn decide(read: &Read, record: &mut Record) -> Result<Plan> {
         threshold: record.admission.threshold(),
         leader: record.admission.leader(name, &read.hints),
     };
-    let mut looked = look::look(read, entry, &snapshot, asker);
+    let mut looked = look::look(read, entry, &snapshot, asker, inspected.signals());
     record.conversation = turns::recall(entry, &record.shared().durable.conversations, &mut looked);
     let signals = &looked.signals;
     let mut decision = policy::decide(&entry.route, signals);
@@ -67,6 +68,9 @@ pub fn decide(read: &Read, record: &mut Record) -> Result<Plan> {
         let only_money = !decision.considered.is_empty()
             && decision.considered.iter().all(|c| c.dropped == Some(Constraint::Budget))
             && signals.budget.edge_only;
+        if let Some(refused) = inspected.refused(&decision) {
+            return Err(refused);
+        }
         return Err(match only_money {
             true => admit::used_up(record, record.admission.budgets().find(|b| b.is_used_up(record.arrived_us()))),
             false => policy::decide::none_left(&entry.route, &decision, signals),
@@ -80,7 +84,7 @@ pub fn decide(read: &Read, record: &mut Record) -> Result<Plan> {
     entry.threshold.observe(signals.difficulty, to_cloud, record.arrived_us());
     reserve(&mut targets, read, signals, record)?;
     shadow::draw(record, decision.rule.and_then(|index| entry.route.rules.get(index)), signals);
-    let locality = locality(signals.placement, record.privacy);
+    let locality = locality(signals, inspected.is_hidden_from(Placement::Cloud));
     let deadline = read.hints.deadline_ms.map(|ms| record.arrived() + std::time::Duration::from_millis(ms));
     let took = started.elapsed();
     record.seen.decide_us = micros(took);
@@ -158,8 +162,20 @@ pub fn route<'s>(snapshot: &'s Snapshot, model: &str) -> Result<&'s Arc<RouteEnt
 }
 
 /// What the last check before the socket holds a request to.
-pub fn locality(placement: Wish, privacy: Privacy) -> Locality {
-    // `no-retention` allows the cloud only with personal data redacted, which is not available yet: fail closed.
+fn locality(signals: &Signals<'_>, is_redacted: bool) -> Locality {
+    let private = &signals.private;
+    let stays = signals.privacy == Privacy::LocalOnly || private.stays_home || !private.blocked.cloud.is_empty();
+    if signals.placement.only_edge.is_some() || stays {
+        Locality::EdgeOnly
+    } else if is_redacted || signals.privacy == Privacy::NoRetention {
+        Locality::RedactedBeyond
+    } else {
+        Locality::Anywhere
+    }
+}
+
+/// The same for what nobody reads, and so nobody redacts.
+pub fn locality_unread(placement: Wish, privacy: Privacy) -> Locality {
     let stays = placement.only_edge.is_some() || privacy != Privacy::Retained;
     if stays { Locality::EdgeOnly } else { Locality::Anywhere }
 }

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::look::{self, Asker, Looked};
 use super::read::{self, Read};
-use super::{admit, decide};
+use super::{admit, decide, inspect};
 use crate::config::file::Placement;
 use crate::error::{Error, Kind, Result};
 use crate::openai::Endpoint;
@@ -95,7 +95,8 @@ pub fn explain(snapshot: &Snapshot, asked: &Asked) -> Result<Explanation> {
     let entry = decide::route(snapshot, &read.model)?;
     let tenant = tenant(snapshot, asked)?;
     let asker = asker(tenant, asked, &read)?;
-    let looked = look::look_at_all(&read, entry, snapshot, asker);
+    let inspected = inspect::inspect_anyway(snapshot, &asked.tenant, asker.privacy, &read);
+    let looked = look::look_at_all(&read, entry, snapshot, asker, inspected.signals());
     let decision = policy::decide(&entry.route, &looked.signals);
     let mut told = Explanation::new(&entry.route, &decision, &looked.signals);
     told.threshold = ThresholdTold { value: looked.threshold.value, source: looked.threshold.to_string() };
@@ -176,6 +177,10 @@ fn measure(
         ),
         ("difficulty", microseconds(|| classifier::score(looked.model, None, &circumstances, passages.clone()))),
         ("needs_fresh_knowledge", microseconds(|| classifier::score(None, fresh, &circumstances, passages.clone()))),
+        (
+            "pii.severity",
+            microseconds(|| inspect::inspect_anyway(snapshot, &asked.tenant, looked.signals.privacy, read)),
+        ),
         ("threshold", microseconds(|| entry.threshold.read(looked.signals.cloud_pressure, None))),
         ("edge.available", microseconds(|| snapshot.available(Placement::Edge))),
         ("cloud.available", microseconds(|| snapshot.available(Placement::Cloud))),

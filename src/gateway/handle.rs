@@ -6,7 +6,7 @@ use http::{Method, Request, Response};
 use hyper::body::Incoming;
 
 use super::record::Record;
-use super::{Body, Gateway, admit, answer, attempt, decide, models, passthrough, read};
+use super::{Body, Gateway, admit, answer, attempt, decide, inspect, models, passthrough, read};
 use crate::error::{Error, Kind};
 use crate::openai::Endpoint;
 
@@ -37,7 +37,7 @@ impl Gateway {
         }
     }
 
-    /// admit → read → decide → look up → attempt → relay → record. (The cache is still to come.)
+    /// admit → read → inspect → decide → look up → attempt → relay → record. (The cache is still to come.)
     async fn ask_model(
         &self,
         endpoint: Endpoint,
@@ -45,8 +45,9 @@ impl Gateway {
         record: &mut Record,
     ) -> Result<answer::Answered, Error> {
         let read = read::read(endpoint, request, record).await?;
-        let plan = decide::decide(&read, record)?;
-        attempt::run(self, &read, &plan, record).await
+        let (read, inspected) = inspect::inspect(read, record).await?;
+        let plan = decide::decide(&read, &inspected, record)?;
+        attempt::run(self, &read, &plan, &inspected, record).await
     }
 }
 

@@ -12,7 +12,7 @@ use crate::policy::threshold::{Own, Reading};
 use crate::signals::classifier::{self, Circumstances, Classifier, Passage};
 use crate::signals::conversation::{self, Leader};
 use crate::signals::hints::PrivacyHint;
-use crate::signals::{self, Hints, SignalId, Signals, Wish, year};
+use crate::signals::{self, Hints, Private, SignalId, Signals, Wish, year};
 use crate::state::{RouteEntry, Snapshot};
 
 /// Which conversations a difficulty model on trial decides has nothing to do with other shares.
@@ -64,13 +64,29 @@ pub struct Looked<'r> {
 }
 
 /// Looks. What no rule and no constraint of the route reads is not looked up.
-pub fn look<'r>(read: &'r Read, entry: &RouteEntry, snapshot: &'r Snapshot, asker: Asker<'r, '_>) -> Looked<'r> {
-    look_for(read, entry, snapshot, asker, |signal| entry.reads.contains(signal))
+pub fn look<'r>(
+    read: &'r Read,
+    entry: &RouteEntry,
+    snapshot: &'r Snapshot,
+    asker: Asker<'r, '_>,
+    private: Private<'r>,
+) -> Looked<'r> {
+    let mut looked = look_for(read, entry, snapshot, asker, |signal| entry.reads.contains(signal));
+    looked.signals.private = private;
+    looked
 }
 
 /// The same with everything looked up, whether a rule reads it or not: for a person.
-pub fn look_at_all<'r>(read: &'r Read, entry: &RouteEntry, snapshot: &'r Snapshot, asker: Asker<'r, '_>) -> Looked<'r> {
-    look_for(read, entry, snapshot, asker, |_| true)
+pub fn look_at_all<'r>(
+    read: &'r Read,
+    entry: &RouteEntry,
+    snapshot: &'r Snapshot,
+    asker: Asker<'r, '_>,
+    private: Private<'r>,
+) -> Looked<'r> {
+    let mut looked = look_for(read, entry, snapshot, asker, |_| true);
+    looked.signals.private = private;
+    looked
 }
 
 fn look_for<'r>(
@@ -119,6 +135,7 @@ fn look_for<'r>(
         privacy: asker.privacy,
         regions: asker.regions,
         budget: asker.budget,
+        private: Private::default(),
         edge_available: reads(SignalId::EdgeAvailable) && snapshot.available(Placement::Edge),
         cloud_available: reads(SignalId::CloudAvailable) && snapshot.available(Placement::Cloud),
         difficulty: scores.difficulty.map_or(0.0, rounded),

@@ -1,4 +1,4 @@
-//! One request, in reading order: `handle` is the table of contents, then `admit`, `read`, `decide`, `attempt`, `relay`, `record`.
+//! One request, in reading order: `handle` is the table of contents, then `admit`, `read`, `inspect`, `decide`, `attempt`, `relay`, `record`.
 //!
 //! What a reader could get wrong: stages hand typed values on; nothing is put into request extensions, and what must live until a stream
 //! ends (the record, the lease of the connection) is moved into the answer's body.
@@ -14,6 +14,8 @@ pub mod explain;
 pub mod fee;
 pub mod handle;
 pub mod headers;
+pub mod hold;
+pub mod inspect;
 pub mod limits;
 pub mod look;
 pub mod models;

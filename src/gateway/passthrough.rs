@@ -35,7 +35,7 @@ pub async fn run(gateway: &Gateway, mut request: Request<Incoming>, record: &mut
     let hints = Hints::from_headers(request.headers())?;
     record.privacy = record.admission.privacy(&hints);
     let placement = record.admission.placement(&hints);
-    let locality = decide::locality(placement, record.privacy);
+    let locality = decide::locality_unread(placement, record.privacy);
     let forbidden = placement.forbids(upstream.placement()).is_some();
     if forbidden || attempt::stays_home(locality, upstream.placement()) {
         let (bound, is) = match upstream.placement() {
@@ -66,6 +66,7 @@ pub async fn run(gateway: &Gateway, mut request: Request<Incoming>, record: &mut
         headers: upwards(&parts.headers, &upstream, client.is_some()),
         placement: upstream.placement(),
         locality,
+        redacted: false,
         timeouts: upstream.timeouts,
         deadline: hints
             .deadline_ms

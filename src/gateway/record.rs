@@ -12,6 +12,7 @@ use super::Gateway;
 use super::admit::Admission;
 use super::books::Open;
 use super::conversation::{self, Turn};
+use super::inspect::Told;
 use super::seen::Seen;
 use super::shadow::{self, Shadowing};
 use super::tries::{INTERRUPTED, OK, Role, Tries, Try};
@@ -53,6 +54,8 @@ pub struct Record {
     pub conversation: Option<Turn>,
     pub shadow: Shadowing,
     pub seen: Seen,
+    /// What was found of personal data; `None`: nobody looked.
+    pub private: Option<Box<Told>>,
     pub target: Option<(TargetId, Arc<Target>)>,
     /// Where a passed-through request went.
     pub elsewhere: Option<Arc<Upstream>>,
@@ -95,6 +98,7 @@ impl Record {
             conversation: None,
             shadow: Shadowing::None,
             seen: Seen::default(),
+            private: None,
             target: None,
             elsewhere: None,
             tries: Tries::default(),

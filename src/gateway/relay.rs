@@ -19,8 +19,9 @@ use super::record::Record;
 use crate::error::{Error, Kind, Result};
 use crate::openai;
 use crate::openai::produced::Produced;
-use crate::openai::sse::{Frames, Keep};
+use crate::openai::sse::{Frame, Frames, Keep};
 use crate::openai::usage::{self, Usage};
+use crate::pii::restore::stream::Stream;
 use crate::upstream::send::Lease;
 
 /// Watches the pauses of an answer. The timer is moved only when it rings: one per chunk would cost more than the chunk.
@@ -73,6 +74,8 @@ pub struct Events {
     strip_usage: bool,
     usage: Option<Usage>,
     produced: Produced,
+    /// Puts hidden values back.
+    restoring: Option<Box<Stream>>,
     saw_data: bool,
     saw_error: bool,
     ended: bool,
@@ -90,10 +93,16 @@ impl Events {
             strip_usage,
             usage: None,
             produced: Produced::default(),
+            restoring: None,
             saw_data: false,
             saw_error: false,
             ended: false,
         }
+    }
+
+    /// Has hidden values put back.
+    pub fn restore(&mut self, stream: Stream) {
+        self.restoring = Some(Box::new(stream));
     }
 
     /// Reads up to the first event with data. An upstream that fails before it, or begins with an error, has answered nothing yet.
@@ -122,8 +131,9 @@ impl Events {
     fn take_in(&mut self, data: Bytes) -> Result<()> {
         let (strip, usage, saw_data, saw_error) =
             (self.strip_usage, &mut self.usage, &mut self.saw_data, &mut self.saw_error);
-        let produced = &mut self.produced;
-        let visit = |data: &[u8]| {
+        let (produced, restoring) = (&mut self.produced, &mut self.restoring);
+        let visit = |frame: Frame<'_>| {
+            let data = frame.data;
             if let Some(seen) = usage::of_event(data) {
                 usage.get_or_insert_default().absorb(&seen.usage);
                 if strip && seen.alone {
@@ -136,10 +146,10 @@ impl Events {
                 *saw_error = usage::is_error(data);
                 *saw_data = true;
             }
-            Keep::Yes
+            restoring.as_mut().map_or(Keep::Yes, |stream| stream.frame(frame))
         };
         self.frames
-            .push(data, visit, &mut self.ready)
+            .push_frames(data, visit, &mut self.ready)
             .map_err(|_| Error::upstream(Kind::Broken, "the upstream sent an event larger than 8 MiB"))
     }
 
@@ -151,6 +161,17 @@ impl Events {
     /// The upstream's own figures so far, and the tokens as counted here.
     pub fn figures(&self) -> (Option<Usage>, u64) {
         (self.usage, self.produced.tokens())
+    }
+
+    /// What is still held goes out; a last frame without its blank line gets one, so that its values are put back too.
+    fn restore_rest(&mut self) -> Result<()> {
+        if self.restoring.is_some() {
+            if self.frames.is_within() {
+                self.take_in(Bytes::from_static(b"\n\n"))?;
+            }
+            self.ready.extend(self.restoring.as_mut().and_then(|stream| stream.finish()));
+        }
+        Ok(())
     }
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
@@ -175,6 +196,7 @@ impl Events {
                 Poll::Ready(None) => {
                     self.ended = true;
                     self.lease.finish();
+                    self.restore_rest()?;
                     // A last frame without its blank line: what the upstream ended with is what the client gets.
                     self.ready.extend(self.frames.finish());
                 }

@@ -46,6 +46,9 @@ impl Record {
             let saved = metrics.money.saved.with_label_values(&[self.tenant_name(), "edge"]);
             saved.inc_by(costs.saving as f64 / NANOS_PER_USD);
         }
+        if let Some(told) = &self.private {
+            told.count(self.target.as_ref().map(|(_, target)| target.upstream.placement()), &metrics.private.found);
+        }
         let Some((_, target)) = &self.target else { return };
         let handles = &target.metrics;
         let seconds = if self.stream { &handles.request_stream } else { &handles.request_plain };

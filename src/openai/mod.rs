@@ -8,6 +8,7 @@ pub mod produced;
 pub mod said;
 pub mod splice;
 pub mod sse;
+pub mod texts;
 pub mod usage;
 pub mod view;
 pub mod weigh;

@@ -14,10 +14,43 @@ use smallvec::SmallVec;
 const LONGEST_FRAME: usize = 8 << 20;
 
 /// Whether a frame goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Keep {
     Yes,
     No,
+    /// These whole frames go on in its place.
+    Instead(Bytes),
+}
+
+/// A whole frame.
+#[derive(Debug, Clone, Copy)]
+pub struct Frame<'f> {
+    /// As it came, blank line included.
+    pub bytes: &'f [u8],
+    /// The value of its `data` fields.
+    pub data: &'f [u8],
+}
+
+impl Frame<'_> {
+    /// The same frame with other data; its other fields stay.
+    pub fn with_data(&self, data: &[u8], out: &mut Vec<u8>) {
+        let (mut at, mut written) = (0, false);
+        while let Some((end, next)) = line_end(self.bytes, at) {
+            let line = self.bytes.get(at..end).unwrap_or_default();
+            let whole = self.bytes.get(at..next).unwrap_or_default();
+            at = next;
+            let is_data = line.strip_prefix(b"data").is_some_and(|rest| rest.first().is_none_or(|byte| *byte == b':'));
+            if !is_data {
+                out.extend_from_slice(whole);
+            } else if !std::mem::replace(&mut written, true) {
+                for line in data.split(|byte| *byte == b'\n') {
+                    out.extend_from_slice(b"data: ");
+                    out.extend_from_slice(line);
+                    out.extend_from_slice(whole.get(whole.len() - (next - end)..).unwrap_or(b"\n"));
+                }
+            }
+        }
+    }
 }
 
 /// A frame exceeded the bound.
@@ -49,6 +82,16 @@ impl Frames {
         mut visit: impl FnMut(&[u8]) -> Keep,
         out: &mut SmallVec<[Bytes; 2]>,
     ) -> Result<(), TooLong> {
+        self.push_frames(chunk, |frame| visit(frame.data), out)
+    }
+
+    /// The same for a visitor who may put other frames in the place of one.
+    pub fn push_frames(
+        &mut self,
+        chunk: Bytes,
+        mut visit: impl FnMut(Frame<'_>) -> Keep,
+        out: &mut SmallVec<[Bytes; 2]>,
+    ) -> Result<(), TooLong> {
         let chunk = self.finish_crlf(chunk, out);
         if chunk.is_empty() {
             return Ok(());
@@ -67,8 +110,14 @@ impl Frames {
             line_at = next;
             if blank {
                 let frame = buffer.get(frame_at..next).unwrap_or_default();
-                if data(self.without_bom(frame)).is_some_and(|data| visit(&data) == Keep::No) {
-                    cut.drop_frame(frame_at, next);
+                let bytes = self.without_bom(frame);
+                match data(bytes).map_or(Keep::Yes, |data| visit(Frame { bytes, data: &data })) {
+                    Keep::Yes => {}
+                    Keep::No => cut.drop_frame(frame_at, next),
+                    Keep::Instead(other) => {
+                        cut.drop_frame(frame_at, next);
+                        cut.out.push(other);
+                    }
                 }
                 self.begun = true;
                 frame_at = next;
@@ -77,6 +126,11 @@ impl Frames {
         cut.keep_until(frame_at);
         self.after_cr = frame_at == buffer.len() && buffer.last() == Some(&b'\r');
         self.hold(&buffer, frame_at, line_at)
+    }
+
+    /// A frame has begun whose end has not come.
+    pub fn is_within(&self) -> bool {
+        !self.held.is_empty()
     }
 
     /// The stream ended: what is left is a frame without its end.

@@ -5,7 +5,8 @@
 
 mod fields;
 mod line;
-mod scanner;
+mod others;
+pub(in crate::openai) mod scanner;
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -13,7 +14,7 @@ use std::ops::Range;
 use smallvec::SmallVec;
 
 use super::{Endpoint, Modalities};
-pub use line::{Line, scan_line};
+pub use line::{Line, scan_columns, scan_line};
 
 /// What a request says, as far as the gateway needs to know. All ranges index the body that was scanned.
 #[derive(Debug, Clone, Default)]
@@ -44,6 +45,11 @@ pub struct View {
     pub pieces: SmallVec<[Piece; 8]>,
     /// Sum of the lengths of `pieces` in (escaped) bytes, without quotes.
     pub text_bytes: usize,
+    /// Other strings that the upstream would see (metadata, schemas, fields that the gateway does not know), in order of appearance: no
+    /// prompt, but somebody may have put a name into them. Identifiers and words of the protocol are not among them.
+    pub others: Vec<Range<usize>>,
+    /// Files within the body: strings that are data URLs.
+    pub attached: Vec<Range<usize>>,
     /// The `tidegate` member: its value, and the span to cut so that what remains is valid JSON.
     pub hints: Option<Member>,
 }

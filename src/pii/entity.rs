@@ -46,6 +46,9 @@ macro_rules! entities {
             pub const BUILT_IN: u16 = Place::Count as u16;
         }
 
+        /// The names of all built-in types.
+        pub static NAMES: [&str; Place::Count as usize] = [$($name,)*];
+
         static TABLE: [About; Place::Count as usize] = [
             $(About { name: $name, severity: Severity::$severity, if_listed: entities!(@ $($if_listed)?) },)*
         ];

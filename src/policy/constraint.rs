@@ -17,8 +17,10 @@ use crate::signals::{SignalId, SignalSet, Signals};
 pub enum Constraint {
     /// The request, its app or its tenant says `only-edge` or `only-cloud`.
     Placement,
-    /// `local-only`: cloud is forbidden; `no-retention`: cloud is forbidden while redaction is not available.
+    /// `local-only`: the cloud is forbidden; `no-retention`: where the request could not be looked through; a type that is to stay at home.
     Privacy,
+    /// A type was found that may not be sent there.
+    Pii,
     /// The tenant's data may not be processed where it runs.
     Region,
     /// The budget is used up, or could not be held because the price is unknown.
@@ -41,9 +43,10 @@ pub const READS: SignalSet = SignalSet::EMPTY
     .with(SignalId::HasTools);
 
 impl Constraint {
-    pub const ALL: [Constraint; 8] = [
+    pub const ALL: [Constraint; 9] = [
         Constraint::Placement,
         Constraint::Privacy,
+        Constraint::Pii,
         Constraint::Region,
         Constraint::Budget,
         Constraint::Context,
@@ -57,6 +60,7 @@ impl Constraint {
         match self {
             Constraint::Placement => "placement",
             Constraint::Privacy => "privacy",
+            Constraint::Pii => "pii",
             Constraint::Region => "region",
             Constraint::Budget => "budget",
             Constraint::Context => "context",
@@ -70,8 +74,8 @@ impl Constraint {
         let cloud = candidate.placement == Placement::Cloud;
         match self {
             Constraint::Placement => signals.placement.forbids(candidate.placement).is_some(),
-            // `no-retention` allows the cloud only with personal data redacted, which is not available yet: fail closed.
-            Constraint::Privacy => cloud && signals.privacy != Privacy::Retained,
+            Constraint::Privacy => cloud && (stays_home(signals) || signals.private.stays_home),
+            Constraint::Pii => !signals.private.blocked.at(candidate.placement).is_empty(),
             // A cloud that does not say where it is may be anywhere; the edge is at home.
             Constraint::Region => match (signals.regions, &candidate.region) {
                 (None, _) => false,
@@ -96,6 +100,15 @@ impl Constraint {
 /// The first constraint that forbids `candidate`; `None`: it may serve.
 pub fn forbidden(candidate: &Candidate, signals: &Signals<'_>) -> Option<Constraint> {
     Constraint::ALL.into_iter().find(|constraint| constraint.forbids(candidate, signals))
+}
+
+/// The tier keeps it at the edge. `no-retention` allows the cloud only redacted, so only what could be looked through: fail closed.
+fn stays_home(signals: &Signals<'_>) -> bool {
+    match signals.privacy {
+        Privacy::Retained => false,
+        Privacy::NoRetention => !signals.private.looked || signals.private.unreadable,
+        Privacy::LocalOnly => true,
+    }
 }
 
 /// Tokens that the context must hold: the prompt and, where the client says how much, the answer.
@@ -124,12 +137,22 @@ impl fmt::Display for Explained<'_> {
                     _ => write!(f, "{only} was asked for"),
                 }
             }
-            Constraint::Privacy => match signals.privacy {
-                Privacy::NoRetention => f.write_str(
-                    "no-retention is in force, and redaction before the cloud is not available yet: edge only",
-                ),
-                _ => f.write_str("local-only is in force"),
-            },
+            Constraint::Privacy => f.write_str(match signals.privacy {
+                Privacy::LocalOnly => "local-only is in force",
+                _ if signals.private.stays_home => "it holds personal data that stays at the edge",
+                _ if signals.private.unreadable => {
+                    "no-retention is in force, and it holds an image, audio or a file that cannot be redacted"
+                }
+                _ => "no-retention is in force, and it was not looked through",
+            }),
+            Constraint::Pii => {
+                let types = signals.private.blocked.at(candidate.placement).join(", ");
+                let place = match candidate.placement {
+                    Placement::Edge => "the edge",
+                    Placement::Cloud => "the cloud",
+                };
+                write!(f, "it holds {types}, which may not be sent to {place}")
+            }
             Constraint::Region => match &candidate.region {
                 Some(region) => write!(f, "runs in region {region}, which is not allowed"),
                 None => f.write_str("its upstream has no region, and only some are allowed"),

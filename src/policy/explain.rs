@@ -165,9 +165,7 @@ fn summary(told: &Explanation, matched: Option<&Rule>) -> String {
             None => format!("rule `{}` takes what no rule before it has taken", rule.name),
             Some(condition) => {
                 let read = told.signals.iter().filter(|signal| {
-                    table::find(signal.name)
-                        .and_then(|signal| signal.id)
-                        .is_some_and(|id| condition.reads().contains(id))
+                    table::find(signal.name).map(|signal| signal.id).is_some_and(|id| condition.reads().contains(id))
                 });
                 let values: Vec<String> = read.map(|signal| format!("{} is {}", signal.name, signal.value)).collect();
                 format!("rule `{}` matched, as {}", rule.name, values.join(" and "))
@@ -227,8 +225,9 @@ fn explain_rules(route: &Route, decision: &Decision, signals: &Signals<'_>) -> V
 fn explain_signals(route: &Route, signals: &Signals<'_>) -> Vec<ExplainedSignal> {
     let conditions = route.rules.iter().filter_map(|rule| rule.when.as_ref());
     let read = conditions.map(super::condition::Condition::reads).fold(SignalSet::EMPTY, SignalSet::union);
-    let available = table::available().filter_map(|signal| Some((signal.name, signal.id?)));
-    available
+    table::all()
+        .iter()
+        .map(|signal| (signal.name, signal.id))
         .map(|(name, id)| ExplainedSignal { name, value: value_of(id, signals), read: read.contains(id), us: None })
         .collect()
 }
@@ -259,6 +258,8 @@ fn value_of(id: SignalId, signals: &Signals<'_>) -> Value {
         SignalId::Threshold => signals.threshold.into(),
         SignalId::EdgeLoad => signals.edge_load.into(),
         SignalId::CloudPressure => signals.cloud_pressure.into(),
+        SignalId::PiiSeverity => signals.private.severity.into(),
+        SignalId::PiiTypes => signals.private.types.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().into(),
     }
 }
 

@@ -25,6 +25,7 @@ pub fn signals(hints: &Hints) -> Signals<'_> {
         privacy: hints.privacy.map_or(Privacy::default(), crate::signals::hints::PrivacyHint::tier),
         regions: None,
         budget: crate::signals::Budget::default(),
+        private: crate::signals::Private::default(),
         edge_available: true,
         cloud_available: true,
         difficulty: 0.312,

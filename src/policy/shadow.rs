@@ -5,7 +5,7 @@
 
 use super::Candidate;
 use super::constraint::forbidden;
-use crate::config::file::Privacy;
+use crate::config::file::{Placement, Privacy};
 use crate::signals::Signals;
 
 /// A rule's shadow, compiled.
@@ -20,7 +20,10 @@ impl Shadow {
     /// Whether a request with these signals may be copied to it.
     pub fn may_have(&self, signals: &Signals<'_>) -> bool {
         let may_leave = signals.privacy == Privacy::Retained && !signals.placement.is_strict();
-        may_leave && forbidden(&self.candidate, signals).is_none()
+        // A copy is not redacted: what would have to be is not copied.
+        may_leave
+            && !(signals.private.hides && self.candidate.placement == Placement::Cloud)
+            && forbidden(&self.candidate, signals).is_none()
     }
 }
 

@@ -13,7 +13,7 @@ pub mod year;
 
 use jiff::civil::Date;
 
-use crate::config::file::Privacy;
+use crate::config::file::{Placement, Privacy};
 use crate::openai::Modalities;
 pub use calibration::Calibration;
 pub use classifier::Classifier;
@@ -44,6 +44,8 @@ pub struct Signals<'r> {
     /// Where the tenant's data may be processed; `None`: anywhere.
     pub regions: Option<&'r [String]>,
     pub budget: Budget,
+    /// What was found of personal data.
+    pub private: Private<'r>,
     /// At least one edge upstream has a healthy node.
     pub edge_available: bool,
     /// At least one cloud upstream is reachable, as far as is known.
@@ -64,6 +66,42 @@ pub struct Signals<'r> {
     pub hour: u8,
     /// Local date, for retirement.
     pub today: Date,
+}
+
+/// What was found of personal data and secrets, and what follows from it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Private<'r> {
+    /// The request was looked through: it can be redacted.
+    pub looked: bool,
+    /// It holds an image, audio or a file that cannot be looked into.
+    pub unreadable: bool,
+    /// 0 none, 1 personal, 2 sensitive, 3 secret.
+    pub severity: u8,
+    /// Names of types, with the number of different values.
+    pub types: &'r [(String, u32)],
+    /// Something would have to be hidden before the cloud.
+    pub hides: bool,
+    /// A type that was found is to stay at the edge.
+    pub stays_home: bool,
+    /// Types that may not be sent to the edge, to the cloud.
+    pub blocked: Blocked<'r>,
+}
+
+/// Names of types that may not be sent.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Blocked<'r> {
+    pub edge: &'r [String],
+    pub cloud: &'r [String],
+}
+
+impl<'r> Blocked<'r> {
+    /// For a placement.
+    pub fn at(&self, placement: Placement) -> &'r [String] {
+        match placement {
+            Placement::Edge => self.edge,
+            Placement::Cloud => self.cloud,
+        }
+    }
 }
 
 /// The tenant's (and app's) money.

@@ -1,10 +1,9 @@
-//! The one table of signals: what a rule may read, its type, what it means, and whether it exists yet. The type checker, the
+//! The one table of signals: what a rule may read, its type, what it means. The type checker, the
 //! nearest-name hints, `explain` and the documentation all read it.
 //!
-//! What a reader could get wrong: a signal of the product that is not computed yet stands here too (`id: None`), so that a rule
-//! that reads it is refused with "not available yet" instead of "unknown", and nobody believes it to be in force.
+//! What a reader could get wrong: a name has its dots (`pii.severity`) although CEL reads a dot as a field; the checker joins them.
 
-/// A signal that is computed in this version; its number is its place in a [`SignalSet`].
+/// A signal; its number is its place in a [`SignalSet`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum SignalId {
@@ -30,6 +29,8 @@ pub enum SignalId {
     Threshold,
     EdgeLoad,
     CloudPressure,
+    PiiSeverity,
+    PiiTypes,
 }
 
 /// The type of a signal's value, in CEL's words (`Display`).
@@ -53,8 +54,7 @@ pub struct Signal {
     pub value: ValueType,
     /// One line for the operator.
     pub doc: &'static str,
-    /// `None`: not available yet.
-    pub id: Option<SignalId>,
+    pub id: SignalId,
 }
 
 /// A set of signals: what a condition reads, what must be computed.
@@ -82,14 +82,9 @@ pub fn all() -> &'static [Signal] {
     &SIGNALS
 }
 
-/// The signal of that name, available or not.
+/// The signal of that name.
 pub fn find(name: &str) -> Option<&'static Signal> {
     SIGNALS.iter().find(|signal| signal.name == name)
-}
-
-/// The signals that a rule may read today.
-pub fn available() -> impl Iterator<Item = &'static Signal> {
-    SIGNALS.iter().filter(|signal| signal.id.is_some())
 }
 
 /// Whether `name` is the part before the dot of some signal (`hint` of `hint.placement`).
@@ -134,11 +129,7 @@ impl std::fmt::Display for ValueType {
 }
 
 const fn signal(name: &'static str, value: ValueType, id: SignalId, doc: &'static str) -> Signal {
-    Signal { name, value, doc, id: Some(id) }
-}
-
-const fn later(name: &'static str, value: ValueType, doc: &'static str) -> Signal {
-    Signal { name, value, doc, id: None }
+    Signal { name, value, doc, id }
 }
 
 #[rustfmt::skip]
@@ -166,8 +157,8 @@ static SIGNALS: [Signal; 24] = {
         signal("difficulty", Double, Difficulty, "how hard the prompt is, 0 to 1: the probability that the cloud succeeds where the edge fails"),
         signal("needs_fresh_knowledge", Double, NeedsFreshKnowledge, "whether the answer needs recent knowledge, 0 to 1"),
         signal("threshold", Double, Threshold, "where easy ends and hard begins on this route"),
-        later("pii.severity", Int, "0 none, 1 personal, 2 sensitive, 3 secret"),
-        later("pii.types", TextList, "the types of personal data found"),
+        signal("pii.severity", Int, PiiSeverity, "0 none, 1 personal, 2 sensitive, 3 secret"),
+        signal("pii.types", TextList, PiiTypes, "the types of personal data found"),
         signal("edge.load", Double, EdgeLoad, "how busy the edge is, 0 to 1: requests at work over places"),
         signal("cloud.pressure", Double, CloudPressure, "how much the providers push back, 0 to 1"),
     ]
@@ -180,8 +171,8 @@ mod tests {
     #[test]
     fn every_available_signal_has_its_own_number_and_name() {
         let mut seen = SignalSet::EMPTY;
-        for signal in available() {
-            let id = signal.id.unwrap();
+        for signal in all() {
+            let id = signal.id;
             assert!(!seen.contains(id), "{} shares its id", signal.name);
             seen = seen.with(id);
         }

@@ -8,6 +8,7 @@ pub mod bookkeeper;
 pub mod books;
 pub mod conversations;
 pub mod prepare;
+pub mod protection;
 pub mod records;
 pub mod reload;
 pub mod routing;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use crate::pii::hide::Keys;
 use crate::telemetry::access::AccessLog;
 use crate::telemetry::metrics::Metrics;
 use crate::tenant::Accounts;
@@ -53,6 +55,8 @@ pub struct Durable {
     pub conversations: Conversations,
     /// Copies of requests under way.
     pub shadows: Shadows,
+    /// Keys of labels and hashes.
+    pub pii_keys: Keys,
     /// Journal, ledger and audit chain; `None`: nothing is recorded.
     pub books: Option<Arc<Books>>,
 }

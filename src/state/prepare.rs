@@ -11,6 +11,7 @@ use std::sync::{Arc, OnceLock};
 use http::HeaderValue;
 
 use super::Durable;
+use super::protection::Protection;
 use super::routing::{self, Classifiers};
 use super::snapshot::{RouteEntry, RuleEntry, Snapshot};
 use crate::config::file::{self, File, Sticky};
@@ -64,6 +65,7 @@ pub async fn prepare(loaded: &Loaded, durable: &Durable, before: Option<&Snapsho
         targets,
         routes,
         classifiers,
+        protection: Protection::build(file)?,
         tenants: tenants(file, durable)?,
         models_answer: models::list(&models),
         models,
@@ -261,6 +263,8 @@ fn entry(route: Route, threshold: Threshold, loaded: &Loaded, targets: &[Arc<Tar
     let candidates = || route.rules.iter().flat_map(|rule| &rule.candidates);
     let has_retiring = candidates().chain(shadows()).any(|candidate| candidate.retires_on.is_some());
     let knowledge_until = candidates().filter_map(|c| file.models.get(&c.model)?.knowledge_until).min();
+    let reaches = |placement| candidates().chain(shadows()).any(|candidate| candidate.placement == placement);
+    let (has_edge, has_cloud) = (reaches(file::Placement::Edge), reaches(file::Placement::Cloud));
     let mut clouds: Vec<Arc<Upstream>> = Vec::new();
     for candidate in candidates().filter(|c| c.placement == file::Placement::Cloud) {
         let upstream = targets.get(usize::from(candidate.id)).map(|target| &target.upstream);
@@ -282,6 +286,8 @@ fn entry(route: Route, threshold: Threshold, loaded: &Loaded, targets: &[Arc<Tar
         threshold,
         knowledge_until,
         clouds,
+        has_edge,
+        has_cloud,
         name_header: header(&route.name)?,
         route,
     })

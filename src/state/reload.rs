@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{Shared, prepare};
 use crate::config::load::{self, Judges, Loaded};
 use crate::config::problem::Problems;
+use crate::pii::entity::NAMES;
 use crate::policy::Condition;
 use crate::signals::{Calibration, Classifier};
 
@@ -28,6 +29,7 @@ pub fn judges() -> Judges<'static> {
         conditions: &conditions,
         models: &|bytes| Classifier::from_bytes(bytes).map(drop),
         calibrations: &|bytes| Calibration::parse(bytes).map(drop),
+        entities: &NAMES,
     }
 }
 

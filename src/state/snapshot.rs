@@ -8,6 +8,7 @@ use http::HeaderValue;
 use jiff::civil::Date;
 use prometheus::IntCounter;
 
+use super::protection::Protection;
 use super::routing::Classifiers;
 use crate::config::file;
 use crate::openai::models::Entry;
@@ -35,6 +36,8 @@ pub struct Snapshot {
     pub passthrough: Option<Arc<Upstream>>,
     /// Who says how hard a prompt is.
     pub classifiers: Classifiers,
+    /// What is looked for in requests.
+    pub protection: Protection,
     /// Who may ask.
     pub tenants: Directory,
     /// What `GET /v1/models` lists.
@@ -62,6 +65,9 @@ pub struct RouteEntry {
     pub knowledge_until: Option<Date>,
     /// The cloud upstreams of its targets.
     pub clouds: Vec<Arc<Upstream>>,
+    /// A target or a shadow of it runs at the edge, in the cloud.
+    pub has_edge: bool,
+    pub has_cloud: bool,
     /// Something of it goes by conversation: a split, `sticky`.
     pub needs_conversation: bool,
     /// A conversation stays with the model that it began with.

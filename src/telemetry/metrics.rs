@@ -4,6 +4,7 @@
 //! (`TargetMetrics`, `state::Lane`); gauges of nodes are read when somebody scrapes.
 
 mod money;
+mod private;
 mod routing;
 mod shadow;
 
@@ -15,6 +16,7 @@ use prometheus::{
 };
 
 pub use money::Money;
+pub use private::Private;
 pub use routing::Routing;
 pub use shadow::Shadow;
 
@@ -54,6 +56,7 @@ pub struct Metrics {
     pub money: Money,
     pub routing: Routing,
     pub shadow: Shadow,
+    pub private: Private,
     /// Must stay 0: counted at the last place before the socket.
     pub locality_violations: IntCounter,
     /// `result`
@@ -169,6 +172,7 @@ impl Metrics {
             money: Money::new(&build)?,
             routing: Routing::new(&build)?,
             shadow: Shadow::new(&build)?,
+            private: Private::new(&build)?,
             registry: registry.clone(),
         };
         metrics.begin()?;

@@ -23,6 +23,8 @@ use crate::error::{Error, Kind, Result};
 pub enum Locality {
     Anywhere,
     EdgeOnly,
+    /// The edge as it is, the cloud only redacted.
+    RedactedBeyond,
 }
 
 /// What is to be sent and how long it may take.
@@ -34,6 +36,8 @@ pub struct Outbound<'a> {
     pub headers: HeaderMap,
     pub placement: Placement,
     pub locality: Locality,
+    /// What personal data was to be hidden has been.
+    pub redacted: bool,
     pub timeouts: Timeouts,
     /// The attempt's end whatever happens.
     pub deadline: Instant,
@@ -75,7 +79,12 @@ pub async fn send(
     mut body: impl FnMut() -> Option<Outgoing>,
     on_violation: impl FnOnce(),
 ) -> Result<Answer> {
-    if outbound.locality == Locality::EdgeOnly && outbound.placement != Placement::Edge {
+    let may_leave = match outbound.locality {
+        Locality::Anywhere => true,
+        Locality::EdgeOnly => false,
+        Locality::RedactedBeyond => outbound.redacted,
+    };
+    if !may_leave && outbound.placement != Placement::Edge {
         on_violation();
         return Err(Error::gateway(
             Kind::Internal,

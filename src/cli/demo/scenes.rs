@@ -72,11 +72,15 @@ models:
     context: 400000
     modalities: [text, image]
     price: {{input: {FRONTIER_INPUT}, output: {FRONTIER_OUTPUT}}}
+pii: {{restore: true}}
 routes:
   auto:
     aliases: [gpt-4o, gpt-4o-mini]
     threshold: {THRESHOLD}
     rules:
+      - name: sensitive-stays-home
+        when: pii.severity == 2
+        try: [small]
       - name: tools-need-the-best
         when: has_tools
         try: [frontier, small]
@@ -98,6 +102,10 @@ fn ask(text: &str) -> Value {
 
 const HARD: &str = "Prove that there are infinitely many primes congruent to 3 modulo 4, without quoting Dirichlet.";
 
+const LETTER: &str = "Write a kind letter to our customer Maria Lindqvist, maria.lindqvist@example.org.";
+/// The number is one that card networks give out for tests.
+const CARD: &str = "Was the card 4111 1111 1111 1111 charged twice?";
+
 /// The scenes, in order.
 pub fn all() -> Vec<Scene> {
     let tool = json!([{"type": "function", "function": {"name": "get_weather", "parameters": {"type": "object"}}}]);
@@ -112,6 +120,8 @@ pub fn all() -> Vec<Scene> {
     let long = ask(&format!("Please summarise this text in one sentence:\n\n{}", minutes.repeat(12)));
     let mut direct = ask("Ask the frontier model by its own name.");
     direct["model"] = "frontier".into();
+    let mut key = ask(&format!("Why does this token not work? ghp_{}", "16C7e42F292c6912E7710c838347Ae178B4a"));
+    key["model"] = "frontier".into();
     let home: Headers = &[("x-tidegate-privacy", "local-only")];
     let cloud: Headers = PREFER_CLOUD;
     let quiet =
@@ -144,6 +154,9 @@ pub fn all() -> Vec<Scene> {
         quiet("what is in the picture", "constraint: the edge model sees no images", "cloud", &[], image),
         quiet("a medical note", "local-only: no cloud, whatever happens", "edge", home, ask("Summarise: headaches.")),
         quiet("a poem, please", "the client prefers the cloud", "cloud", cloud, ask("Write two lines about the tide.")),
+        quiet("a letter, by name", "the cloud sees labels, you the names", "cloud", cloud, ask(LETTER)),
+        quiet("a card number", "sensitive data does not leave", "edge", &[], ask(CARD)),
+        quiet("a pasted key", "a secret is sent to no cloud", "refused", &[], key),
         quiet("a model by its name", "asked for directly, no rule between", "cloud", &[], direct),
     ]
     .into_iter()

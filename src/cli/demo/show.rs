@@ -57,7 +57,7 @@ pub fn row(scene: &Scene, reply: &Reply, totals: &mut Totals) {
         "{:<22} {:>5} {:>4}  {:<19} {style}{:<9}{style:#} {:>5} {:>9} {:>10.7} {:>10.7}  {FAINT}{}{FAINT:#}",
         scene.title,
         if difficulty.is_empty() { "–" } else { difficulty },
-        "–",
+        found(reply.header("x-tidegate-pii")),
         reply.header("x-tidegate-rule"),
         placement,
         "–",
@@ -72,6 +72,15 @@ pub fn row(scene: &Scene, reply: &Reply, totals: &mut Totals) {
     }
     if let Some(error) = &reply.error {
         println!("{FAINT}{:<22} {} {error}{FAINT:#}", "", reply.status);
+    }
+}
+
+/// How many values were found, of `EMAIL_ADDRESS=1,PERSON=2`.
+fn found(header: &str) -> String {
+    let counts = header.split(',').filter_map(|part| part.rsplit_once('=')?.1.parse::<u32>().ok());
+    match counts.sum() {
+        0 => "–".to_owned(),
+        count => count.to_string(),
     }
 }
 
@@ -99,7 +108,7 @@ pub fn sum_up(totals: &mut Totals) {
         totals.edge, totals.cloud, totals.refused, totals.cost, totals.saved
     );
     println!(
-        "{FAINT}– : personal data and cache are not available in this version. Prices are those of the demo's configuration.{FAINT:#}"
+        "{FAINT}pii: values of personal data and secrets found. The cache is not available in this version. Prices are those of the demo's configuration.{FAINT:#}"
     );
 }
 

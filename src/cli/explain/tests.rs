@@ -75,6 +75,8 @@ fn a_plan_is_told_with_its_reasons() {
       difficulty             0.312
       needs_fresh_knowledge  0.04
       threshold              0.5
+      pii.severity           0
+      pii.types              []
       edge.load              0.25
       cloud.pressure         0.0
       privacy asked          retained
@@ -87,7 +89,7 @@ fn an_empty_plan_is_told_with_the_error() {
     let hints = Hints { privacy: Some(PrivacyHint::NoRetention), ..Hints::default() };
     insta::assert_snapshot!(plain(vec![rule("all", None, vec![small(), frontier()])], &hints, 9_000), @r#"
     decision
-      is refused: no eligible target: small (context: needs about 9500 tokens, has 8192), frontier (privacy: no-retention is in force, and redaction before the cloud is not available yet: edge only)
+      is refused: no eligible target: small (context: needs about 9500 tokens, has 8192), frontier (privacy: no-retention is in force, and it was not looked through)
 
       route  auto
       rule   all
@@ -98,7 +100,7 @@ fn an_empty_plan_is_told_with_the_error() {
 
     targets of all, in the order they are tried
       ✗ small     edge   dropped  context: needs about 9500 tokens, has 8192
-      ✗ frontier  cloud  dropped  privacy: no-retention is in force, and redaction before the cloud is not available yet: edge only
+      ✗ frontier  cloud  dropped  privacy: no-retention is in force, and it was not looked through
 
     signals, those that no rule reads faint
       model                  "auto"
@@ -121,6 +123,8 @@ fn an_empty_plan_is_told_with_the_error() {
       difficulty             0.312
       needs_fresh_knowledge  0.04
       threshold              0.5
+      pii.severity           0
+      pii.types              []
       edge.load              0.25
       cloud.pressure         0.0
       privacy asked          no-retention
@@ -158,6 +162,8 @@ fn an_empty_plan_is_told_with_the_error() {
       difficulty             0.312
       needs_fresh_knowledge  0.04
       threshold              0.5
+      pii.severity           0
+      pii.types              []
       edge.load              0.25
       cloud.pressure         0.0
       privacy asked          no-retention

@@ -2,7 +2,7 @@
 //!
 //! What a reader could get wrong: a section that is absent is a capability that is off, and somebody may believe it is on.
 
-use crate::config::file::{File, Placement};
+use crate::config::file::{File, Placement, Privacy};
 
 /// Where passed-through paths go: the upstream named for it; else the first cloud upstream, else the first one. `None`: nowhere.
 pub fn passthrough(file: &File) -> Option<&str> {
@@ -16,6 +16,12 @@ pub fn passthrough(file: &File) -> Option<&str> {
     }
 }
 
+fn has_no_retention(file: &File) -> bool {
+    let apps = file.tenants.values().flat_map(|tenant| tenant.apps.values().filter_map(|app| app.privacy));
+    let tiers = file.tenants.values().map(|tenant| tenant.privacy).chain(apps);
+    tiers.into_iter().any(|tier| tier == Privacy::NoRetention)
+}
+
 /// `today`: for prices that begin later.
 pub fn of(file: &File, today: jiff::civil::Date) -> Vec<String> {
     let mut notes = Vec::new();
@@ -25,7 +31,15 @@ pub fn of(file: &File, today: jiff::civil::Date) -> Vec<String> {
             true => "tenants is off: nobody is asked for a key, and listeners may be public".into(),
         });
     }
-    notes.push("pii is off: nothing is redacted".into());
+    notes.push(match &file.pii {
+        Some(_) => {
+            "pii: requests that are routed by model are redacted; what is passed through is not looked at".into()
+        }
+        None if has_no_retention(file) => {
+            "pii is off: only `no-retention` requests are redacted before the cloud".into()
+        }
+        None => "pii is off: nothing is redacted".to_owned(),
+    });
     notes.push("cache is off: no answer is kept".into());
     if file.audit.is_none() {
         notes.push("audit is off: no record of where requests ran is kept".into());

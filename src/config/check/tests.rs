@@ -318,9 +318,7 @@ fn what_this_version_does_not_do_is_refused() {
         \x20   rules:\n\
         \x20   - name: r\n\
         \x20     try: [{model: m, min_confidence: 0.4}]\n"
-    ), @r"
-    f:1:1: `pii` is not available yet: it would find personal data and redact it before it goes to the cloud
-        hint: remove it
+    ), @"
     f:2:1: `cache` is not available yet: it would answer repeated and similar prompts from memory
         hint: remove it
     f:3:13: `otlp` is not available yet: it would send traces to a collector

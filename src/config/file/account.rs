@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
+use super::protect::TenantPii;
 use crate::config::scalar::{HumanDuration, SECRET_OR_KEYS, Secret};
 
 /// What may become of a tenant's data.
@@ -66,6 +67,8 @@ pub struct Tenant {
     pub threshold: Option<f64>,
     /// Who is served first under overload: `low`, `normal` (default) or `high`.
     pub priority: Priority,
+    /// What of `pii` is otherwise for this tenant.
+    pub pii: TenantPii,
 }
 
 /// An app of a tenant: limits and budget within the tenant's own.

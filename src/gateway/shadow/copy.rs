@@ -15,7 +15,7 @@ use super::booking::Booking;
 use super::heard::{Heard, agreement};
 use super::{Original, Outcome};
 use crate::error::{Error, Kind, Result};
-use crate::gateway::attempt;
+use crate::gateway::hold;
 use crate::gateway::relay::{Events, Watchdog};
 use crate::openai::produced::Produced;
 use crate::openai::splice::Segments;
@@ -37,6 +37,8 @@ pub struct Copying {
     pub headers: HeaderMap,
     pub body: Segments,
     pub locality: Locality,
+    /// It was looked through, and holds nothing that would have to be hidden (`policy/shadow` does not draw what does).
+    pub redacted: bool,
     pub place: InFlight,
     pub booking: Booking,
     /// Until all is compared.
@@ -46,8 +48,8 @@ pub struct Copying {
 impl Copying {
     /// Sends it, and compares its answer with the original that is told.
     pub(super) async fn run(self, told: oneshot::Receiver<Original>) {
-        let Copying { endpoint, headers, body, locality, place, mut booking, permit } = self;
-        let sent = send_off(endpoint, headers, body, locality, place, &mut booking).await;
+        let Copying { endpoint, headers, body, locality, redacted, place, mut booking, permit } = self;
+        let sent = send_off(endpoint, headers, body, (locality, redacted), place, &mut booking).await;
         let heard = match sent {
             Ok(heard) => heard,
             Err(error) => return booking.finish(Outcome::Failed, Some(error.kind)),
@@ -74,7 +76,7 @@ async fn send_off(
     endpoint: Endpoint,
     headers: HeaderMap,
     body: Segments,
-    locality: Locality,
+    (locality, redacted): (Locality, bool),
     place: InFlight,
     booking: &mut Booking,
 ) -> Result<Heard> {
@@ -87,6 +89,7 @@ async fn send_off(
         headers,
         placement: upstream.placement(),
         locality,
+        redacted,
         timeouts: upstream.timeouts,
         deadline: Instant::now() + upstream.timeouts.total,
         worker: booking.worker(),
@@ -136,8 +139,8 @@ async fn listen(answer: Answer, deadline: Instant, pause: Duration, booking: &mu
         return Ok(heard);
     }
     let late = |_| Error::upstream(Kind::Timeout, "the shadow did not finish its answer in time");
-    let gathered = tokio::time::timeout_at(deadline, attempt::gather(body, BytesMut::new(), LARGEST_ANSWER)).await;
-    let (whole, rest) = gathered.map_err(late)?.map_err(attempt::broken)?;
+    let gathered = tokio::time::timeout_at(deadline, hold::gather(body, BytesMut::new(), LARGEST_ANSWER)).await;
+    let (whole, rest) = gathered.map_err(late)?.map_err(hold::broken)?;
     if rest.is_none() {
         lease.finish();
     }

@@ -107,9 +107,10 @@ fn prepare(gateway: &Gateway, read: &Read, locality: Locality, id: TargetId, rec
     if let Some((name, value)) = &target.upstream.credentials {
         headers.insert(name.clone(), value.clone());
     }
-    let body = attempt::body(read, &attempt::shared_edits(read), target);
+    let body = attempt::body(read, &attempt::shared_edits(read), target, None);
     let booking = Booking::open(gateway, read, target, &place, record);
-    Some(Copying { endpoint: read.endpoint, headers, body, locality, place, booking, permit })
+    let redacted = record.private.is_some();
+    Some(Copying { endpoint: read.endpoint, headers, body, locality, redacted, place, booking, permit })
 }
 
 /// The copy is not made.

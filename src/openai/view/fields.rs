@@ -127,9 +127,7 @@ impl Fields {
             {
                 self.plain_input(s)?;
             }
-            _ => {
-                s.skip()?;
-            }
+            _ => self.other(s, key)?,
         }
         Ok(())
     }
@@ -220,7 +218,7 @@ impl Fields {
             b"arguments" => self.text(s, Source::ToolArguments, index),
             b"tool_calls" => self.tool_calls(s, index),
             b"function_call" => self.call(s, index),
-            _ => s.skip().map(drop),
+            key => self.other(s, key),
         })?;
         for piece in self.view.pieces.iter_mut().skip(first).filter(|piece| piece.source == Source::User) {
             piece.source = source;
@@ -265,7 +263,7 @@ impl Fields {
                 self.view.modalities = self.view.modalities.with(kind);
                 Ok(())
             }
-            _ => s.skip().map(drop),
+            key => self.other(s, key),
         })
     }
 
@@ -274,9 +272,13 @@ impl Fields {
         self.view.modalities = self.view.modalities.with(kind);
         self.view.images = self.view.images.saturating_add(u32::from(kind == Modalities::IMAGE));
         if s.peek() != Some(b'{') {
-            return s.skip().map(drop);
+            return self.file(s);
         }
-        s.object(|s, key, _| if &*key == b"filename" { self.text(s, Source::Name, index) } else { s.skip().map(drop) })
+        s.object(|s, key, _| match &*key {
+            b"filename" => self.text(s, Source::Name, index),
+            b"file_data" | b"url" => self.file(s),
+            key => self.other(s, key),
+        })
     }
 
     fn tool_calls(&mut self, s: &mut Scanner<'_>, index: u32) -> Result<()> {
@@ -301,7 +303,7 @@ impl Fields {
         s.object(|s, key, _| match &*key {
             b"name" => self.text(s, Source::Name, index),
             b"arguments" | b"input" => self.text(s, Source::ToolArguments, index),
-            _ => s.skip().map(drop),
+            key => self.other(s, key),
         })
     }
 
@@ -323,10 +325,11 @@ impl Fields {
                     self.text(s, Source::ToolDefinition, 0)
                 }
                 b"enum" | b"examples" => self.listed(s),
+                b"type" | b"format" => s.skip().map(drop),
                 _ => self.definition(s),
             }),
             Some(b'[') => s.array(|s| self.definition(s)),
-            _ => s.skip().map(drop),
+            _ => self.other(s, b""),
         }
     }
 

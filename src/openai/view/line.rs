@@ -73,6 +73,37 @@ pub fn scan_line<const N: usize>(line: &[u8], columns: [&str; N]) -> Result<Line
     Ok(Line { view, has_prompt: prompt || messages, close, values })
 }
 
+/// Where a line's closing brace stands, and the values of columns.
+pub type Columns<const N: usize> = (usize, [Option<Range<usize>>; N]);
+
+/// Scans a line of any columns: where its closing brace stands, and the values of `columns` (of one that is there twice, the first).
+///
+/// # Errors
+/// No JSON object.
+pub fn scan_columns<const N: usize>(line: &[u8], columns: [&str; N]) -> Result<Columns<N>, Malformed> {
+    if let Err(at) = utf8_error(line) {
+        return Err(Malformed { at, what: "it is not valid UTF-8", param: None });
+    }
+    let mut scanner = Scanner::new(line);
+    if scanner.peek() != Some(b'{') {
+        return scanner.wrong("it is not a JSON object");
+    }
+    let mut values = [const { None }; N];
+    scanner.object(|s, key, _| {
+        let found = columns.iter().zip(&mut values).find(|(column, _)| column.as_bytes() == &*key);
+        let range = s.skip()?;
+        if let Some((_, value)) = found {
+            value.get_or_insert(range);
+        }
+        Ok(())
+    })?;
+    let close = scanner.at().saturating_sub(1);
+    if scanner.peek().is_some() {
+        return scanner.wrong("something follows behind the JSON object");
+    }
+    Ok((close, values))
+}
+
 /// A prompt of one string.
 fn text(fields: &mut Fields, s: &mut Scanner<'_>) -> Result<(), Malformed> {
     if s.peek() != Some(b'"') {

@@ -9,36 +9,36 @@ use std::ops::Range;
 use super::{Malformed, decode_string};
 
 /// Deepest nesting that is accepted. Real requests stay below 20; parsers upstream give up between 128 and 1000.
-pub(super) const DEPTH: u32 = 128;
+pub(in crate::openai) const DEPTH: u32 = 128;
 
 type Result<T> = std::result::Result<T, Malformed>;
 
 /// A position in a body.
-pub(super) struct Scanner<'b> {
+pub(in crate::openai) struct Scanner<'b> {
     body: &'b [u8],
     at: usize,
     depth: u32,
 }
 
 impl<'b> Scanner<'b> {
-    pub(super) fn new(body: &'b [u8]) -> Scanner<'b> {
+    pub(in crate::openai) fn new(body: &'b [u8]) -> Scanner<'b> {
         Scanner { body, at: 0, depth: 0 }
     }
 
-    pub(super) fn at(&self) -> usize {
+    pub(in crate::openai) fn at(&self) -> usize {
         self.at
     }
 
-    pub(super) fn bytes(&self, range: Range<usize>) -> &'b [u8] {
+    pub(in crate::openai) fn bytes(&self, range: Range<usize>) -> &'b [u8] {
         self.body.get(range).unwrap_or_default()
     }
 
-    pub(super) fn wrong<T>(&self, what: &'static str) -> Result<T> {
+    pub(in crate::openai) fn wrong<T>(&self, what: &'static str) -> Result<T> {
         Err(Malformed { at: self.at, what, param: None })
     }
 
     /// The next byte that is no white space.
-    pub(super) fn peek(&mut self) -> Option<u8> {
+    pub(in crate::openai) fn peek(&mut self) -> Option<u8> {
         while let Some(&byte) = self.body.get(self.at) {
             if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
                 return Some(byte);
@@ -56,7 +56,7 @@ impl<'b> Scanner<'b> {
 
     /// Walks an object: `member` is called with each key, the position of its opening quote, and the scanner in front of the value, which it
     /// must consume.
-    pub(super) fn object(
+    pub(in crate::openai) fn object(
         &mut self,
         mut member: impl FnMut(&mut Self, Cow<'b, [u8]>, usize) -> Result<()>,
     ) -> Result<()> {
@@ -91,7 +91,7 @@ impl<'b> Scanner<'b> {
     }
 
     /// Walks an array: `element` is called in front of each value, which it must consume.
-    pub(super) fn array(&mut self, mut element: impl FnMut(&mut Self) -> Result<()>) -> Result<()> {
+    pub(in crate::openai) fn array(&mut self, mut element: impl FnMut(&mut Self) -> Result<()>) -> Result<()> {
         if !self.eat(b'[') {
             return self.wrong("expected an array");
         }
@@ -136,7 +136,7 @@ impl<'b> Scanner<'b> {
     }
 
     /// A string; its range, quotes included.
-    pub(super) fn string(&mut self) -> Result<Range<usize>> {
+    pub(in crate::openai) fn string(&mut self) -> Result<Range<usize>> {
         let start = self.at;
         self.at += 1;
         loop {
@@ -170,7 +170,7 @@ impl<'b> Scanner<'b> {
     }
 
     /// Skips any value; its range.
-    pub(super) fn skip(&mut self) -> Result<Range<usize>> {
+    pub(in crate::openai) fn skip(&mut self) -> Result<Range<usize>> {
         self.peek();
         let start = self.at;
         // Bit n: the container at depth n (counted from this value) is an object.

@@ -30,6 +30,7 @@ mod iberia;
 mod italy;
 mod mexico;
 mod middle_east;
+mod network;
 mod nordic;
 mod pacific;
 mod plate;
@@ -93,6 +94,7 @@ pub fn all() -> impl Iterator<Item = &'static Identifier> {
         bank::ROWS,
         iban::ROWS,
         device::ROWS,
+        network::ROWS,
         americas::ROWS,
         canada::ROWS,
         mexico::ROWS,

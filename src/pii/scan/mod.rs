@@ -37,6 +37,10 @@ pub struct Scan<'t, 'f> {
     runs_until: usize,
     /// From here to the end of the text there is no end of a private key block: it was looked for in vain.
     pub endless_from: usize,
+    /// The end of a private key block that was found last: the next behind every place looked at before.
+    pub ends_at: usize,
+    /// Names of secrets have been looked at up to here.
+    pub named_until: usize,
     nearby: nearby::Nearby,
 }
 
@@ -53,6 +57,28 @@ impl<'t> Scan<'t, '_> {
     /// Who asked for a phrase that stands in `range` or near it.
     pub fn around(&mut self, range: &Range<usize>, each: impl FnMut(Asker)) {
         self.nearby.around(self.text.as_bytes(), range, each);
+    }
+
+    /// The byte at `place`; 0 behind the end.
+    pub fn byte(&self, place: usize) -> u8 {
+        self.bytes().get(place).copied().unwrap_or(0)
+    }
+
+    /// The byte in front of `place`; 0 at the beginning.
+    pub fn before(&self, place: usize) -> u8 {
+        place.checked_sub(1).map_or(0, |place| self.byte(place))
+    }
+
+    /// Where the bytes behind `from` end that `fits`; at most `limit` of them.
+    pub fn forward(&self, from: usize, limit: usize, fits: impl Fn(u8) -> bool) -> usize {
+        let rest = self.bytes().get(from..).unwrap_or_default();
+        from + rest.iter().take(limit).take_while(|byte| fits(**byte)).count()
+    }
+
+    /// Where the bytes in front of `from` begin that `fits`; at most `limit` of them.
+    pub fn backward(&self, from: usize, limit: usize, fits: impl Fn(u8) -> bool) -> usize {
+        let front = self.bytes().get(..from).unwrap_or_default();
+        from - front.iter().rev().take(limit).take_while(|byte| fits(**byte)).count()
     }
 
     /// Reports a find. One that is not on character boundaries is dropped: recognizers stop at ASCII, so there is none.
@@ -72,8 +98,8 @@ struct Proposer {
 const DIGITS: usize = 10;
 
 static PROPOSER: LazyLock<Option<Proposer>> = LazyLock::new(|| {
-    let anchors: Vec<Anchor> =
-        internet::ANCHORS.iter().chain(secret::ANCHORS).chain(identifier::ANCHORS).copied().collect();
+    let anchors = internet::anchors().chain(secret::anchors()).chain(identifier::ANCHORS);
+    let anchors: Vec<Anchor> = anchors.copied().collect();
     let digits = (b'0'..=b'9').map(|digit| vec![digit]);
     let literals = anchors.iter().map(|anchor| anchor.literal.as_bytes().to_vec());
     let mut builder = dfa::Builder::new();
@@ -90,7 +116,15 @@ pub fn scan(text: &str, found: &mut Vec<Span>) {
     let Some(proposer) = PROPOSER.as_ref() else { return };
     let automaton = &proposer.automaton;
     let Ok(mut state) = automaton.start_state(Anchored::No) else { return };
-    let mut scan = Scan { text, found, runs_until: 0, endless_from: usize::MAX, nearby: nearby::Nearby::default() };
+    let mut scan = Scan {
+        text,
+        found,
+        runs_until: 0,
+        endless_from: usize::MAX,
+        ends_at: 0,
+        named_until: 0,
+        nearby: nearby::Nearby::default(),
+    };
     for (at, &byte) in text.as_bytes().iter().enumerate() {
         state = automaton.next_state(Anchored::No, state, byte);
         if automaton.is_special(state) && automaton.is_match(state) {
@@ -112,6 +146,10 @@ fn digit(scan: &mut Scan<'_, '_>, at: usize) {
     }
     let run = run::around(scan.bytes(), at);
     scan.runs_until = run.end.max(at + 1);
+    for word in &run.long {
+        internet::long_word(scan, word.clone());
+        secret::long_word(scan, word.clone());
+    }
     if run.chunks.is_empty() {
         return;
     }

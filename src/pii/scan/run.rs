@@ -1,7 +1,8 @@
 //! A run: words of digits and letters with one separator between each two, around a digit.
 //!
 //! What a reader could get wrong: a run may begin with words that have no digit (`AB 12 34 56 C` is a British insurance number), and then it
-//! overlaps with prose; forms decide what in it belongs together. Words longer than `LONGEST` (hashes, a megabyte of digits) are in no run.
+//! overlaps with prose; forms decide what in it belongs together. Words longer than `LONGEST` (hashes, a megabyte of digits) are in no run; like
+//! other long ones they are listed on their own, once each.
 
 use std::ops::Range;
 
@@ -16,6 +17,8 @@ const BACK: usize = 8;
 const WORDS: usize = 32;
 /// The longest separator, in bytes: as many spaces, or a dash of three bytes between two.
 const SPACES: usize = 5;
+/// Words of this length and more are listed as long: what is shorter is no address of a crypto currency and no token.
+const LONG: usize = 24;
 
 /// A word of a run.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +35,8 @@ pub(super) struct Chunk {
 #[derive(Debug)]
 pub(super) struct Run {
     pub(super) chunks: SmallVec<[Chunk; WORDS]>,
+    /// Words of `LONG` bytes and more, with a digit among their first `LONGEST`.
+    pub(super) long: SmallVec<[Range<usize>; 1]>,
     /// Everything in front of this has been looked at.
     pub(super) end: usize,
 }
@@ -91,7 +96,7 @@ fn separator_before(text: &[u8], at: usize) -> Option<usize> {
 pub(super) fn around(text: &[u8], at: usize) -> Run {
     let mut start = word_start(text, at);
     if at - start > LONGEST {
-        return Run { chunks: SmallVec::new(), end: word_end(text, at) };
+        return Run { chunks: SmallVec::new(), long: SmallVec::new(), end: word_end(text, at) };
     }
     for _ in 0..BACK {
         let Some(length) = separator_before(text, start) else { break };
@@ -109,6 +114,7 @@ pub(super) fn around(text: &[u8], at: usize) -> Run {
 
 fn forward(text: &[u8], start: usize, at: usize) -> Run {
     let mut chunks = SmallVec::new();
+    let mut long = SmallVec::new();
     let (mut from, mut sign, mut end) = (start, 0, at + 1);
     while chunks.len() < WORDS {
         let to = word_end_within(text, from);
@@ -118,7 +124,10 @@ fn forward(text: &[u8], start: usize, at: usize) -> Run {
             if from <= at {
                 chunks.clear();
             }
-            end = if from <= at { word_end(text, to) } else { end };
+            if from <= at {
+                end = word_end(text, to);
+                long.push(from..end);
+            }
             break;
         }
         let chunk = measured(word, from, sign);
@@ -126,13 +135,17 @@ fn forward(text: &[u8], start: usize, at: usize) -> Run {
             break;
         }
         if chunk.digits != 0 {
+            // Those in front of `at` were listed by the run that they were first seen in.
+            if word.len() >= LONG && to > at {
+                long.push(from..to);
+            }
             end = end.max(to);
         }
         chunks.push(chunk);
         let Some((length, next)) = separator(text, to) else { break };
         (from, sign) = (to + length, next);
     }
-    Run { chunks, end }
+    Run { chunks, long, end }
 }
 
 fn measured(word: &[u8], start: usize, separator: u8) -> Chunk {

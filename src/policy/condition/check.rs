@@ -92,7 +92,7 @@ impl<'t> Checker<'t> {
         // A leading dot means the outermost scope.
         let plain = name.trim_start_matches('.');
         if let Some(signal) = table::find(plain) {
-            return self.read(self.at(id), signal, expr);
+            return Ok(self.read(signal, expr));
         }
         let message = if table::is_group(plain) {
             let members: Vec<_> = table::in_group(plain).map(|signal| signal.name).collect();
@@ -106,17 +106,10 @@ impl<'t> Checker<'t> {
     }
 
     /// Reads a signal; the node becomes its name.
-    fn read(&mut self, at: usize, signal: &Signal, expr: &mut IdedExpr) -> Checked {
-        let Some(id) = signal.id else {
-            let message = format!(
-                "`{}` is not available yet: this version does not compute it; take it out of the rule, or the rule out",
-                signal.name
-            );
-            return Err(ConditionError::new(at, message));
-        };
-        self.reads = self.reads.with(id);
+    fn read(&mut self, signal: &Signal, expr: &mut IdedExpr) -> Type {
+        self.reads = self.reads.with(signal.id);
         expr.expr = Expr::Ident(signal.name.into());
-        Ok(signal.value.into())
+        signal.value.into()
     }
 
     /// `a.b`, or `has(a.b)`.
@@ -151,7 +144,7 @@ impl<'t> Checker<'t> {
         let Some(signal) = table::find(full) else {
             return Err(ConditionError::new(start, unknown_signal(full)));
         };
-        let read = self.read(start, signal, expr)?;
+        let read = self.read(signal, expr);
         if test {
             let message = format!("`{full}` is always there ({}): compare it instead of has()", signal.doc);
             return Err(ConditionError::new(start, message));
@@ -274,11 +267,11 @@ fn is_operator(name: &str) -> bool {
 
 fn unknown_signal(name: &str) -> String {
     let near = table::nearest(name, table::all().iter().map(|signal| signal.name));
-    let field = || name.rsplit('.').next().and_then(|field| table::nearest(field, table::available().map(|s| s.name)));
+    let field = || name.rsplit('.').next().and_then(|field| table::nearest(field, table::all().iter().map(|s| s.name)));
     match near.or_else(field) {
         Some(near) => format!("unknown signal `{name}`; did you mean `{near}`?"),
         None => {
-            let names: Vec<_> = table::available().map(|signal| signal.name).collect();
+            let names: Vec<_> = table::all().iter().map(|signal| signal.name).collect();
             format!("unknown signal `{name}`: there are {}", names.join(", "))
         }
     }

@@ -41,6 +41,8 @@ pub struct Variables<'r> {
     stream: CelBool,
     edge_available: CelBool,
     cloud_available: CelBool,
+    pii_severity: CelInt,
+    pii_types: OnceLock<CelList<'r>>,
     modalities: OnceLock<CelList<'r>>,
     tags: OnceLock<CelMap<'r>>,
 }
@@ -70,6 +72,8 @@ impl<'r> Variables<'r> {
             stream: signals.stream.into(),
             edge_available: signals.edge_available.into(),
             cloud_available: signals.cloud_available.into(),
+            pii_severity: int(signals.private.severity.into()),
+            pii_types: OnceLock::new(),
             modalities: OnceLock::new(),
             tags: OnceLock::new(),
         }
@@ -107,6 +111,12 @@ impl<'r> Variables<'r> {
             SignalId::Threshold => &self.threshold,
             SignalId::EdgeLoad => &self.edge_load,
             SignalId::CloudPressure => &self.cloud_pressure,
+            SignalId::PiiSeverity => &self.pii_severity,
+            SignalId::PiiTypes => self.pii_types.get_or_init(|| {
+                let name =
+                    |(name, _): &'r (String, u32)| -> Box<dyn Val + 'r> { Box::new(CelString::from(name.as_str())) };
+                self.signals.private.types.iter().map(name).collect::<Vec<_>>().into()
+            }),
         }
     }
 }
@@ -126,7 +136,7 @@ impl VariableResolver for Scope<'_, '_> {
     fn resolve<'b>(&'b self, name: &str) -> Option<CowVal<'b, 'b>> {
         let value: &'b (dyn Val + 'b) = match name.strip_prefix(CONSTANT) {
             Some(index) => self.constants.get(index.parse::<usize>().ok()?)?.as_ref(),
-            None => self.variables.get(table::find(name)?.id?),
+            None => self.variables.get(table::find(name)?.id),
         };
         Some(CowVal::Borrowed(value))
     }

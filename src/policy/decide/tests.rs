@@ -103,7 +103,7 @@ fn what_nobody_may_serve_is_refused_with_each_constraint_named() {
     let hints = placed(PlacementHint::OnlyEdge);
     insta::assert_snapshot!(refused(&both, &Signals { input_tokens: 8_500, ..signals(&hints) }), @r#"no eligible target: small (context: needs about 9000 tokens, has 8192), frontier (placement: only-edge was asked for)"#);
     let hints = private(PrivacyHint::NoRetention);
-    insta::assert_snapshot!(refused(&both, &Signals { has_tools: true, ..signals(&hints) }), @"no eligible target: small (tools: cannot call tools), frontier (privacy: no-retention is in force, and redaction before the cloud is not available yet: edge only)");
+    insta::assert_snapshot!(refused(&both, &Signals { has_tools: true, ..signals(&hints) }), @"no eligible target: small (tools: cannot call tools), frontier (privacy: no-retention is in force, and it was not looked through)");
     let hints = private(PrivacyHint::LocalOnly);
     let modalities = Modalities::TEXT.with(Modalities::AUDIO).with(Modalities::FILE);
     insta::assert_snapshot!(refused(&both, &Signals { modalities, ..signals(&hints) }), @"no eligible target: small (modality: does not take audio, file), frontier (privacy: local-only is in force)");

@@ -18,7 +18,7 @@ fn unknown_signals_name_the_nearest() {
             "hint.placment == 'x'",
             "hint == 'x'",
             "request.model == 'x'",
-            "pii.severity >= 2",
+            "pii.severty >= 2",
             "model == 'x' && pii.types == 0.5",
             "zebra",
             "user && size",
@@ -38,12 +38,12 @@ fn unknown_signals_name_the_nearest() {
     ^ `hint` is no signal of its own: there is hint.placement, hint.deadline_ms
     request.model == 'x'
     ^ unknown signal `request.model`; did you mean `model`?
-    pii.severity >= 2
-    ^ `pii.severity` is not available yet: this version does not compute it; take it out of the rule, or the rule out
+    pii.severty >= 2
+    ^ unknown signal `pii.severty`; did you mean `pii.severity`?
     model == 'x' && pii.types == 0.5
-                    ^ `pii.types` is not available yet: this version does not compute it; take it out of the rule, or the rule out
+                              ^ `==` compares list(string) with double: they are never equal
     zebra
-    ^ unknown signal `zebra`: there are model, input_tokens, max_output_tokens, modalities, has_tools, stream, turns, app, user, tags, hint.placement, hint.deadline_ms, edge.available, cloud.available, hour, tenant, budget.left, difficulty, needs_fresh_knowledge, threshold, edge.load, cloud.pressure
+    ^ unknown signal `zebra`: there are model, input_tokens, max_output_tokens, modalities, has_tools, stream, turns, app, user, tags, hint.placement, hint.deadline_ms, edge.available, cloud.available, hour, tenant, budget.left, difficulty, needs_fresh_knowledge, threshold, pii.severity, pii.types, edge.load, cloud.pressure
     user && size
             ^ `size` is a function: call it with ()
     "

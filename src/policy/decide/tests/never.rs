@@ -11,7 +11,7 @@ use super::*;
 use crate::config::file::Privacy;
 use crate::policy::{Shadow, Split};
 use crate::signals::wish::Who;
-use crate::signals::{Budget, Wish};
+use crate::signals::{Blocked, Budget, Private, Wish};
 
 /// A request as its parts say, before anything is put together.
 #[derive(Debug, Clone)]
@@ -30,6 +30,18 @@ struct Facts {
     conversation: u64,
     hour: u8,
     day: i8,
+    private: Told,
+}
+
+/// What was found of personal data.
+#[derive(Debug, Clone)]
+struct Told {
+    looked: bool,
+    unreadable: bool,
+    hides: bool,
+    stays_home: bool,
+    blocked_at_edge: Vec<String>,
+    blocked_in_cloud: Vec<String>,
 }
 
 /// Whether a target may have the request.
@@ -43,7 +55,14 @@ fn allowed(of: &Candidate, facts: &Facts) -> bool {
         (Some(_), None) => !is_cloud,
         (Some(regions), Some(region)) => regions.iter().any(|allowed| allowed == region),
     };
-    let all_retained = facts.privacies.iter().all(|tier| *tier == Privacy::Retained);
+    let none_is = |unwanted: Privacy| facts.privacies.iter().all(|tier| *tier != unwanted);
+    let private = &facts.private;
+    let is_redacted = private.looked && !private.unreadable;
+    let may_leave = none_is(Privacy::LocalOnly)
+        && (none_is(Privacy::NoRetention) || is_redacted)
+        && !private.stays_home
+        && private.blocked_in_cloud.is_empty();
+    let may_stay = private.blocked_at_edge.is_empty();
     let affordable = !facts.budget.exists || (of.is_priced && !facts.budget.edge_only);
     let tokens = u128::from(facts.input_tokens) + u128::from(facts.max_output_tokens.unwrap_or(0));
     let fits = of.context.is_none_or(|context| tokens <= u128::from(context));
@@ -52,7 +71,7 @@ fn allowed(of: &Candidate, facts: &Facts) -> bool {
     let in_service = of.retires_on.is_none_or(|last| last.day() >= facts.day);
     !forbidden_by_somebody
         && at_home
-        && (!is_cloud || (all_retained && affordable))
+        && if is_cloud { may_leave && affordable } else { may_stay }
         && fits
         && understood
         && (of.tools || !facts.has_tools)
@@ -133,6 +152,23 @@ fn any_rules() -> impl Strategy<Value = Vec<Rule>> {
     any_models().prop_flat_map(|models| prop::collection::vec(any_rule_of(models), 0..6).prop_shuffle())
 }
 
+fn any_told() -> impl Strategy<Value = Told> {
+    let types = || prop_oneof![3 => Just(vec![]), 1 => Just(vec!["API_KEY".to_owned()])];
+    // What was not looked at was not found.
+    let looked = (any::<bool>(), any::<bool>(), any::<bool>(), types(), types());
+    let seldom = prop::bool::weighted(0.2);
+    (prop::bool::weighted(0.7), looked, seldom).prop_map(|(looked, (unreadable, hides, _, edge, cloud), stays_home)| {
+        Told {
+            looked,
+            unreadable: looked && unreadable,
+            hides: looked && hides,
+            stays_home: looked && stays_home,
+            blocked_at_edge: if looked { edge } else { vec![] },
+            blocked_in_cloud: if looked { cloud } else { vec![] },
+        }
+    })
+}
+
 fn any_facts() -> impl Strategy<Value = Facts> {
     let regions = prop_oneof![
         2 => Just(None),
@@ -144,11 +180,11 @@ fn any_facts() -> impl Strategy<Value = Facts> {
     });
     let tokens = (0u64..20_000, prop_oneof![Just(None), (0u64..5_000).prop_map(Some), Just(Some(u64::MAX))]);
     let place = ([any_wish(), any_wish(), any_wish()], [any_privacy(), any_privacy(), any_privacy()], regions, budget);
-    let text = (tokens, any_modalities(), any::<bool>(), any::<bool>(), 0u32..4);
+    let text = (tokens, any_modalities(), any::<bool>(), any::<bool>(), 0u32..4, any_told());
     let rest = (0.0..=1.0f64, any::<u64>(), 0u8..24, 1i8..28);
     (place, text, rest).prop_map(|(place, text, rest)| {
         let (said, privacies, regions, budget) = place;
-        let ((input_tokens, max_output_tokens), modalities, has_tools, stream, turns) = text;
+        let ((input_tokens, max_output_tokens), modalities, has_tools, stream, turns, private) = text;
         let (difficulty, conversation, hour, day) = rest;
         Facts {
             said,
@@ -165,6 +201,7 @@ fn any_facts() -> impl Strategy<Value = Facts> {
             conversation,
             hour,
             day,
+            private,
         }
     })
 }
@@ -187,6 +224,15 @@ fn signals_of<'f>(facts: &'f Facts, hints: &'f Hints) -> Signals<'f> {
         difficulty: facts.difficulty,
         conversation: facts.conversation,
         hour: facts.hour,
+        private: Private {
+            looked: facts.private.looked,
+            unreadable: facts.private.unreadable,
+            severity: 0,
+            types: &[],
+            hides: facts.private.hides,
+            stays_home: facts.private.stays_home,
+            blocked: Blocked { edge: &facts.private.blocked_at_edge, cloud: &facts.private.blocked_in_cloud },
+        },
         today: jiff::civil::date(2026, 3, facts.day),
         ..signals(hints)
     }
@@ -214,6 +260,8 @@ fn holds(route: &Route, facts: &Facts, signals: &Signals<'_>) -> Result<(), Test
     if let Some(shadow) = rule.shadow.as_ref().filter(|shadow| shadow.may_have(signals)) {
         prop_assert!(allowed(&shadow.candidate, facts), "{:?} of {:?}", shadow, facts);
         prop_assert!(facts.privacies.iter().all(|tier| *tier == Privacy::Retained));
+        let leaves = shadow.candidate.placement == Placement::Cloud;
+        prop_assert!(!(leaves && facts.private.hides), "a copy is not redacted");
         let strict = |said: &Option<PlacementHint>| said.is_some_and(PlacementHint::is_strict);
         prop_assert!(!facts.said.iter().any(strict), "what may not leave its placement has no shadow");
     }

@@ -1,0 +1,135 @@
+//! A good answer, held until it is certain enough to commit to: a plain one to its end (within reason), a stream to its first event. Values that
+//! were hidden from the upstream are put back here.
+//!
+//! What a reader could get wrong: as long as nothing has been committed, the next target can take over without anybody noticing.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use http::StatusCode;
+use http::header::{CONTENT_TYPE, HeaderMap};
+use http_body_util::BodyExt as _;
+use hyper::body::{Body as _, Incoming};
+use tokio::time::Instant;
+
+use super::answer::{Answered, Flow};
+use super::headers;
+use super::read::Read;
+use super::relay::{Events, Watchdog};
+use crate::error::{Error, Kind, Result};
+use crate::openai::produced::Produced;
+use crate::openai::{Endpoint, usage};
+use crate::pii::restore::stream::Stream;
+use crate::pii::restore::text::Restorer;
+use crate::pii::restore::whole;
+use crate::upstream::Target;
+use crate::upstream::send::{Answer, Lease};
+
+/// A plain answer up to this size is read to its end before it is committed, so that a node that dies in the middle of it costs nothing.
+const HELD_ANSWER: usize = 256 << 10;
+/// One whose values are put back is read whole up to this size; beyond, labels stay in it.
+const RESTORED_ANSWER: usize = 64 << 20;
+/// The upstream's own figures, and the answer's tokens as counted here where it gives none.
+pub(super) type Figures = (Option<usage::Usage>, u64);
+
+/// A good answer, held until it is certain enough.
+pub(super) struct Hold<'a> {
+    pub(super) read: &'a Read,
+    pub(super) target: &'a Target,
+    pub(super) deadline: Instant,
+    pub(super) started: Instant,
+    /// Puts values back into the answer.
+    pub(super) restorer: Option<Arc<Restorer>>,
+}
+
+impl Hold<'_> {
+    pub(super) async fn commit(self, answer: Answer) -> Result<(Answered, Figures)> {
+        let Answer { head, body, lease } = answer;
+        let is_stream = head.headers.get(CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"text/event-stream"));
+        let status = head.status;
+        let headers = headers::downwards(head.headers);
+        if is_stream {
+            let flow = self.stream(body, lease).await?;
+            return Ok((Answered { status, headers, flow }, (None, 0)));
+        }
+        self.plain(status, headers, body, lease).await
+    }
+
+    fn watchdog(&self) -> Watchdog {
+        Watchdog::new(self.target.upstream.timeouts.between_tokens, self.deadline)
+    }
+
+    async fn plain(
+        self,
+        status: StatusCode,
+        headers: HeaderMap,
+        body: Incoming,
+        mut lease: Lease,
+    ) -> Result<(Answered, Figures)> {
+        let by = self.deadline.min(self.started + self.target.upstream.timeouts.first_token);
+        let late = |_| Error::upstream(Kind::Timeout, "the upstream did not finish its answer in time");
+        let limit = if self.restorer.is_some() { RESTORED_ANSWER } else { HELD_ANSWER };
+        let gathered = tokio::time::timeout_at(by, gather(body, BytesMut::new(), limit)).await.map_err(late)?;
+        let (begun, rest) = gathered.map_err(broken)?;
+        let usage = usage::of_answer(&begun);
+        let mut produced = Produced::default();
+        if usage.is_none() {
+            produced.answer(&begun);
+        }
+        let flow = match rest {
+            Some(rest) => Flow::Plain { begun, rest, watchdog: self.watchdog(), lease },
+            None => {
+                lease.finish();
+                match &self.restorer {
+                    Some(restorer) => Flow::Whole(whole::restore(restorer, &begun)),
+                    None => Flow::Whole(begun),
+                }
+            }
+        };
+        Ok((Answered { status, headers, flow }, (usage, produced.tokens())))
+    }
+
+    async fn stream(self, body: Incoming, lease: Lease) -> Result<Flow> {
+        let by = self.deadline.min(self.started + self.target.upstream.timeouts.first_token);
+        let asked = self.read.view.stream_options.as_ref().is_some_and(|o| o.include_usage);
+        let strip_usage = !asked && matches!(self.read.endpoint, Endpoint::Chat | Endpoint::Completions);
+        let mut events = Events::new(body, lease, self.watchdog(), strip_usage);
+        if let Some(restorer) = self.restorer.clone() {
+            events.restore(Stream::new(restorer));
+        }
+        let late = |_| Error::upstream(Kind::Timeout, "the upstream's stream did not begin in time");
+        tokio::time::timeout_at(by, events.begin()).await.map_err(late)??;
+        Ok(Flow::Events(Box::new(events)))
+    }
+}
+
+pub(super) fn broken(error: hyper::Error) -> Error {
+    Error::upstream(Kind::Broken, "the upstream broke off in the middle of its answer").with_source(error)
+}
+
+/// Reads up to `limit` bytes; gives the rest of the body back if there is more.
+pub(super) async fn gather(
+    mut body: Incoming,
+    begun: BytesMut,
+    limit: usize,
+) -> hyper::Result<(Bytes, Option<Incoming>)> {
+    let mut first = Bytes::new();
+    let mut all = begun;
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else { continue };
+        if first.is_empty() && all.is_empty() {
+            first = data;
+        } else {
+            all.extend_from_slice(&std::mem::take(&mut first));
+            all.extend_from_slice(&data);
+        }
+        if first.len() + all.len() > limit {
+            all.extend_from_slice(&first);
+            return Ok((all.freeze(), Some(body)));
+        }
+        if body.is_end_stream() {
+            break;
+        }
+    }
+    Ok((if all.is_empty() { first } else { all.freeze() }, None))
+}

@@ -1,0 +1,226 @@
+//! What a request holds: every text that the upstream would see is looked through, once.
+//!
+//! What a reader could get wrong: places are bytes of the body as it came (escapes included), so that they can be spliced; a value that was found in one
+//! text is hidden wherever else it stands, also where nothing around it gave it away.
+
+use std::ops::Range;
+
+use aho_corasick::{AhoCorasick, MatchKind};
+use indexmap::IndexSet;
+
+use super::catalog::{Catalog, Wording};
+use super::embedded::Embedded;
+use super::entity::{Entity, Severity};
+use super::flat::Flat;
+use super::span::Span;
+use crate::openai::view::{Piece, Source, View};
+
+/// A value that is looked for elsewhere has at least this many bytes: shorter ones are words too often.
+const REPEATED: usize = 4;
+/// And there are no more of them than this: beyond, an automaton would cost more than it saves anyone.
+const MOST_REPEATED: usize = 1_000;
+
+/// A find in a body.
+#[derive(Debug, Clone)]
+pub struct Hit {
+    /// Bytes of the body, within a string.
+    pub range: Range<usize>,
+    pub entity: Entity,
+    pub public: bool,
+    /// Its value's place.
+    pub value: usize,
+    /// Where only a name's characters are allowed (`name`, `user`).
+    pub bare: bool,
+    /// It is a number of JSON within a string, and needs quotes of its own.
+    pub quoted: bool,
+}
+
+/// Everything found in a request. `Debug` tells counts.
+#[derive(Default)]
+pub struct Findings {
+    pub hits: Vec<Hit>,
+    pub embedded: Vec<Embedded>,
+    values: IndexSet<(Entity, bool, Box<str>)>,
+}
+
+impl std::fmt::Debug for Findings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Findings({} in {} values)", self.hits.len(), self.values.len())
+    }
+}
+
+/// A text of the request, unescaped.
+struct Text<'b> {
+    flat: Flat<'b>,
+    /// Where its first byte stands in the body.
+    at: usize,
+    is_arguments: bool,
+    bare: bool,
+}
+
+impl Text<'_> {
+    /// Arguments that are an object or a list; what a custom tool gets may be any text.
+    fn is_json(&self) -> bool {
+        self.is_arguments && self.flat.text.trim_start().starts_with(['{', '['])
+    }
+}
+
+/// Looks through a request.
+pub fn find(catalog: &Catalog, view: &View, body: &[u8]) -> Findings {
+    let mut found = Findings::default();
+    let mut spans = Vec::new();
+    let mut texts = Vec::with_capacity(view.pieces.len());
+    for piece in &view.pieces {
+        let Some(text) = text_of(piece, body) else { continue };
+        let wording = if piece.source == Source::ToolDefinition { Wording::Values } else { Wording::Prose };
+        catalog.find(&text.flat.text, wording, &mut spans);
+        found.take_in(&text, &spans, body);
+        texts.push(text);
+    }
+    for range in &view.others {
+        let Some(text) = text_at(range, body, false, false) else { continue };
+        catalog.find(&text.flat.text, Wording::Values, &mut spans);
+        found.take_in(&text, &spans, body);
+        texts.push(text);
+    }
+    for range in &view.attached {
+        found.embedded.extend(Embedded::find(catalog, range, body, |entity, public, value| {
+            found.values.insert_full((entity, public, value.into())).0
+        }));
+    }
+    found.repeat(&texts, body);
+    found
+}
+
+/// The texts of a request, unescaped, as [`find`] reads them.
+pub fn texts<'b>(view: &'b View, body: &'b [u8]) -> impl Iterator<Item = Flat<'b>> {
+    let pieces = view.pieces.iter().filter_map(|piece| text_of(piece, body));
+    pieces.chain(view.others.iter().filter_map(|range| text_at(range, body, false, false))).map(|text| text.flat)
+}
+
+fn text_of<'b>(piece: &Piece, body: &'b [u8]) -> Option<Text<'b>> {
+    text_at(&piece.range, body, piece.source == Source::ToolArguments, piece.source == Source::Name)
+}
+
+fn text_at<'b>(quoted: &Range<usize>, body: &'b [u8], is_arguments: bool, bare: bool) -> Option<Text<'b>> {
+    let inner = body.get(quoted.start + 1..quoted.end.checked_sub(1)?)?;
+    let flat = if is_arguments { Flat::of_arguments(inner)? } else { Flat::of_string(inner)? };
+    Some(Text { flat, at: quoted.start + 1, is_arguments, bare })
+}
+
+impl Findings {
+    /// Nothing was found.
+    pub fn is_empty(&self) -> bool {
+        self.hits.is_empty() && self.embedded.is_empty()
+    }
+
+    /// A value by its place.
+    pub fn value(&self, place: usize) -> &str {
+        self.values.get_index(place).map_or("", |(_, _, value)| value)
+    }
+
+    /// Each different value once: its type, and whether everyone knows it.
+    pub fn entities(&self) -> impl Iterator<Item = (Entity, bool)> {
+        self.values.iter().map(|(entity, public, _)| (*entity, *public))
+    }
+
+    /// The highest severity, and the names of the types, of what not everyone knows.
+    pub fn summary(&self, catalog: &Catalog) -> (Severity, Vec<(String, u32)>) {
+        let mut counts = std::collections::BTreeMap::<&str, u32>::new();
+        let mut highest = Severity::None;
+        for (entity, _) in self.entities().filter(|(entity, public)| !public && !if_listed(*entity)) {
+            *counts.entry(catalog.name(entity)).or_default() += 1;
+            highest = highest.max(catalog.severity(entity));
+        }
+        (highest, counts.into_iter().map(|(name, count)| (name.to_owned(), count)).collect())
+    }
+
+    fn take_in(&mut self, text: &Text<'_>, spans: &[Span], body: &[u8]) {
+        for span in spans {
+            self.hit(text, span.start..span.end, span.entity, span.public, body);
+        }
+    }
+
+    fn hit(&mut self, text: &Text<'_>, range: Range<usize>, entity: Entity, public: bool, body: &[u8]) {
+        let Some(value) = text.flat.text.get(range.clone()) else { return };
+        let mut raw = text.at + text.flat.origin(range.start)..text.at + text.flat.origin(range.end);
+        let mut quoted = false;
+        if text.is_json() && is_outside_strings(body.get(text.at..raw.start).unwrap_or_default()) {
+            // A number: all of it goes, and what stands for it needs quotes.
+            raw = whole_number(body, raw);
+            quoted = true;
+        }
+        let value = self.values.insert_full((entity, public, value.into())).0;
+        self.hits.push(Hit { range: raw, entity, public, value, bare: text.bare, quoted });
+    }
+
+    /// Finds again what was found once.
+    fn repeat(&mut self, texts: &[Text<'_>], body: &[u8]) {
+        let long = |value: &&(Entity, bool, Box<str>)| !value.1 && !if_listed(value.0) && value.2.len() >= REPEATED;
+        let known: Vec<(Entity, Box<str>)> = self
+            .values
+            .iter()
+            .filter(long)
+            .take(MOST_REPEATED)
+            .map(|(entity, _, value)| (*entity, value.clone()))
+            .collect();
+        if known.is_empty() {
+            return;
+        }
+        let values = known.iter().map(|(_, value)| value.as_bytes());
+        let Ok(automaton) = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(values) else { return };
+        let mut hidden: Vec<Range<usize>> = self.hits.iter().map(|hit| hit.range.clone()).collect();
+        hidden.sort_unstable_by_key(|range| range.start);
+        for text in texts {
+            for again in automaton.find_iter(text.flat.text.as_bytes()) {
+                let raw = text.at + text.flat.origin(again.start())..text.at + text.flat.origin(again.end());
+                let next = hidden.partition_point(|range| range.end <= raw.start);
+                let is_known = hidden.get(next).is_some_and(|range| range.start < raw.end);
+                if !is_known && is_word(text.flat.text.as_bytes(), again.range()) {
+                    let Some((entity, _)) = known.get(again.pattern().as_usize()) else { continue };
+                    self.hit(text, again.range(), *entity, false, body);
+                }
+            }
+        }
+        self.hits.sort_unstable_by_key(|hit| hit.range.start);
+    }
+}
+
+fn if_listed(entity: Entity) -> bool {
+    entity.about().is_some_and(|about| about.if_listed)
+}
+
+/// No letter or digit goes on at either end.
+fn is_word(text: &[u8], range: Range<usize>) -> bool {
+    let joins = |inside: Option<&u8>, outside: Option<&u8>| {
+        inside.is_some_and(u8::is_ascii_alphanumeric) && outside.is_some_and(u8::is_ascii_alphanumeric)
+    };
+    let before = range.start.checked_sub(1).and_then(|at| text.get(at));
+    let last = range.end.checked_sub(1).and_then(|at| text.get(at));
+    !joins(text.get(range.start), before) && !joins(last, text.get(range.end))
+}
+
+/// Whether behind this beginning of escaped JSON (as it stands in a string of the body) no string is open.
+fn is_outside_strings(raw: &[u8]) -> bool {
+    let (mut at, mut open) = (0, false);
+    while let Some(next) = memchr::memchr(b'\\', raw.get(at..).unwrap_or_default()) {
+        at += next;
+        match raw.get(at + 1) {
+            Some(b'"') => {
+                open = !open;
+                at += 2;
+            }
+            // An escape of the inner JSON: its sign follows, perhaps escaped itself.
+            Some(b'\\') => at += if raw.get(at + 2) == Some(&b'\\') { 4 } else { 3 },
+            _ => at += 2,
+        }
+    }
+    !open
+}
+
+fn whole_number(body: &[u8], range: Range<usize>) -> Range<usize> {
+    let is_part = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+' | b'e' | b'E');
+    let before = body.get(..range.start).unwrap_or_default().iter().rev().take_while(|byte| is_part(byte)).count();
+    let behind = body.get(range.end..).unwrap_or_default().iter().take_while(|byte| is_part(byte)).count();
+    range.start - before..range.end + behind
+}
