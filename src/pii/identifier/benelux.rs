@@ -74,7 +74,7 @@ pub(super) static ROWS: &[Identifier] = &[
             "kaartnummer",
             "carte d'identité",
             "personalausweis",
-            "identity card",
+            "@person",
         ],
         alone: 0.0,
         near: 0.9,
@@ -146,7 +146,7 @@ fn eleven(number: &Number<'_>) -> u32 {
 }
 
 /// Nine digits, or eight where the leading zero was left out.
-pub(super) fn bsn(number: &Number<'_>) -> bool {
+fn bsn(number: &Number<'_>) -> bool {
     let left = match number.compact.len() {
         8 => number.weighted(&[8, 7, 6, 5, 4, 3, 2, 10]) % 11,
         _ => eleven(number),

@@ -208,8 +208,10 @@ fn social_security(number: &Number<'_>) -> bool {
         .map(|(place, weight)| digit(place) * weight)
         .map(|product| product / 10 + product % 10)
         .sum();
+    // Where the serial numbers of a day ran out, 50 is added to it.
+    let day = if number.value(2, 2) > 50 { number.value(2, 2) - 50 } else { number.value(2, 2) };
     number.value(0, 2) >= 2
-        && is_short_day(number.value(6, 2), number.value(4, 2), number.value(2, 2))
+        && is_short_day(number.value(6, 2), number.value(4, 2), day)
         && sum % 10 == number.value(11, 1)
 }
 

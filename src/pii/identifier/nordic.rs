@@ -40,15 +40,6 @@ pub(super) static ROWS: &[Identifier] = &[
         alone: 0.4,
         near: 1.0,
     },
-    Identifier {
-        entity: Entity::DK_CPR,
-        forms: &["#10"],
-        valid: |number| danish(number) && is_checked(number),
-        // Sweden's word as well, so that the check digit must be right.
-        context: &["personnummer"],
-        alone: 0.0,
-        near: 0.9,
-    },
     Identifier { entity: Entity::DK_CPR, forms: &["#10"], valid: danish, context: DANISH, alone: 0.0, near: 0.95 },
     Identifier {
         entity: Entity::FI_PERSONAL_IDENTITY_CODE,

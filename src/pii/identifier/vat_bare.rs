@@ -20,7 +20,7 @@ pub(super) static ROWS: &[Identifier] = &[
     row(
         &["#A99999999"],
         |number| number.compact.first() == Some(&b'U') && number.compact.get(1..).is_some_and(austrian),
-        &["uid-nummer", "österreichische", "austrian vat", "austrian", "ust-id"],
+        &["uid", "uid-nummer", "österreichische", "austrian vat", "austrian", "ust-id"],
     ),
     row(
         &["#10", "#9"],
@@ -49,6 +49,7 @@ pub(super) static ROWS: &[Identifier] = &[
         |number| swiss(number.compact),
         &["uid-nummer", "unternehmens-identifikation", "swiss business", "swiss vat", "schweizer mwst"],
     ),
+    row(&["999.999.999"], |number| swiss(number.compact), &["uid", "mwst", "tva", "iva"]),
     row(
         &["#8", "#9", "#10"],
         |number| national("CZ", number.compact),
@@ -167,7 +168,7 @@ pub(super) static ROWS: &[Identifier] = &[
         &["maltese", "malta", "malte", "maltesische", "maltais", "maltés"],
     ),
     row(
-        &["#999999999A99"],
+        &["#999999999A99", "#99999999A99", "#9999999A99"],
         |number| national("NL", number.compact),
         &[
             "btw",

@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 
 use super::run::{Chunk, Run};
 use super::{Asker, Scan};
+use crate::pii::entity::Entity;
 use crate::pii::identifier::{self, Identifier, Number};
 
 /// The longest compact identifier.
@@ -21,7 +22,7 @@ const SHARED: f32 = 0.1;
 /// Rows with a check of their own score this much or more near a word.
 const CHECKED: f32 = 0.85;
 /// Rows that know a number by its words only score less than this.
-const UNCHECKED: f32 = 0.7;
+const UNCHECKED: f32 = 0.72;
 /// What scores so much alone is no accident.
 const CERTAIN: f32 = 0.6;
 /// What it costs that a word stands behind the number: it may belong to the next one.
@@ -149,6 +150,7 @@ pub(super) fn identify(scan: &mut Scan<'_, '_>, run: &Run) {
             let possible = |(form, loose): &(&Form, bool)| match (loose, last > first) {
                 (true, _) if goes_on => false,
                 (true, true) => is_in(form.row, known),
+                (false, true) if goes_on => is_in(form.row, known) && table.counts_alone(form.row),
                 _ => table.is_possible(form.row, known),
             };
             let rows: SmallVec<[u16; 32]> =
@@ -242,8 +244,17 @@ impl Table {
         self.rows.get(usize::from(row)).map_or(0.0, |row| row.near)
     }
 
+    /// A row of another kind, with a check of its own.
+    fn is_checked_other(&self, row: u16, entity: Entity) -> bool {
+        self.rows.get(usize::from(row)).is_some_and(|row| row.entity != entity && row.near >= CHECKED)
+    }
+
     fn is_possible(&self, row: u16, known: &Rows) -> bool {
-        is_in(row, known) || self.rows.get(usize::from(row)).is_some_and(|row| row.alone > 0.0)
+        is_in(row, known) || self.counts_alone(row)
+    }
+
+    fn counts_alone(&self, row: u16) -> bool {
+        self.rows.get(usize::from(row)).is_some_and(|row| row.alone > 0.0)
     }
 }
 
@@ -315,10 +326,10 @@ fn judge(scan: &mut Scan<'_, '_>, table: &Table, chunks: &[Chunk], rows: SmallVe
     // Where a word names one kind, valid or not, then words that many share mean that one, no other kind is there by accident, and kinds without a
     // check of their own are not meant either, unless their word is nearer.
     let named = judged.iter().any(|one| one.named > 0.0);
-    let checked = |one: &&Judged| one.named > 0.0 && table.near(one.row) >= CHECKED;
-    let nearest = judged.iter().filter(checked).map(|one| one.cost).reduce(f32::min);
     for one in judged.iter().filter(|one| one.valid) {
         let Some(row) = table.rows.get(usize::from(one.row)) else { continue };
+        let others = judged.iter().filter(|other| other.named > 0.0 && table.is_checked_other(other.row, row.entity));
+        let nearest = others.map(|other| other.cost).reduce(f32::min);
         let shared = if named { 0.0 } else { one.shared };
         let alone = if nearest.is_some() && row.alone < CERTAIN { 0.0 } else { row.alone };
         let meant = row.near >= UNCHECKED || nearest.is_none_or(|nearest| one.cost < nearest);
