@@ -35,10 +35,10 @@ struct Node {
     forms: Vec<Form>,
 }
 
-/// One form of one row.
+/// One form, of all the rows that have it.
 #[derive(Debug)]
 struct Form {
-    row: u16,
+    rows: SmallVec<[u16; 4]>,
     /// Places of the compact form that must be letters, or digits.
     letters: u64,
     digits: u64,
@@ -78,7 +78,15 @@ fn insert(nodes: &mut Vec<Node>, text: &str, row: u16) {
         node = child(nodes, node, length);
     }
     if let Some(node) = nodes.get_mut(node) {
-        node.forms.push(form);
+        add(&mut node.forms, form);
+    }
+}
+
+/// To the same form of other rows, if there is one.
+fn add(forms: &mut Vec<Form>, form: Form) {
+    match forms.iter_mut().find(|other| other.looks() == form.looks()) {
+        Some(other) => other.rows.extend(form.rows),
+        None => forms.push(form),
     }
 }
 
@@ -87,7 +95,7 @@ fn insert_loose(loose: &mut [Vec<Form>], text: &str, row: u16) {
     let digits = text.parse().ok().filter(|count| *count <= LONGEST).map(|count| "9".repeat(count));
     let (form, lengths) = parsed(digits.as_deref().unwrap_or(text), row);
     if let Some(forms) = lengths.first().and_then(|length| loose.get_mut(usize::from(*length))) {
-        forms.push(form);
+        add(forms, form);
     }
 }
 
@@ -112,7 +120,7 @@ fn parsed(text: &str, row: u16) -> (Form, SmallVec<[u8; 8]>) {
             *length += 1;
         }
     }
-    (Form { row, letters, digits, separators }, lengths)
+    (Form { rows: SmallVec::from_slice(&[row]), letters, digits, separators }, lengths)
 }
 
 fn child(nodes: &mut Vec<Node>, of: usize, length: u8) -> usize {
@@ -142,19 +150,24 @@ pub(super) fn identify(scan: &mut Scan<'_, '_>, run: &Run) {
                 break;
             }
             let chunks = run.chunks.get(first..=last).unwrap_or_default();
-            if part.forms(table, chunks).next().is_none() || adjoins(scan.bytes(), chunks) {
+            let goes_on = part.goes_on(run, first, last);
+            let loose = (!goes_on).then(|| part.loose(table)).into_iter().flatten();
+            let forms = part.written(chunks).map(|form| (form, false)).chain(loose.map(|form| (form, true)));
+            let mut forms = forms.peekable();
+            if forms.peek().is_none() || adjoins(scan.bytes(), chunks) {
                 continue;
             }
             let known = known.get_or_insert_with(|| with_words(scan, table, run));
-            let goes_on = is_part(run, first, last);
-            let possible = |(form, loose): &(&Form, bool)| match (loose, last > first) {
-                (true, _) if goes_on => false,
-                (true, true) => is_in(form.row, known),
-                (false, true) if goes_on => is_in(form.row, known) && table.counts_alone(form.row),
-                _ => table.is_possible(form.row, known),
+            let grouped = last > first;
+            let possible = |row: u16, loose: bool| match (loose, grouped) {
+                (true, true) => is_in(row, known),
+                (false, true) if goes_on => is_in(row, known) && table.counts_alone(row),
+                _ => table.is_possible(row, known),
             };
-            let rows: SmallVec<[u16; 32]> =
-                part.forms(table, chunks).filter(possible).map(|(form, _)| form.row).collect();
+            let mut rows: SmallVec<[u16; 32]> = SmallVec::new();
+            for (form, loose) in forms {
+                rows.extend(form.rows.iter().copied().filter(|row| possible(*row, loose)));
+            }
             if !rows.is_empty() {
                 judge(scan, table, chunks, rows);
             }
@@ -171,11 +184,16 @@ struct Part<'t> {
     letters: u64,
     digits: u64,
     length: usize,
+    /// A bit for each separator that stands in it.
+    separators: u8,
 }
+
+/// Words of so many digits together are often a part of more.
+const SHORT: usize = 7;
 
 impl<'t> Part<'t> {
     fn new(table: &'t Table) -> Part<'t> {
-        Part { node: table.nodes.first(), plain: true, letters: 0, digits: 0, length: 0 }
+        Part { node: table.nodes.first(), plain: true, letters: 0, digits: 0, length: 0, separators: 0 }
     }
 
     fn add(&mut self, table: &'t Table, chunk: &Chunk) {
@@ -183,7 +201,10 @@ impl<'t> Part<'t> {
         let step =
             |node: &Node| node.next.iter().find(|(length, _)| usize::from(*length) == size).map(|(_, child)| *child);
         self.node = self.node.and_then(step).and_then(|child| table.nodes.get(usize::from(child)));
-        self.plain &= self.length == 0 || matches!(chunk.separator, b' ' | b'-' | b'.' | b'/');
+        if self.length > 0 {
+            self.plain &= is_plain(chunk.separator);
+            self.separators |= bit(chunk.separator);
+        }
         if self.length + size <= LONGEST {
             self.letters |= chunk.letters << self.length;
             self.digits |= chunk.digits << self.length;
@@ -196,14 +217,42 @@ impl<'t> Part<'t> {
         self.length > LONGEST || (self.node.is_none() && !self.plain)
     }
 
-    /// The forms that fit, and whether as one that any grouping may have.
-    fn forms(&self, table: &'t Table, chunks: &[Chunk]) -> impl Iterator<Item = (&'t Form, bool)> {
-        let written = self.node.map_or(&[][..], |node| &node.forms);
-        let loose = table.loose.get(self.length).filter(|_| self.plain).map_or(&[][..], Vec::as_slice);
-        let (letters, digits) = (self.letters, self.digits);
-        let written = written.iter().filter(move |form| form.is_separated_as(chunks)).map(|form| (form, false));
-        let all = written.chain(loose.iter().map(|form| (form, true)));
-        all.filter(move |(form, _)| digits != 0 && form.fits(letters, digits))
+    /// It goes on beyond `first..=last` of the run: with more digits behind the same separator, or at all where it is short.
+    fn goes_on(&self, run: &Run, first: usize, last: usize) -> bool {
+        let digits = |place: usize| run.chunks.get(place).filter(|chunk| chunk.letters == 0);
+        let before = first.checked_sub(1).and_then(digits).and_then(|_| run.chunks.get(first));
+        let behind = digits(last + 1);
+        let outer = before.into_iter().chain(behind).map(|chunk| bit(chunk.separator)).fold(0, |all, one| all | one);
+        outer != 0 && (self.length <= SHORT || outer & self.separators != 0)
+    }
+
+    /// The forms that fit as they are written.
+    fn written(&self, chunks: &[Chunk]) -> impl Iterator<Item = &'t Form> {
+        let forms = self.node.filter(|_| self.digits != 0).map_or(&[][..], |node| &node.forms);
+        forms.iter().filter(|form| form.fits(self.letters, self.digits) && form.is_separated_as(chunks))
+    }
+
+    /// The forms that fit and may be grouped in any way.
+    fn loose(&self, table: &'t Table) -> impl Iterator<Item = &'t Form> {
+        let forms =
+            table.loose.get(self.length).filter(|_| self.plain && self.digits != 0).map_or(&[][..], Vec::as_slice);
+        forms.iter().filter(|form| form.fits(self.letters, self.digits))
+    }
+}
+
+/// What may stand in any place of any identifier.
+fn is_plain(separator: u8) -> bool {
+    matches!(separator, b' ' | b'-' | b'.' | b'/')
+}
+
+/// A bit of its own for each plain separator, one for the others together.
+fn bit(separator: u8) -> u8 {
+    match separator {
+        b' ' => 1,
+        b'-' => 2,
+        b'.' => 4,
+        b'/' => 8,
+        _ => 16,
     }
 }
 
@@ -219,20 +268,6 @@ fn with_words(scan: &mut Scan<'_, '_>, table: &Table, run: &Run) -> Rows {
         }
     });
     known
-}
-
-/// Whether a sequence of words goes on beyond `first..=last`: with more digits behind the same separator, or at all where it is short.
-fn is_part(run: &Run, first: usize, last: usize) -> bool {
-    const SHORT: usize = 7;
-    let digits = |place: usize| run.chunks.get(place).filter(|chunk| chunk.letters == 0);
-    let before = first.checked_sub(1).and_then(digits).and_then(|_| run.chunks.get(first)).map(|chunk| chunk.separator);
-    let behind = digits(last + 1).map(|chunk| chunk.separator);
-    let chunks = run.chunks.get(first..=last).unwrap_or_default();
-    let short = chunks.iter().map(|chunk| chunk.end - chunk.start).sum::<usize>() <= SHORT;
-    [before, behind]
-        .into_iter()
-        .flatten()
-        .any(|outer| short || chunks.iter().skip(1).any(|chunk| chunk.separator == outer))
 }
 
 fn is_in(row: u16, rows: &Rows) -> bool {
@@ -259,6 +294,10 @@ impl Table {
 }
 
 impl Form {
+    fn looks(&self) -> (u64, u64, &[u8]) {
+        (self.letters, self.digits, &self.separators)
+    }
+
     fn fits(&self, letters: u64, digits: u64) -> bool {
         self.letters & !letters == 0 && self.digits & !digits == 0
     }
@@ -266,7 +305,7 @@ impl Form {
     fn is_separated_as(&self, chunks: &[Chunk]) -> bool {
         let found = chunks.iter().skip(1).map(|chunk| chunk.separator);
         self.separators.iter().zip(found).all(|(asked, found)| match asked {
-            b' ' => matches!(found, b' ' | b'-' | b'.' | b'/'),
+            b' ' => is_plain(found),
             _ => *asked == found,
         })
     }
