@@ -126,7 +126,7 @@ pub(super) static ROWS: &[Identifier] = &[
     row(
         &["#9999999A", "#9999999AA", "#9A99999A"],
         |number| national("IE", number.compact),
-        &["irish vat", "irish tax", "irische", "irlandais"],
+        &["@vat", "irish vat", "irish tax", "irische", "irlandais"],
     ),
     row(
         &["99999", "999999"],
@@ -165,7 +165,7 @@ pub(super) static ROWS: &[Identifier] = &[
     row(
         &["#8"],
         |number| national("MT", number.compact),
-        &["maltese", "malta", "malte", "maltesische", "maltais", "maltés"],
+        &["@vat", "maltese", "malta", "malte", "maltesische", "maltais", "maltés"],
     ),
     row(
         &["#999999999A99", "#99999999A99", "#9999999A99"],

@@ -389,3 +389,6 @@ struct Judged {
     /// What distance took from it at least.
     cost: f32,
 }
+
+#[cfg(test)]
+mod tests;
