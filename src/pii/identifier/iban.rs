@@ -114,7 +114,7 @@ fn iban(number: &Number<'_>) -> bool {
         }
 }
 
-/// The length of a country's numbers, of SWIFT's IBAN registry (release 99); 0 for no such country.
+/// The length of a country's numbers, as in SWIFT's IBAN registry; 0 for no such country.
 fn length(country: &[u8]) -> usize {
     match country {
         b"NO" => 15,
