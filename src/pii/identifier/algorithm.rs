@@ -86,6 +86,12 @@ pub(super) fn is_uniform(number: &Number<'_>) -> bool {
     number.compact.windows(2).all(|pair| pair.first() == pair.last())
 }
 
+/// The number without the country in front of it, if one is there; what else has letters in front is none.
+pub(super) fn without<'n>(number: &Number<'n>, country: &[u8]) -> Option<&'n [u8]> {
+    let rest = number.compact.strip_prefix(country).unwrap_or(number.compact);
+    rest.first().filter(|byte| byte.is_ascii_digit()).map(|_| rest)
+}
+
 /// No lower case letter: in code and hashes they are as likely as upper case ones, on documents there are none.
 pub(super) fn is_upper(number: &Number<'_>) -> bool {
     !number.raw.bytes().any(|byte| byte.is_ascii_lowercase())

@@ -61,6 +61,7 @@ pub(super) static ROWS: &[Identifier] = &[
         valid: |number| number.value(0, 2) >= 3 && luhn(number.compact) && !is_uniform(number),
         context: &[
             "abgabenkonto",
+            "abgabenkontonummer",
             "steuernummer",
             "steuer-nr",
             "st.-nr",
@@ -106,7 +107,6 @@ const SVNR: &[&str] = &[
     "vsnr",
     "vnr",
     "sv-nummer",
-    "versicherungsnummer",
     "e-card",
     "ecard",
     "austrian",

@@ -11,7 +11,7 @@ const CHINA: &[&str] = &[
     "身分证",
     "公民身份",
     "resident id",
-    "identity card",
+    "@person",
     "id card",
     "ric",
     "china",
@@ -198,7 +198,7 @@ pub(super) static ROWS: &[Identifier] = &[
     },
 ];
 
-const HONG_KONG: &[&str] = &["hkid", "hong kong", "hongkong", "香港身份證", "身份證", "identity card", "id card"];
+const HONG_KONG: &[&str] = &["hkid", "hong kong", "hongkong", "香港身份證", "身份證", "@person", "id card"];
 const TAIWAN: &[&str] = &["身分證", "身份證", "統一證號", "居留證", "taiwan", "national id", "arc"];
 
 /// GB 11643-1999: six digits of an area, the date of birth, a serial number, ISO 7064 MOD 11-2.

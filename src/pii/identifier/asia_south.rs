@@ -140,7 +140,7 @@ pub(super) static ROWS: &[Identifier] = &[
         entity: Entity::NATIONAL_ID,
         forms: &["999999999A", "999999999999"],
         valid: sri_lanka,
-        context: &["nic", "sri lank", "national identity card"],
+        context: &["nic", "sri lank", "@person"],
         alone: 0.0,
         near: 0.75,
     },

@@ -6,19 +6,9 @@ use super::algorithm::{is_uniform, is_upper};
 use super::{Identifier, Number, is_day, is_short_day, luhn};
 use crate::pii::entity::Entity;
 
-const NRIC: &[&str] = &[
-    "nric",
-    "fin",
-    "singapore",
-    "singapur",
-    "singapour",
-    "identity card",
-    "foreign identification",
-    "uinfin",
-    "新加坡",
-];
-const MYKAD: &[&str] =
-    &["nric", "mykad", "mypr", "kad pengenalan", "malaysia", "pengenalan", "no. kp", "identity card"];
+const NRIC: &[&str] =
+    &["nric", "fin", "singapore", "singapur", "singapour", "@person", "foreign identification", "uinfin", "新加坡"];
+const MYKAD: &[&str] = &["nric", "mykad", "mypr", "kad pengenalan", "malaysia", "pengenalan", "no. kp", "@person"];
 const THAI: &[&str] = &[
     "tnin",
     "pin",

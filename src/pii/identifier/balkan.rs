@@ -2,7 +2,7 @@
 //!
 //! What a reader could get wrong: the JMBG of all successor states has one form; its two digits of the region, not the word near it, say which.
 
-use super::algorithm::{base_36, is_uniform, mod_11_10, weigh};
+use super::algorithm::{base_36, is_uniform, mod_11_10, weigh, without};
 use super::{Identifier, Number, is_day, luhn};
 use crate::pii::entity::Entity;
 
@@ -11,7 +11,7 @@ pub(super) static ROWS: &[Identifier] = &[
         entity: Entity::HR_OIB,
         forms: &["#11", "#AA99999999999"],
         // Ministarstvo financija, Zakon o osobnom identifikacijskom broju: ISO 7064 MOD 11,10.
-        valid: |number| mod_11_10(number.compact.strip_prefix(b"HR").unwrap_or(number.compact)) && !is_uniform(number),
+        valid: |number| without(number, b"HR").is_some_and(mod_11_10) && !is_uniform(number),
         context: &[
             "oib",
             "osobni identifikacijski broj",
@@ -87,8 +87,9 @@ pub(super) static ROWS: &[Identifier] = &[
         entity: Entity::TAX_ID,
         forms: &["#13", "#AA9999999999999"],
         valid: |number| {
-            let digits = number.compact.strip_prefix(b"MK").unwrap_or(number.compact);
-            jmbg_check(digits) && !is_uniform(number)
+            let digits = without(number, b"MK").unwrap_or_default();
+            let sum = weigh(digits, MASTER);
+            digits.get(12).is_some_and(|digit| (11 - sum % 11) % 11 % 10 == base_36(*digit)) && !is_uniform(number)
         },
         context: &[
             "edb",
@@ -110,7 +111,7 @@ pub(super) static ROWS: &[Identifier] = &[
         // Drejtoria e Përgjithshme e Tatimeve, and the register of persons alike: decade, year, month, day, serial, letter.
         valid: |number| {
             let body = number.compact.strip_prefix(b"AL").unwrap_or(number.compact);
-            body.len() == 10 && body.first().is_some_and(|letter| (b'A'..=b'T').contains(letter))
+            body.len() == 10 && body.first().is_some_and(|letter| (b'A'..=b'M').contains(letter))
         },
         context: &[
             "nipt",
@@ -181,7 +182,7 @@ pub(super) static ROWS: &[Identifier] = &[
     Identifier {
         entity: Entity::CY_TIC,
         forms: &["#99999999A", "#AA99999999A"],
-        valid: |number| cypriot(number.compact.strip_prefix(b"CY").unwrap_or(number.compact)),
+        valid: |number| without(number, b"CY").is_some_and(cypriot),
         context: &[
             "@tax",
             "tic",
@@ -189,9 +190,11 @@ pub(super) static ROWS: &[Identifier] = &[
             "αφτ",
             "α.φ.τ",
             "αριθμός φορολογικής ταυτότητας",
-            "cypr",
-            "κύπρ",
-            "κυπρ",
+            "cypriot",
+            "cyprus",
+            "κύπρου",
+            "κύπρο",
+            "κυπρια",
             "zypern",
             "chypr",
             "chipr",
@@ -214,7 +217,8 @@ const JMBG: &[&str] = &[
     "единствен матичен",
     "unique master citizen",
     "serbia",
-    "serb",
+    "srpski",
+    "matična številka",
     "srbij",
     "srpsk",
     "bosni",
@@ -246,9 +250,11 @@ const AFM: &[&str] = &[
     "φπα",
 ];
 
-/// Weights 7 to 2 twice, modulo 11.
+const MASTER: &[u32] = &[7, 6, 5, 4, 3, 2, 7, 6, 5, 4, 3, 2];
+
+/// Weights 7 to 2 twice, modulo 11; a check digit of ten is not issued.
 fn jmbg_check(digits: &[u8]) -> bool {
-    let sum = weigh(digits, &[7, 6, 5, 4, 3, 2, 7, 6, 5, 4, 3, 2]);
+    let sum = weigh(digits, MASTER);
     let check = (11 - sum % 11) % 11;
     check < 10 && digits.get(12).is_some_and(|digit| base_36(*digit) == check)
 }
@@ -270,10 +276,7 @@ pub(super) fn greek(digits: &[u8]) -> bool {
 }
 
 fn afm(number: &Number<'_>) -> bool {
-    match number.compact {
-        [b'E', b'L', digits @ ..] | [b'G', b'R', digits @ ..] => greek(digits),
-        digits => greek(digits),
-    }
+    without(number, b"EL").or_else(|| without(number, b"GR")).is_some_and(greek)
 }
 
 /// Tax Department of Cyprus: digits in odd places by a table, the others as they are, modulo 26.

@@ -30,6 +30,7 @@ pub(super) static ROWS: &[Identifier] = &[
         forms: &["#11"],
         valid: |number| (number.digit(0) == 9 || born(number)) && check(number),
         context: &[
+            "@person",
             "asmens kodas",
             "asmens kodo",
             "asmens kodą",

@@ -67,12 +67,14 @@ pub(super) static ROWS: &[Identifier] = &[
         },
         context: &[
             "eid",
-            "belg",
+            "belgian",
+            "belgi",
+            "belge",
             "identiteitskaart",
             "kaartnummer",
             "carte d'identité",
             "personalausweis",
-            "identity card",
+            "@person",
         ],
         alone: 0.0,
         near: 0.9,
@@ -132,7 +134,9 @@ const BELGIAN: &[&str] = &[
     "bis-nummer",
     "numéro bis",
     "nationalregister",
-    "belg",
+    "belgian",
+    "belgi",
+    "belge",
     "bélgica",
 ];
 
@@ -142,7 +146,7 @@ fn eleven(number: &Number<'_>) -> u32 {
 }
 
 /// Nine digits, or eight where the leading zero was left out.
-pub(super) fn bsn(number: &Number<'_>) -> bool {
+fn bsn(number: &Number<'_>) -> bool {
     let left = match number.compact.len() {
         8 => number.weighted(&[8, 7, 6, 5, 4, 3, 2, 10]) % 11,
         _ => eleven(number),

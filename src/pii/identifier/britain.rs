@@ -89,8 +89,9 @@ const NINO: &[&str] = &[
 const NHS: &[&str] = &[
     "nhs",
     "nhs-nummer",
-    "national health service",
-    "patient",
+    "national health",
+    "patient identifier",
+    "nhs patient",
     "chi number",
     "gesundheitsnummer",
     "numéro de santé",
@@ -173,7 +174,7 @@ fn licence(number: &Number<'_>) -> bool {
     let month = number.value(6, 2);
     padded
         && initials.iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'9')
-        && initials.first().is_some_and(|byte| byte.is_ascii_alphabetic())
+        && initials.first().is_some_and(u8::is_ascii_alphabetic)
         && matches!(month, 1..=12 | 51..=62)
         && matches!(number.value(8, 2), 1..=31)
 }

@@ -238,7 +238,8 @@ const ACCOUNT: &[&str] = &[
     "kundennummer",
     "kunden-nr",
     "vertragsnummer",
-    "versicherungsnummer",
+    // With the space, so that it is not a part of `Sozialversicherungsnummer`, which has rows of its own.
+    " versicherungsnummer",
     "policennummer",
     "mitgliedsnummer",
     "numéro de compte",

@@ -2,7 +2,7 @@
 //!
 //! What a reader could get wrong: the month carries the century (Poland) or the sex (Czechia, Slovakia), so it may be far beyond twelve.
 
-use super::algorithm::{base_36, is_uniform, weigh};
+use super::algorithm::{base_36, is_uniform, weigh, without};
 use super::{Identifier, Number, is_day, is_short_day};
 use crate::pii::entity::Entity;
 
@@ -173,7 +173,10 @@ const BIRTH_NUMBER: &[&str] = &[
     "birth no",
     "czech",
     "slovak",
-    "česk",
+    "české",
+    "český",
+    "česká",
+    "česko",
     "slovensk",
     "tschechische",
     "slowakische",
@@ -202,9 +205,9 @@ fn pesel(number: &Number<'_>) -> bool {
 
 /// Ministry of Finance, ordinance on the NIP: weights 6, 5, 7, 2, 3, 4, 5, 6, 7 modulo 11; a check digit of ten is not issued.
 pub(super) fn nip(number: &Number<'_>) -> bool {
-    let digits = number.compact.strip_prefix(b"PL").unwrap_or(number.compact);
+    let digits = without(number, b"PL").unwrap_or_default();
     let sum = weigh(digits, &[6, 5, 7, 2, 3, 4, 5, 6, 7]);
-    digits.first() != Some(&b'0') && digits.get(9).is_some_and(|check| sum % 11 == base_36(*check))
+    !is_uniform(number) && digits.get(9).is_some_and(|check| sum % 11 == base_36(*check))
 }
 
 /// Act 133/2000 of Czechia and 301/1995 of Slovakia: divisible by 11 since 1954, nine digits and no check before; women add 50 to the month, and

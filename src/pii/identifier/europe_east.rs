@@ -29,11 +29,9 @@ pub(super) static ROWS: &[Identifier] = &[
     Identifier {
         entity: Entity::MD_IDNP,
         forms: &["#13"],
-        // Agenția Servicii Publice: weights 7, 3, 1 in turn modulo 10; 2 and 0 begin persons, 1 and 3 others.
+        // Agenția Servicii Publice: weights 7, 3, 1 in turn modulo 10; persons' begin with 2 or 0, organisations' with 1.
         valid: |number| {
-            matches!(number.digit(0), 0..=3)
-                && number.weighted(&[7, 3, 1, 7, 3, 1, 7, 3, 1, 7, 3, 1]) % 10 == number.digit(12)
-                && !is_uniform(number)
+            number.weighted(&[7, 3, 1, 7, 3, 1, 7, 3, 1, 7, 3, 1]) % 10 == number.digit(12) && !is_uniform(number)
         },
         context: &[
             "idnp",
@@ -143,7 +141,7 @@ pub(super) static ROWS: &[Identifier] = &[
             "turkish tax",
             "türkische steuer",
             "turkish",
-            "türk",
+            "türki",
             "turc",
             "turco",
         ],
@@ -224,7 +222,7 @@ const KIMLIK: &[&str] = &[
     "tc no",
     "turkish",
     "turkey",
-    "türk",
+    "türki",
     "türkei",
     "turc",
     "turco",

@@ -4,7 +4,7 @@
 //! both are written down, and only the longer one can be told without a word near it.
 
 use super::algorithm::{is_uniform, mod_7_3_1, mod_11_10};
-use super::{Identifier, Number, is_day, is_short_day};
+use super::{Identifier, Number, is_short_day};
 use crate::pii::entity::Entity;
 
 pub(super) static ROWS: &[Identifier] = &[
@@ -98,7 +98,6 @@ const TAX_ID: &[&str] = &[
 const ID_CARD: &[&str] = &[
     "personalausweis",
     "ausweis",
-    "perso",
     "personalausweisnummer",
     "identity card",
     "id card",
@@ -209,8 +208,10 @@ fn social_security(number: &Number<'_>) -> bool {
         .map(|(place, weight)| digit(place) * weight)
         .map(|product| product / 10 + product % 10)
         .sum();
+    // Where the serial numbers of a day ran out, 50 is added to it.
+    let day = if number.value(2, 2) > 50 { number.value(2, 2) - 50 } else { number.value(2, 2) };
     number.value(0, 2) >= 2
-        && is_short_day(number.value(6, 2), number.value(4, 2), number.value(2, 2))
+        && is_short_day(number.value(6, 2), number.value(4, 2), day)
         && sum % 10 == number.value(11, 1)
 }
 
@@ -227,7 +228,7 @@ fn health_insurance(number: &Number<'_>) -> bool {
 }
 
 /// Ten or eleven digits as the states write it, or the thirteen of ELSTER with the state in front and a zero in fifth place. No check digit that
-/// all states share, so that a date or a telephone number must not pass for one.
+/// all states share, so that at least the grouping must be one that the states use.
 fn tax_number(number: &Number<'_>) -> bool {
     let state = matches!(number.value(0, 2), 10 | 11 | 21..=24 | 26..=28 | 30..=32 | 40 | 41 | 50..=59 | 90..=99);
     let grouped = number.raw.bytes().filter(|byte| !byte.is_ascii_alphanumeric()).count();
@@ -235,7 +236,7 @@ fn tax_number(number: &Number<'_>) -> bool {
         13 => state && number.digit(4) == 0,
         _ => grouped <= 3 && !number.raw.contains(['.']),
     };
-    fits && !is_uniform(number) && !is_day(number.value(0, 4), number.value(4, 2), number.value(6, 2))
+    fits && !is_uniform(number)
 }
 
 /// Kassenärztliche Bundesvereinigung, lifelong physician number: weights 4 and 9 in turn over six digits, up to the next ten; then the specialty.

@@ -63,7 +63,7 @@ pub(super) static ROWS: &[Identifier] = &[
     Identifier { entity: Entity::PT_NIF, forms: &["#9"], valid: pt_nif, context: PT_NIF, alone: 0.0, near: 0.95 },
     Identifier {
         entity: Entity::PT_CC,
-        forms: &["99999999 9 AA9", "999999999AA9", "99999999 9 AA 9", "#999999999XX9"],
+        forms: &["99999999 9 AA9", "999999999AA9", "99999999 9 AA 9", "#999999999AA9"],
         valid: cartao,
         context: &[
             "cartão de cidadão",
@@ -209,8 +209,8 @@ fn cif(number: &Number<'_>) -> bool {
     let as_digit = check.is_ascii_digit() && base_36(*check) == digit;
     match kind {
         b'A' | b'B' | b'E' | b'H' => as_digit,
-        b'N' | b'P' | b'Q' | b'R' | b'S' | b'W' => as_letter,
-        b'C' | b'D' | b'F' | b'G' | b'J' | b'U' | b'V' => as_digit || as_letter,
+        b'P' | b'Q' | b'S' | b'W' => as_letter,
+        b'C' | b'D' | b'F' | b'G' | b'J' | b'N' | b'R' | b'U' | b'V' => as_digit || as_letter,
         _ => false,
     }
 }

@@ -32,14 +32,6 @@ pub(super) static ROWS: &[Identifier] = &[
         near: 1.0,
     },
     Identifier {
-        entity: Entity::IT_FISCAL_CODE,
-        forms: &["AAAAAA99A99A999A"],
-        valid: is_birth,
-        context: &["codice fiscale", "cod. fisc", "cf", "c.f"],
-        alone: 0.0,
-        near: 0.6,
-    },
-    Identifier {
         entity: Entity::IT_DRIVER_LICENSE,
         forms: &["AA9999999A", "A9XXXXXXXA"],
         valid: |number| {
@@ -107,7 +99,7 @@ pub(super) static ROWS: &[Identifier] = &[
         valid: |number| {
             number.compact.last().is_some_and(|letter| b"MGAPLHBZ".contains(letter)) && number.digit(0) < 10
         },
-        context: &["malt", "karta tal-identità", "karta tal-identita", "id kard", "identità"],
+        context: &["malta", "maltese", "karta tal-identità", "karta tal-identita", "id kard", "identità"],
         alone: 0.0,
         near: 0.85,
     },

@@ -162,7 +162,7 @@ pub fn is_short_day(year: u64, month: u64, day: u64) -> bool {
 
 /// Asserts for each row of `cases` (entity, sentence, number in it) that the number is found as that entity.
 #[cfg(test)]
-fn assert_found(cases: &[(Entity, &str, &str)]) {
+pub fn assert_found(cases: &[(Entity, &str, &str)]) {
     for (entity, sentence, number) in cases {
         let found = found(sentence);
         let at = sentence.find(number).unwrap();
@@ -173,7 +173,7 @@ fn assert_found(cases: &[(Entity, &str, &str)]) {
 
 /// Asserts that no sentence of `cases` has anything of that entity.
 #[cfg(test)]
-fn assert_not_found(cases: &[(Entity, &str)]) {
+pub fn assert_not_found(cases: &[(Entity, &str)]) {
     for (entity, sentence) in cases {
         let found = found(sentence);
         assert!(found.iter().all(|(_, _, found)| found != entity), "{sentence}: {found:?}");

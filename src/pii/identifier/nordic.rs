@@ -3,6 +3,7 @@
 //! What a reader could get wrong: Danish numbers given since 2007 have no valid check digit; Swedish ones may have a plus for people past a
 //! hundred; temporary numbers add 40 or 60 to the day, or 40 or 80 to the month.
 
+use super::algorithm::is_uniform;
 use super::{Identifier, Number, is_day, is_short_day, luhn};
 use crate::pii::entity::Entity;
 
@@ -39,15 +40,6 @@ pub(super) static ROWS: &[Identifier] = &[
         alone: 0.4,
         near: 1.0,
     },
-    Identifier {
-        entity: Entity::DK_CPR,
-        forms: &["#10"],
-        valid: |number| danish(number) && is_checked(number),
-        // Sweden's word as well, so that the check digit must be right.
-        context: &["personnummer"],
-        alone: 0.0,
-        near: 0.9,
-    },
     Identifier { entity: Entity::DK_CPR, forms: &["#10"], valid: danish, context: DANISH, alone: 0.0, near: 0.95 },
     Identifier {
         entity: Entity::FI_PERSONAL_IDENTITY_CODE,
@@ -61,7 +53,7 @@ pub(super) static ROWS: &[Identifier] = &[
         entity: Entity::TAX_ID,
         forms: &["999999999999"],
         // Verohallinto: the number on a builder's card; its check digit is not published.
-        valid: |number| number.digit(0) != 0,
+        valid: |number| !is_uniform(number),
         context: &["veronumero", "finnish individual tax", "finnish tax", "skattenummer"],
         alone: 0.0,
         near: 0.85,
@@ -171,16 +163,16 @@ const ICELANDIC: &[&str] = &[
 ];
 
 /// Nobody whose number is written to us was born later; numbers that say so are chance. To be moved on before the year comes.
-const LAST_BIRTH: u64 = 2034;
+const LAST_BIRTH: u64 = 2030;
 
 /// Skatteverket, SKV 704: Luhn's check over the last ten digits; coordination numbers add 60 to the day.
 fn swedish(number: &Number<'_>) -> bool {
-    let (from, century) = if number.compact.len() == 12 { (2, number.value(0, 2)) } else { (0, 0) };
+    let (from, century) = if number.compact.len() == 12 { (2, Some(number.value(0, 2))) } else { (0, None) };
     let (year, month, day) = (number.value(from, 2), number.value(from + 2, 2), number.value(from + 4, 2));
     let day = if day > 60 { day - 60 } else { day };
     let date = match century {
-        0 => is_short_day(year, month, day),
-        18..=20 => is_day(century * 100 + year, month, day) && century * 100 + year <= LAST_BIRTH,
+        None => is_short_day(year, month, day),
+        Some(century @ 18..=20) => is_day(century * 100 + year, month, day) && century * 100 + year <= LAST_BIRTH,
         _ => false,
     };
     date && number.compact.get(from..).is_some_and(luhn)
@@ -250,12 +242,11 @@ fn finnish(number: &Number<'_>) -> bool {
         && usize::try_from(left).ok().and_then(|left| CHECK.get(left)) == number.compact.last()
 }
 
-/// Þjóðskrá: date (companies add 40 to the day), two digits, check digit modulo 11, century (8, 9 or 0).
+/// Þjóðskrá: date (companies add 40 to the day), two digits, check digit modulo 11, century (9 or 0).
 fn icelandic(number: &Number<'_>) -> bool {
     let (day, month, year) = (number.value(0, 2), number.value(2, 2), number.value(4, 2));
     let day = if day > 40 { day - 40 } else { day };
     let year = match number.digit(9) {
-        8 => 1800 + year,
         9 => 1900 + year,
         0 => 2000 + year,
         _ => return false,

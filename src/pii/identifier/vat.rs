@@ -5,7 +5,7 @@
 
 use super::algorithm::{base_36, is_upper, mod_11_10, remainder, weigh};
 use super::{Identifier, Number, luhn};
-use super::{balkan, baltic, benelux, europe_central, europe_east, iberia};
+use super::{balkan, baltic, europe_central, europe_east, iberia};
 use crate::pii::entity::Entity;
 
 pub(super) static ROWS: &[Identifier] = &[
@@ -29,6 +29,7 @@ pub(super) static ROWS: &[Identifier] = &[
             "AA 999999999A99",
             "AAA9999999X",
             "AAA-999.999.999",
+            "AAA999999999",
         ],
         valid: |number| is_upper(number) && prefixed(number),
         context: &["@vat"],
@@ -62,6 +63,8 @@ pub(super) static ROWS: &[Identifier] = &[
             "#AA9999999AA",
             "#AA9A99999A",
             "#AA999999999A99",
+            "#AA99999999A99",
+            "#AA9999999A99",
             "#AAAA999",
         ],
         valid: prefixed,
@@ -84,6 +87,11 @@ pub(super) static ROWS: &[Identifier] = &[
             "y-tunnus",
             "adószám",
             "cui",
+            "unternehmens-identifikation",
+            "business identifier",
+            "swiss",
+            "schweiz",
+            "suisse",
             "cif",
         ],
         alone: 0.0,
@@ -143,11 +151,11 @@ pub(super) fn national(country: &str, body: &[u8]) -> bool {
         ("LV", 11, true) if number.digit(0) > 3 => weigh(body, &[9, 1, 4, 8, 3, 10, 2, 5, 7, 6, 1]) % 11 == 3,
         ("LV", 11, true) => baltic::latvian(&number),
         ("MT", 8, true) => body.first() != Some(&b'0') && even(&[3, 4, 6, 7, 8, 9, 10, 1], 37),
-        ("NL", 12, false) => dutch(body),
+        ("NL", 10..=12, false) => dutch(body),
         ("PL", 10, true) => europe_central::nip(&number),
         ("PT", 9, true) => iberia::pt_nif(&number),
         ("RO", 2..=10, true) => romanian(body),
-        ("SE", 12, true) => number.value(10, 2) != 0 && body.get(..10).is_some_and(luhn),
+        ("SE", 12, true) => number.value(10, 2) == 1 && body.get(..10).is_some_and(luhn),
         ("SI", 8, true) => {
             let check = 11 - weigh(body, &[8, 7, 6, 5, 4, 3, 2]) % 11;
             body.first() != Some(&b'0') && check < 11 && check % 10 == number.digit(7)
@@ -278,14 +286,16 @@ pub(super) fn lithuanian(number: &Number<'_>) -> bool {
     number.digit(last - 1) == 1 && check == number.digit(last)
 }
 
-/// Belastingdienst: until 2019 a number that is eleven-proof, since then MOD 97-10 over all with `NL` in front; `B` and two digits behind.
+/// Belastingdienst: until 2019 a number that is eleven-proof (often without its leading zeros), since then MOD 97-10 over all with `NL` in front;
+/// `B` and two digits behind.
 fn dutch(body: &[u8]) -> bool {
-    let Some((digits, suffix)) = body.split_at_checked(9) else { return false };
+    let Some((digits, suffix)) = body.split_at_checked(body.len().saturating_sub(3)) else { return false };
     let shape = digits.iter().all(u8::is_ascii_digit)
         && suffix.first() == Some(&b'B')
         && suffix.iter().skip(1).all(u8::is_ascii_digit);
-    let old = benelux::bsn(&Number { compact: digits, raw: "" });
-    shape && (old || remainder(b"NL".iter().chain(body), 97) == 1)
+    let sum: u32 =
+        digits.iter().rev().zip([10, 2, 3, 4, 5, 6, 7, 8, 9]).map(|(byte, weight)| base_36(*byte) * weight).sum();
+    shape && (sum.is_multiple_of(11) || remainder(b"NL".iter().chain(body), 97) == 1)
 }
 
 /// ANAF: weights 7, 5, 3, 2, 1, 7, 5, 3, 2 to the right, ten times the sum modulo 11.

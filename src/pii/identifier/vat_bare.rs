@@ -42,9 +42,14 @@ pub(super) static ROWS: &[Identifier] = &[
     row(
         &["#9", "#10"],
         |number| national("BG", number.compact) && !is_uniform(number),
-        &["ддс", "булстат", "еик", "eik", "bulgarian", "българ", "bulgarische", "bulgare", "búlgaro"],
+        &["ддс", "булстат", "еик", "eik", "bulgarian vat", "bulgarische umsatzsteuer", "tva bulgare", "iva búlgaro"],
     ),
-    row(&["#9", "#9999999999AA"], |number| swiss(number.compact), &["uid-nummer", "swiss vat", "schweizer mwst"]),
+    row(
+        &["#9", "#9999999999AA"],
+        |number| swiss(number.compact),
+        &["uid-nummer", "unternehmens-identifikation", "swiss business", "swiss vat", "schweizer mwst"],
+    ),
+    row(&["999.999.999"], |number| swiss(number.compact), &["uid", "mwst", "tva", "iva"]),
     row(
         &["#8", "#9", "#10"],
         |number| national("CZ", number.compact),
@@ -100,17 +105,7 @@ pub(super) static ROWS: &[Identifier] = &[
     row(
         &["#9", "#12", "#AA999"],
         |number| british(number.compact),
-        &[
-            "vat",
-            "vat no",
-            "uk vat",
-            "british vat",
-            "united kingdom",
-            "british",
-            "britische",
-            "britannique",
-            "británico",
-        ],
+        &["@vat", "uk vat", "british vat", "united kingdom", "british", "britische", "britannique", "británico"],
     ),
     row(
         &["#8", "99999999-9-99"],
@@ -131,7 +126,7 @@ pub(super) static ROWS: &[Identifier] = &[
     row(
         &["#9999999A", "#9999999AA", "#9A99999A"],
         |number| national("IE", number.compact),
-        &["irish vat", "irish tax", "vat", "irische", "irlandais"],
+        &["@vat", "irish vat", "irish tax", "irische", "irlandais"],
     ),
     row(
         &["99999", "999999"],
@@ -170,10 +165,10 @@ pub(super) static ROWS: &[Identifier] = &[
     row(
         &["#8"],
         |number| national("MT", number.compact),
-        &["maltese", "malta", "malte", "maltesische", "maltais", "maltés"],
+        &["@vat", "maltese", "malta", "malte", "maltesische", "maltais", "maltés"],
     ),
     row(
-        &["#999999999A99"],
+        &["#999999999A99", "#99999999A99", "#9999999A99"],
         |number| national("NL", number.compact),
         &[
             "btw",

@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 
 use super::run::{Chunk, Run};
 use super::{Asker, Scan};
+use crate::pii::entity::Entity;
 use crate::pii::identifier::{self, Identifier, Number};
 
 /// The longest compact identifier.
@@ -18,6 +19,12 @@ const LONGEST: usize = 40;
 const PER_BYTE: f32 = 0.0004;
 /// What it costs that a word is used in many countries: two steps of `settle`.
 const SHARED: f32 = 0.1;
+/// Rows with a check of their own score this much or more near a word.
+const CHECKED: f32 = 0.85;
+/// Rows that know a number by its words only score less than this.
+const UNCHECKED: f32 = 0.72;
+/// What scores so much alone is no accident.
+const CERTAIN: f32 = 0.6;
 /// What it costs that a word stands behind the number: it may belong to the next one.
 const AFTERWARDS: f32 = 0.05;
 
@@ -28,10 +35,10 @@ struct Node {
     forms: Vec<Form>,
 }
 
-/// One form of one row.
+/// One form, of all the rows that have it.
 #[derive(Debug)]
 struct Form {
-    row: u16,
+    rows: SmallVec<[u16; 4]>,
     /// Places of the compact form that must be letters, or digits.
     letters: u64,
     digits: u64,
@@ -71,7 +78,15 @@ fn insert(nodes: &mut Vec<Node>, text: &str, row: u16) {
         node = child(nodes, node, length);
     }
     if let Some(node) = nodes.get_mut(node) {
-        node.forms.push(form);
+        add(&mut node.forms, form);
+    }
+}
+
+/// To the same form of other rows, if there is one.
+fn add(forms: &mut Vec<Form>, form: Form) {
+    match forms.iter_mut().find(|other| other.looks() == form.looks()) {
+        Some(other) => other.rows.extend(form.rows),
+        None => forms.push(form),
     }
 }
 
@@ -80,7 +95,7 @@ fn insert_loose(loose: &mut [Vec<Form>], text: &str, row: u16) {
     let digits = text.parse().ok().filter(|count| *count <= LONGEST).map(|count| "9".repeat(count));
     let (form, lengths) = parsed(digits.as_deref().unwrap_or(text), row);
     if let Some(forms) = lengths.first().and_then(|length| loose.get_mut(usize::from(*length))) {
-        forms.push(form);
+        add(forms, form);
     }
 }
 
@@ -105,7 +120,7 @@ fn parsed(text: &str, row: u16) -> (Form, SmallVec<[u8; 8]>) {
             *length += 1;
         }
     }
-    (Form { row, letters, digits, separators }, lengths)
+    (Form { rows: SmallVec::from_slice(&[row]), letters, digits, separators }, lengths)
 }
 
 fn child(nodes: &mut Vec<Node>, of: usize, length: u8) -> usize {
@@ -126,33 +141,118 @@ pub(super) fn identify(scan: &mut Scan<'_, '_>, run: &Run) {
     let table = &*TABLE;
     // Which rows have a word near: most runs have no row's form, and the text around them is not read.
     let mut known = None;
-    any_grouping(scan, table, run, &mut known);
     for first in 0..run.chunks.len() {
-        let mut node = table.nodes.first();
-        let (mut letters, mut digits, mut length) = (0_u64, 0_u64, 0);
+        let mut part = Part::new(table);
         for last in first..run.chunks.len() {
-            let (Some(here), Some(chunk)) = (node, run.chunks.get(last)) else { break };
-            let size = chunk.end - chunk.start;
-            if length + size > LONGEST {
+            let Some(chunk) = run.chunks.get(last) else { break };
+            part.add(table, chunk);
+            if part.is_over() {
                 break;
             }
-            let step = here.next.iter().find(|(length, _)| usize::from(*length) == size);
-            node = step.and_then(|(_, child)| table.nodes.get(usize::from(*child)));
-            letters |= chunk.letters << length;
-            digits |= chunk.digits << length;
-            length += size;
-            let Some(node) = node.filter(|_| digits != 0) else { continue };
             let chunks = run.chunks.get(first..=last).unwrap_or_default();
-            let fits = |form: &&Form| form.fits(letters, digits) && form.is_separated_as(chunks);
-            if node.forms.iter().any(|form| fits(&form)) && !adjoins(scan.bytes(), chunks) {
-                let known = known.get_or_insert_with(|| with_words(scan, table, run));
-                let possible = |form: &&Form| fits(form) && table.is_possible(form.row, known);
-                let rows: SmallVec<[u16; 32]> = node.forms.iter().filter(possible).map(|form| form.row).collect();
-                if !rows.is_empty() {
-                    judge(scan, table, chunks, rows);
-                }
+            let goes_on = part.goes_on(run, first, last);
+            let loose = (!goes_on).then(|| part.loose(table)).into_iter().flatten();
+            let forms = part.written(chunks).map(|form| (form, false)).chain(loose.map(|form| (form, true)));
+            let mut forms = forms.peekable();
+            if forms.peek().is_none() || adjoins(scan.bytes(), chunks) {
+                continue;
+            }
+            let known = known.get_or_insert_with(|| with_words(scan, table, run));
+            let grouped = last > first;
+            let possible = |row: u16, loose: bool| match (loose, grouped) {
+                (true, true) => is_in(row, known),
+                (false, true) if goes_on => is_in(row, known) && table.counts_alone(row),
+                _ => table.is_possible(row, known),
+            };
+            let mut rows: SmallVec<[u16; 32]> = SmallVec::new();
+            for (form, loose) in forms {
+                rows.extend(form.rows.iter().copied().filter(|row| possible(*row, loose)));
+            }
+            if !rows.is_empty() {
+                judge(scan, table, chunks, rows);
             }
         }
+    }
+}
+
+/// Some words of a run, one after the other.
+struct Part<'t> {
+    /// Where the lengths of the words have led to in the trie; `None` when there is no such form.
+    node: Option<&'t Node>,
+    /// Between all words stands what may stand anywhere in an identifier.
+    plain: bool,
+    letters: u64,
+    digits: u64,
+    length: usize,
+    /// A bit for each separator that stands in it.
+    separators: u8,
+}
+
+/// Words of so many digits together are often a part of more.
+const SHORT: usize = 7;
+
+impl<'t> Part<'t> {
+    fn new(table: &'t Table) -> Part<'t> {
+        Part { node: table.nodes.first(), plain: true, letters: 0, digits: 0, length: 0, separators: 0 }
+    }
+
+    fn add(&mut self, table: &'t Table, chunk: &Chunk) {
+        let size = chunk.end - chunk.start;
+        let step =
+            |node: &Node| node.next.iter().find(|(length, _)| usize::from(*length) == size).map(|(_, child)| *child);
+        self.node = self.node.and_then(step).and_then(|child| table.nodes.get(usize::from(child)));
+        if self.length > 0 {
+            self.plain &= is_plain(chunk.separator);
+            self.separators |= bit(chunk.separator);
+        }
+        if self.length + size <= LONGEST {
+            self.letters |= chunk.letters << self.length;
+            self.digits |= chunk.digits << self.length;
+        }
+        self.length += size;
+    }
+
+    /// No form has these words, nor these and more.
+    fn is_over(&self) -> bool {
+        self.length > LONGEST || (self.node.is_none() && !self.plain)
+    }
+
+    /// It goes on beyond `first..=last` of the run: with more digits behind the same separator, or at all where it is short.
+    fn goes_on(&self, run: &Run, first: usize, last: usize) -> bool {
+        let digits = |place: usize| run.chunks.get(place).filter(|chunk| chunk.letters == 0);
+        let before = first.checked_sub(1).and_then(digits).and_then(|_| run.chunks.get(first));
+        let behind = digits(last + 1);
+        let outer = before.into_iter().chain(behind).map(|chunk| bit(chunk.separator)).fold(0, |all, one| all | one);
+        outer != 0 && (self.length <= SHORT || outer & self.separators != 0)
+    }
+
+    /// The forms that fit as they are written.
+    fn written(&self, chunks: &[Chunk]) -> impl Iterator<Item = &'t Form> {
+        let forms = self.node.filter(|_| self.digits != 0).map_or(&[][..], |node| &node.forms);
+        forms.iter().filter(|form| form.fits(self.letters, self.digits) && form.is_separated_as(chunks))
+    }
+
+    /// The forms that fit and may be grouped in any way.
+    fn loose(&self, table: &'t Table) -> impl Iterator<Item = &'t Form> {
+        let forms =
+            table.loose.get(self.length).filter(|_| self.plain && self.digits != 0).map_or(&[][..], Vec::as_slice);
+        forms.iter().filter(|form| form.fits(self.letters, self.digits))
+    }
+}
+
+/// What may stand in any place of any identifier.
+fn is_plain(separator: u8) -> bool {
+    matches!(separator, b' ' | b'-' | b'.' | b'/')
+}
+
+/// A bit of its own for each plain separator, one for the others together.
+fn bit(separator: u8) -> u8 {
+    match separator {
+        b' ' => 1,
+        b'-' => 2,
+        b'.' => 4,
+        b'/' => 8,
+        _ => 16,
     }
 }
 
@@ -170,66 +270,34 @@ fn with_words(scan: &mut Scan<'_, '_>, table: &Table, run: &Run) -> Rows {
     known
 }
 
-/// Compares every sequence of words with the forms that do not mind where the separators are. Where there are separators a word of context is
-/// needed, whatever the row says: between numbers in a table there are many such sequences.
-fn any_grouping(scan: &mut Scan<'_, '_>, table: &Table, run: &Run, known: &mut Option<Rows>) {
-    for first in 0..run.chunks.len() {
-        let (mut letters, mut digits, mut length) = (0_u64, 0_u64, 0);
-        for last in first..run.chunks.len() {
-            let Some(chunk) = run.chunks.get(last) else { break };
-            let size = chunk.end - chunk.start;
-            let grouped = last > first;
-            if length + size > LONGEST || grouped && !matches!(chunk.separator, b' ' | b'-' | b'.' | b'/') {
-                break;
-            }
-            letters |= chunk.letters << length;
-            digits |= chunk.digits << length;
-            length += size;
-            let Some(forms) = table.loose.get(length) else { break };
-            let chunks = run.chunks.get(first..=last).unwrap_or_default();
-            let fits = |form: &&Form| digits != 0 && form.fits(letters, digits);
-            if !forms.iter().any(|form| fits(&form)) || adjoins(scan.bytes(), chunks) || is_part(run, first, last) {
-                continue;
-            }
-            let known = known.get_or_insert_with(|| with_words(scan, table, run));
-            if grouped && known.iter().all(|part| *part == 0) {
-                break;
-            }
-            let possible = |row: u16| if grouped { is_in(row, known) } else { table.is_possible(row, known) };
-            let rows: SmallVec<[u16; 32]> =
-                forms.iter().filter(|form| fits(form) && possible(form.row)).map(|form| form.row).collect();
-            if !rows.is_empty() {
-                judge(scan, table, chunks, rows);
-            }
-        }
-    }
-}
-
-/// Whether a sequence of words goes on beyond `first..=last`: with more digits behind the same separator, or at all where it is short.
-fn is_part(run: &Run, first: usize, last: usize) -> bool {
-    const SHORT: usize = 7;
-    let digits = |place: usize| run.chunks.get(place).filter(|chunk| chunk.letters == 0);
-    let before = first.checked_sub(1).and_then(digits).and_then(|_| run.chunks.get(first)).map(|chunk| chunk.separator);
-    let behind = digits(last + 1).map(|chunk| chunk.separator);
-    let chunks = run.chunks.get(first..=last).unwrap_or_default();
-    let short = chunks.iter().map(|chunk| chunk.end - chunk.start).sum::<usize>() <= SHORT;
-    [before, behind]
-        .into_iter()
-        .flatten()
-        .any(|outer| short || chunks.iter().skip(1).any(|chunk| chunk.separator == outer))
-}
-
 fn is_in(row: u16, rows: &Rows) -> bool {
     rows.get(usize::from(row) / 64).is_some_and(|part| part & (1 << (row % 64)) != 0)
 }
 
 impl Table {
+    fn near(&self, row: u16) -> f32 {
+        self.rows.get(usize::from(row)).map_or(0.0, |row| row.near)
+    }
+
+    /// A row of another kind, with a check of its own.
+    fn is_checked_other(&self, row: u16, entity: Entity) -> bool {
+        self.rows.get(usize::from(row)).is_some_and(|row| row.entity != entity && row.near >= CHECKED)
+    }
+
     fn is_possible(&self, row: u16, known: &Rows) -> bool {
-        is_in(row, known) || self.rows.get(usize::from(row)).is_some_and(|row| row.alone > 0.0)
+        is_in(row, known) || self.counts_alone(row)
+    }
+
+    fn counts_alone(&self, row: u16) -> bool {
+        self.rows.get(usize::from(row)).is_some_and(|row| row.alone > 0.0)
     }
 }
 
 impl Form {
+    fn looks(&self) -> (u64, u64, &[u8]) {
+        (self.letters, self.digits, &self.separators)
+    }
+
     fn fits(&self, letters: u64, digits: u64) -> bool {
         self.letters & !letters == 0 && self.digits & !digits == 0
     }
@@ -237,7 +305,7 @@ impl Form {
     fn is_separated_as(&self, chunks: &[Chunk]) -> bool {
         let found = chunks.iter().skip(1).map(|chunk| chunk.separator);
         self.separators.iter().zip(found).all(|(asked, found)| match asked {
-            b' ' => matches!(found, b' ' | b'-' | b'.' | b'/'),
+            b' ' => is_plain(found),
             _ => *asked == found,
         })
     }
@@ -278,29 +346,33 @@ fn judge(scan: &mut Scan<'_, '_>, table: &Table, chunks: &[Chunk], rows: SmallVe
     for row in rows {
         let Some(known) = table.rows.get(usize::from(row)) else { continue };
         if judged.iter().all(|other| other.row != row) {
-            judged.push(Judged { row, valid: (known.valid)(&number), named: 0.0, shared: 0.0 });
+            judged.push(Judged { row, valid: (known.valid)(&number), named: 0.0, shared: 0.0, cost: f32::MAX });
         }
     }
     if !judged.iter().any(|one| one.valid) {
         return;
     }
     scan.near(&range, |near| {
-        let known = judged.iter_mut().find(|one| near.asker == Asker::Row(one.row));
-        if let Some(one) = known {
-            let best = table.rows.get(usize::from(one.row)).map_or(0.0, |row| row.near);
-            let less = if near.behind { AFTERWARDS } else { 0.0 };
-            #[allow(clippy::cast_precision_loss, reason = "a distance is below 100")]
-            let nearer = best - less - PER_BYTE * near.distance as f32;
-            let score = if near.shared { &mut one.shared } else { &mut one.named };
-            *score = score.max(nearer);
-        }
+        let Some(one) = judged.iter_mut().find(|one| near.asker == Asker::Row(one.row)) else { return };
+        let less = if near.shared { SHARED } else { 0.0 } + if near.behind { AFTERWARDS } else { 0.0 };
+        #[allow(clippy::cast_precision_loss, reason = "a distance is below 100")]
+        let cost = less + PER_BYTE * near.distance as f32;
+        let nearer = table.near(one.row) - cost;
+        one.cost = one.cost.min(cost);
+        let score = if near.shared { &mut one.shared } else { &mut one.named };
+        *score = score.max(nearer);
     });
-    // Where a word names one of them, words that many share name it as well, and none of the others.
+    // Where a word names one kind, valid or not, then words that many share mean that one, no other kind is there by accident, and kinds without a
+    // check of their own are not meant either, unless their word is nearer.
     let named = judged.iter().any(|one| one.named > 0.0);
-    for one in judged.into_iter().filter(|one| one.valid) {
+    for one in judged.iter().filter(|one| one.valid) {
         let Some(row) = table.rows.get(usize::from(one.row)) else { continue };
-        let shared = if named { 0.0 } else { one.shared - SHARED };
-        let score = one.named.max(shared).max(row.alone);
+        let others = judged.iter().filter(|other| other.named > 0.0 && table.is_checked_other(other.row, row.entity));
+        let nearest = others.map(|other| other.cost).reduce(f32::min);
+        let shared = if named { 0.0 } else { one.shared };
+        let alone = if nearest.is_some() && row.alone < CERTAIN { 0.0 } else { row.alone };
+        let meant = row.near >= UNCHECKED || nearest.is_none_or(|nearest| one.cost < nearest);
+        let score = if meant { one.named.max(shared).max(alone) } else { alone };
         if score > 0.0 {
             scan.push(range.start, range.end, row.entity, score);
         }
@@ -314,4 +386,9 @@ struct Judged {
     /// The score that a word of this row gives, and that one of many rows gives.
     named: f32,
     shared: f32,
+    /// What distance took from it at least.
+    cost: f32,
 }
+
+#[cfg(test)]
+mod tests;
