@@ -211,11 +211,7 @@ fn extent(scan: &Scan<'_, '_>, at: usize, link: Link) -> Option<(usize, usize, b
             return (length > 0).then_some((start, start + length, true));
         }
     }
-    let stops = |byte: u8| {
-        byte.is_ascii_whitespace()
-            || matches!(byte, b'"' | b'`' | b'<' | b'>' | b';' | 0)
-            || (byte == b'&' && link == Link::Equals)
-    };
+    let stops = |byte: u8| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'`' | b'<' | b'>' | b';' | 0);
     let mut end = scan.forward(at, LONGEST, |byte| !stops(byte));
     // The next parameter of a query, the end of a line in an escaped text.
     let parameter = |at: usize| {
