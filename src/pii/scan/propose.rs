@@ -8,6 +8,8 @@ use super::Anchor;
 
 /// Groups of literals: one for each bit of a word.
 const GROUPS: usize = 64;
+/// The group of bytes that are reported by themselves.
+const ALSO: usize = GROUPS - 1;
 /// So many bytes of a literal have a table.
 const BYTES: usize = 4;
 
@@ -18,7 +20,7 @@ pub(super) struct Proposer {
     fits: Box<[[u64; 256]; BYTES]>,
     /// Sorted by group.
     anchors: Vec<Anchor>,
-    /// Where a group's anchors begin in `anchors`; the next group's are behind them.
+    /// Where in `anchors` a group's begin; the next group's are behind them.
     groups: [usize; GROUPS + 1],
 }
 
@@ -31,14 +33,15 @@ impl Proposer {
             let byte = |place: usize| literal.get(place).copied();
             (literal.len().min(BYTES), byte(1), byte(2), byte(0))
         });
-        let mut made = Proposer { fits: Box::new([[0; 256]; BYTES]), anchors, groups: [0; GROUPS + 1] };
-        let count = made.anchors.len().max(1);
-        for (group, from) in made.groups.iter_mut().enumerate() {
-            *from = (group * count).div_ceil(GROUPS).min(made.anchors.len());
-        }
-        for (number, anchor) in made.anchors.iter().enumerate() {
-            let bit = 1 << (number * GROUPS / count);
-            for (place, table) in made.fits.iter_mut().enumerate() {
+        // Literals of one byte have a group of their own, and so have the bytes of `also`: any bytes may follow these.
+        let single = anchors.partition_point(|anchor| anchor.literal.len() < 2);
+        let others = (anchors.len() - single).max(1);
+        let group = |number: usize| number.checked_sub(single).map_or(0, |number| 1 + number * (ALSO - 1) / others);
+        let mut fits = Box::new([[0; 256]; BYTES]);
+        let mut groups = [0; GROUPS + 1];
+        for (number, anchor) in anchors.iter().enumerate() {
+            let bit = 1 << group(number);
+            for (place, table) in fits.iter_mut().enumerate() {
                 match anchor.literal.as_bytes().get(place) {
                     Some(byte) => {
                         table[usize::from(byte.to_ascii_lowercase())] |= bit;
@@ -47,13 +50,12 @@ impl Proposer {
                     None => table.iter_mut().for_each(|groups| *groups |= bit),
                 }
             }
+            groups.iter_mut().skip(group(number) + 1).for_each(|end| *end = number + 1);
         }
-        // The first group is that of the shortest: one byte, if any is that short. Whatever follows fits it.
-        for byte in also {
-            made.fits[0][usize::from(byte)] |= 1;
-        }
-        made.fits.iter_mut().skip(1).for_each(|table| table.iter_mut().for_each(|groups| *groups |= 1));
-        made
+        let [first, rest @ ..] = &mut *fits;
+        also.for_each(|byte| first[usize::from(byte)] |= 1 << ALSO);
+        rest.iter_mut().flatten().for_each(|groups| *groups |= 1 << ALSO);
+        Proposer { fits, anchors, groups }
     }
 
     /// Calls `each` with every place at which literals may begin, in order, and the groups that they may be of.

@@ -152,7 +152,8 @@ fn words(scan: &Scan<'_, '_>, end: usize, at: usize) -> Option<(Link, usize)> {
     let mut described = false;
     for word in line.split_inclusive(' ').take(12) {
         let bare = word.trim_end_matches([' ', ':', '=']);
-        let ends = bare.len() + 1 < word.len() || (word.ends_with([':', '=']) && !bare.is_empty());
+        let is_word = bare.bytes().all(|byte| byte.is_ascii_alphabetic() || byte >= 0x80);
+        let ends = is_word && !bare.is_empty() && word.trim_end().len() > bare.len();
         let is_joining = is_in(JOINING, bare);
         if place == 0 && is_in(FOR, bare) && !(bare == "to" && !described && is_value(line.get(word.len()..)?)) {
             described = true;

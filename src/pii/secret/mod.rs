@@ -20,6 +20,9 @@ mod provider_service;
 mod token;
 mod value;
 
+#[cfg(test)]
+mod tests;
+
 use super::scan::Anchor;
 
 pub(super) use token::long_word;
