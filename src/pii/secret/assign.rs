@@ -94,8 +94,8 @@ fn named(scan: &mut Scan<'_, '_>, at: usize, length: usize, known: Option<Kind>)
         None => scan.text.get(start..end).and_then(|name| name::kind(name, word_before(scan, start))),
     };
     let Some(kind) = kind else { return };
-    // A name of a type: `AWS::IAM::AccessKey`.
-    if scan.bytes().get(..start).is_some_and(|front| front.ends_with(b"::")) {
+    // A name of a type, a sum over a file: `AWS::IAM::AccessKey`, `checksum/session-key`.
+    if scan.bytes().get(..start).is_some_and(|front| front.ends_with(b"::") || front.ends_with(b"checksum/")) {
         return;
     }
     let Some(mut value) = link::value(scan, start, end) else { return };
@@ -106,6 +106,11 @@ fn named(scan: &mut Scan<'_, '_>, at: usize, length: usize, known: Option<Kind>)
         let end =
             scan.forward(value.end + 1, LONGEST, |byte| byte.is_ascii_alphanumeric() || b"-._~+/=:".contains(&byte));
         value = Value { start: value.end + 1, end, ..value };
+    }
+    if value.end - value.start >= link::LONGEST {
+        // Names in the middle of something this long name nothing, and looking at each would take long.
+        scan.named_until = value.end;
+        return;
     }
     judge(scan, start, kind, value);
 }

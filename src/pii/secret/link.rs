@@ -2,6 +2,7 @@
 //!
 //! What a reader could get wrong: everything here looks at a bounded number of bytes and never beyond one line's end.
 
+use super::words::Words;
 use crate::pii::scan::Scan;
 
 /// How name and value are joined.
@@ -34,15 +35,18 @@ pub(super) struct Value {
     pub(super) below: bool,
 }
 
-/// The longest value, in bytes.
-const LONGEST: usize = 512;
+/// The longest value, in bytes; what is longer is cut there, and none.
+pub(super) const LONGEST: usize = 512;
 /// So many spaces may align values.
 const SPACES: usize = 32;
 /// Words between name and value; one of the first list at least.
-const JOINING: &str = "is was to be are equals ist lautet lautete war est es era \u{e8} \u{e9} sera soll \u{5bc6} =";
-const BETWEEN: &str = "now set changed currently still as new will should has been reset jetzt nun auf neu ahora ahora: maintenant the my just only simply";
+static JOINING: Words =
+    Words::new("is was to be are equals ist lautet lautete war est es era \u{e8} \u{e9} sera soll \u{5bc6} =");
+static BETWEEN: Words = Words::new(
+    "now set changed currently still as new will should has been reset jetzt nun auf neu ahora ahora: maintenant the my just only simply",
+);
 /// Words that begin a remark on what the secret is for.
-const FOR: &str = "for to of on in at f\u{fc}r zum zur von vom im pour de du del para per da";
+static FOR: Words = Words::new("for to of on in at f\u{fc}r zum zur von vom im pour de du del para per da");
 /// What such a remark is at most, in bytes.
 const REMARK: usize = 48;
 /// Signs of scripts without spaces that join.
@@ -154,19 +158,19 @@ fn words(scan: &Scan<'_, '_>, end: usize, at: usize) -> Option<(Link, usize)> {
         let bare = word.trim_end_matches([' ', ':', '=']);
         let is_word = bare.bytes().all(|byte| byte.is_ascii_alphabetic() || byte >= 0x80);
         let ends = is_word && !bare.is_empty() && word.trim_end().len() > bare.len();
-        let is_joining = is_in(JOINING, bare);
-        if place == 0 && is_in(FOR, bare) && !(bare == "to" && !described && is_value(line.get(word.len()..)?)) {
+        let is_joining = JOINING.has(bare);
+        if place == 0 && FOR.has(bare) && !(bare == "to" && !described && is_value(line.get(word.len()..)?)) {
             described = true;
         } else if is_joining {
             joined = true;
-        } else if joined && !is_in(BETWEEN, bare) && !ends {
+        } else if joined && !BETWEEN.has(bare) && !ends {
             return Some((Link::Word, at + place));
-        } else if !(described || is_in(BETWEEN, bare)) && !ends {
+        } else if !(described || BETWEEN.has(bare)) && !ends {
             return None;
         }
         place += word.len();
         if ends {
-            return (joined || described || is_in(BETWEEN, bare))
+            return (joined || described || BETWEEN.has(bare))
                 .then_some((if joined { Link::Word } else { Link::Colon }, at + place));
         }
         if place > REMARK {
@@ -181,10 +185,6 @@ fn is_value(rest: &str) -> bool {
     rest.split(' ')
         .next()
         .is_some_and(|word| word.bytes().any(|byte| byte.is_ascii_digit() || b"\"'`!@#$%^&*".contains(&byte)))
-}
-
-fn is_in(list: &str, word: &str) -> bool {
-    list.split_ascii_whitespace().any(|known| known.eq_ignore_ascii_case(word))
 }
 
 /// From where to where the value goes that begins at `at`, and whether quotes say so.
@@ -224,12 +224,12 @@ fn extent(scan: &Scan<'_, '_>, at: usize, link: Link) -> Option<(usize, usize, b
         _ => false,
     };
     end = (at..end).find(ends).unwrap_or(end);
-    while end > at
-        && matches!(scan.before(end), b'.' | b',' | b':' | b')' | b']' | b'}' | b'\'' | b'*' | b'?' | b'\\' | b'|')
+    end -= if scan.text.get(at..end).is_some_and(|value| value.ends_with("**")) { 2 } else { 0 };
+    while end > at && matches!(scan.before(end), b'.' | b',' | b':' | b')' | b']' | b'}' | b'\'' | b'?' | b'\\' | b'|')
     {
         end -= 1;
     }
-    (end > at && end - at < LONGEST && scan.text.get(at..end).is_some()).then_some((at, end, false))
+    (end > at).then_some((at, end, false))
 }
 
 /// Behind what may stand in front of a quote: prefixes of strings (`b"`, `f"`), and functions that only wrap (`String::from("`).

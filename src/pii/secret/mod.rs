@@ -19,6 +19,7 @@ mod provider_model;
 mod provider_service;
 mod token;
 mod value;
+mod words;
 
 #[cfg(test)]
 mod tests;
