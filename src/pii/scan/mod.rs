@@ -6,6 +6,8 @@
 mod form;
 mod propose;
 mod run;
+#[cfg(test)]
+mod tests;
 
 use std::sync::LazyLock;
 
@@ -36,6 +38,8 @@ pub struct Scan<'t, 'f> {
     pub ends_at: usize,
     /// Names of secrets have been looked at up to here.
     pub named_until: usize,
+    /// What lies in front of this is too long for a token.
+    pub overlong_until: usize,
 }
 
 impl<'t> Scan<'t, '_> {
@@ -82,7 +86,8 @@ static PROPOSER: LazyLock<Proposer> = LazyLock::new(|| Proposer::new(anchors().c
 /// Finds everything that a form, a check digit or a prefix gives away; not settled yet.
 pub fn scan(text: &str, found: &mut Vec<Span>) {
     let proposer = &*PROPOSER;
-    let mut scan = Scan { text, found, runs_until: 0, endless_from: usize::MAX, ends_at: 0, named_until: 0 };
+    let mut scan =
+        Scan { text, found, runs_until: 0, endless_from: usize::MAX, ends_at: 0, named_until: 0, overlong_until: 0 };
     let bytes = text.as_bytes();
     proposer.candidates(bytes, |at, groups| {
         if scan.byte(at).is_ascii_digit() {

@@ -1,8 +1,9 @@
 //! Finds where literals begin: each place's next four bytes say, each by a table of its own, which groups of literals they fit; where a group fits all four,
 //! its literals are compared.
 //!
-//! What a reader could get wrong: this is no automaton, because an automaton's next state waits for the one before; here places do not depend on one another,
-//! which keeps a processor two to three times as busy. (Hyperscan's "shift-or" literals are found so.) What is proposed is the same, in the order in which literals begin.
+//! What a reader could get wrong: this is no automaton, because an automaton's next state waits for the one before; here places do not
+//! depend on one another, which keeps a processor two to three times as busy. (Hyperscan finds literals by groups, too.) What is proposed is the same, in
+//! the order in which literals begin.
 
 use super::Anchor;
 

@@ -1,7 +1,7 @@
 //! Values that only their name gives away: `password: …`, `API_KEY=…`, "my token is …".
 //!
-//! What a reader could get wrong: a name is common where no secret is (forms, types, documentation), so most of this tells what is *not* one: variables,
-//! calls, types, paths, placeholders, words of a sentence.
+//! What a reader could get wrong: a name is common where no secret is (forms, types, documentation), so most of this tells what is *not* one:
+//! variables, calls, types, paths, placeholders, words of a sentence.
 
 use super::header::is_user_and_password;
 use super::link::{self, Link, Value};

@@ -1,4 +1,5 @@
-//! Credentials behind the scheme of a header (`Authorization: Bearer …`, RFC 6750; `Basic …`, RFC 7617) and on a command line (`curl -u user:password`).
+//! Credentials behind the scheme of a header (`Authorization: Bearer …`, RFC 6750; `Basic …`, RFC 7617) and on a command
+//! line (`curl -u user:password`).
 //!
 //! What a reader could get wrong: "bearer" and "basic" are words; what follows them must look like a token, or be base64 of a user and a password.
 

@@ -165,7 +165,7 @@ fn words(scan: &Scan<'_, '_>, end: usize, at: usize) -> Option<(Link, usize)> {
             joined = true;
         } else if joined && !BETWEEN.has(bare) && !ends {
             return Some((Link::Word, at + place));
-        } else if !(described || BETWEEN.has(bare)) && !ends {
+        } else if !(described || ends || BETWEEN.has(bare)) {
             return None;
         }
         place += word.len();
@@ -252,7 +252,7 @@ fn opened(scan: &Scan<'_, '_>, at: usize) -> usize {
     ];
     if quote(to) && (word.len() <= 2 || word == "u8") {
         to
-    } else if scan.byte(to) == b'(' && quote(to + 1) && wraps.iter().any(|wrap| word == *wrap) {
+    } else if scan.byte(to) == b'(' && quote(to + 1) && wraps.contains(&word) {
         to + 1
     } else {
         at
