@@ -21,6 +21,10 @@ pub(super) static ANCHORS: &[Anchor] = &[
     Anchor { literal: "pass\"", look: |scan, at| named(scan, at, 4, None) },
     Anchor { literal: "pw:", look: |scan, at| named(scan, at, 2, None) },
     Anchor { literal: "pw=", look: |scan, at| named(scan, at, 2, None) },
+    Anchor { literal: "pw is ", look: |scan, at| named(scan, at, 2, None) },
+    Anchor { literal: "clave", look: |scan, at| named(scan, at, 5, Some(Kind::Password)) },
+    Anchor { literal: "sessionid=", look: |scan, at| named(scan, at, 9, Some(Kind::Perhaps)) },
+    Anchor { literal: "session_id=", look: |scan, at| named(scan, at, 10, Some(Kind::Perhaps)) },
     Anchor { literal: "kennwort", look: |scan, at| named(scan, at, 8, Some(Kind::Password)) },
     Anchor { literal: "mot de passe", look: |scan, at| named(scan, at, 12, Some(Kind::Password)) },
     Anchor { literal: "contrase\u{f1}a", look: |scan, at| named(scan, at, 11, Some(Kind::Password)) },
@@ -88,6 +92,8 @@ fn named(scan: &mut Scan<'_, '_>, at: usize, length: usize, known: Option<Kind>)
     while end > at + length && scan.before(end) == b'-' {
         end -= 1;
     }
+    // `spring.password.value=…`
+    let end = if scan.text.get(end..).is_some_and(|rest| rest.starts_with(".value")) { end + 6 } else { end };
     scan.named_until = end;
     let kind = match known {
         Some(kind) => (end == at + length).then_some(kind),

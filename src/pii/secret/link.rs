@@ -132,12 +132,17 @@ fn sign(scan: &Scan<'_, '_>, start: usize, at: usize, is_quoted: bool) -> Option
         ("=", Link::Equals),
         (":", Link::Colon),
         ("- ", Link::Word),
+        ("\u{2014} ", Link::Word),
+        ("\u{2013} ", Link::Word),
+        ("| ", Link::Word),
     ] {
         if rest.starts_with(sign) {
             return (!rest.starts_with("::")).then_some((link, at + sign.len()));
         }
     }
     match rest.as_bytes().first()? {
+        // `set_password("value")`.
+        b'(' if rest.starts_with("(\"") || rest.starts_with("('") => Some((Link::Comma, at + 1)),
         b',' if is_quoted => Some((Link::Comma, at + 1)),
         b'>' if matches!(scan.before(start), b'<' | b':') => Some((Link::Tag, at + 1)),
         _ => None,

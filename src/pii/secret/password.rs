@@ -23,7 +23,10 @@ pub(super) fn password(scan: &Scan<'_, '_>, name: usize, text: &str, value: Valu
     let stem = text.trim_end_matches(|sign: char| sign.is_ascii_digit());
     let own_name = (measure.digits == 0 && text.to_ascii_lowercase().contains("passw"))
         || name::kind(stem, "").is_some() && is_identifier(text);
-    let spaced = text.contains(' ');
+    // Only a phrase has spaces in it.
+    let is_phrase = value.quoted
+        && scan.text.get(name..value.start).is_some_and(|name| name.to_ascii_lowercase().contains("passphrase"));
+    let spaced = text.contains(' ') && !is_phrase;
     let next = scan.byte(value.end);
     let ends_line = matches!(next, 0 | b'\n' | b'\r') || (next == b'\\' && scan.byte(value.end + 1) == b'n');
     let camel = text.bytes().zip(text.bytes().skip(1)).any(|(a, b)| a.is_ascii_lowercase() && b.is_ascii_uppercase());

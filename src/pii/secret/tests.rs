@@ -165,6 +165,11 @@ fn passwords_in_settings_and_sentences() {
         ("Authorization: Basic amFuZTpzM2NyM3QtdzByZA==", "amFuZTpzM2NyM3QtdzByZA=="),
         ("connect(user='x', password=\"ab12cd\")", "ab12cd"),
         ("user=x&password=ab12cd&y=1", "ab12cd"),
+        ("user.setPassword(\"ab12cd\");", "ab12cd"),
+        ("mysql -u root -pAb12-cd34 db", "Ab12-cd34"),
+        ("sshpass -p 'Ab12-cd34' ssh me@host", "Ab12-cd34"),
+        ("passphrase = \"four words of mine 7\"", "four words of mine 7"),
+        ("| password | Ab12-cd34 |", "Ab12-cd34"),
     ] {
         assert_eq!(found(text), [(Entity::PASSWORD, password.to_owned())], "{text}");
     }
