@@ -1,6 +1,6 @@
 //! Personal data and secrets: found in texts, hidden from who should not see them, put back into answers.
 //!
-//! In the order of use: [`entity`] (the types), [`scan`] (one automaton proposes, validators confirm; tables in [`identifier`], [`internet`], [`secret`],
+//! In the order of use: [`entity`] (the types), [`scan`] (one pass proposes, validators confirm; tables in [`identifier`], [`internet`], [`secret`],
 //! [`phone`], [`moment`]), [`tagger`] (names, places, organisations), [`span`] (what was found, overlaps settled).
 //!
 //! What a reader could get wrong: nothing in here keeps, logs or counts a value; spans are positions.
