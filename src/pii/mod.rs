@@ -1,6 +1,6 @@
 //! Personal data and secrets: found in texts, hidden from who should not see them, put back into answers.
 //!
-//! In the order of use: [`entity`] (the types), [`scan`] (one automaton proposes, validators confirm; tables in [`identifier`], [`internet`], [`secret`],
+//! In the order of use: [`entity`] (the types), [`scan`] (one pass proposes, validators confirm; tables in [`identifier`], [`internet`], [`secret`],
 //! [`phone`], [`moment`]), [`tagger`] (names, places, organisations), [`span`] (what was found, overlaps settled), [`catalog`] (all of it for one text), [`find`]
 //! (for one request), [`profile`] (what becomes of it), [`hide`] (edits of the body, with [`label`] and [`mapping`]), [`restore`] (the way back).
 //!

@@ -93,6 +93,10 @@ fn v4(scan: &mut Scan<'_, '_>, at: usize) {
     if named.is_none() && numbers.iter().take(2).all(|number| *number < 10) {
         return;
     }
+    // An endpoint inside some network, as programs and their tests are full of.
+    if named.is_none() && address.is_private() && scan.byte(end) == b':' && scan.byte(end + 1).is_ascii_digit() {
+        return;
+    }
     if let Some(distance) = near(&VERSION)
         && named.is_none_or(|named| named > distance)
     {

@@ -1,20 +1,21 @@
-//! The scan of a text: one automaton walks every byte and proposes places (a digit, `@`, the beginning of a token); recognizers look at those.
+//! The scan of a text: one pass over the bytes proposes places (a digit, `@`, the beginning of a token); recognizers look at those.
 //!
 //! What a reader could get wrong: a recognizer must look at a bounded number of bytes around its place, or leave a note in [`Scan`] that keeps it from
 //! looking twice; otherwise a megabyte of `@` takes quadratic time.
 
 mod form;
 mod nearby;
+mod propose;
 mod run;
+#[cfg(test)]
+mod tests;
 
 pub use nearby::{Asker, Near};
 
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use aho_corasick::automaton::Automaton as _;
-use aho_corasick::{Anchored, MatchKind, dfa};
-
+use self::propose::Proposer;
 use super::span::Span;
 use super::{identifier, internet, moment, phone, secret};
 use crate::pii::entity::Entity;
@@ -42,6 +43,8 @@ pub struct Scan<'t, 'f> {
     /// Names of secrets have been looked at up to here.
     pub named_until: usize,
     nearby: nearby::Nearby,
+    /// What lies in front of this is too long for a token.
+    pub overlong_until: usize,
 }
 
 impl<'t> Scan<'t, '_> {
@@ -89,33 +92,15 @@ impl<'t> Scan<'t, '_> {
     }
 }
 
-struct Proposer {
-    automaton: dfa::DFA,
-    anchors: Vec<Anchor>,
+fn anchors() -> impl Iterator<Item = &'static Anchor> {
+    internet::anchors().chain(secret::anchors()).chain(identifier::ANCHORS)
 }
 
-/// The ten digits are the first patterns.
-const DIGITS: usize = 10;
-
-static PROPOSER: LazyLock<Option<Proposer>> = LazyLock::new(|| {
-    let anchors = internet::anchors().chain(secret::anchors()).chain(identifier::ANCHORS);
-    let anchors: Vec<Anchor> = anchors.copied().collect();
-    let digits = (b'0'..=b'9').map(|digit| vec![digit]);
-    let literals = anchors.iter().map(|anchor| anchor.literal.as_bytes().to_vec());
-    let mut builder = dfa::Builder::new();
-    builder
-        .ascii_case_insensitive(true)
-        .match_kind(MatchKind::Standard)
-        .start_kind(aho_corasick::StartKind::Unanchored);
-    let automaton = builder.build(digits.chain(literals)).ok()?;
-    Some(Proposer { automaton, anchors })
-});
+static PROPOSER: LazyLock<Proposer> = LazyLock::new(|| Proposer::new(anchors().copied().collect(), b'0'..=b'9'));
 
 /// Finds everything that a form, a check digit or a prefix gives away; not settled yet.
 pub fn scan(text: &str, found: &mut Vec<Span>) {
-    let Some(proposer) = PROPOSER.as_ref() else { return };
-    let automaton = &proposer.automaton;
-    let Ok(mut state) = automaton.start_state(Anchored::No) else { return };
+    let proposer = &*PROPOSER;
     let mut scan = Scan {
         text,
         found,
@@ -124,19 +109,15 @@ pub fn scan(text: &str, found: &mut Vec<Span>) {
         ends_at: 0,
         named_until: 0,
         nearby: nearby::Nearby::default(),
+        overlong_until: 0,
     };
-    for (at, &byte) in text.as_bytes().iter().enumerate() {
-        state = automaton.next_state(Anchored::No, state, byte);
-        if automaton.is_special(state) && automaton.is_match(state) {
-            for index in 0..automaton.match_len(state) {
-                let place = automaton.match_pattern(state, index).as_usize();
-                match place.checked_sub(DIGITS).and_then(|place| proposer.anchors.get(place)) {
-                    Some(anchor) => (anchor.look)(&mut scan, at + 1 - anchor.literal.len()),
-                    None => digit(&mut scan, at),
-                }
-            }
+    let bytes = text.as_bytes();
+    proposer.candidates(bytes, |at, groups| {
+        if scan.byte(at).is_ascii_digit() {
+            digit(&mut scan, at);
         }
-    }
+        proposer.compare(bytes, at, groups, |anchor| (anchor.look)(&mut scan, at));
+    });
 }
 
 /// Once for each run of digits and what belongs to it.

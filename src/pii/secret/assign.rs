@@ -1,7 +1,7 @@
 //! Values that only their name gives away: `password: …`, `API_KEY=…`, "my token is …".
 //!
-//! What a reader could get wrong: a name is common where no secret is (forms, types, documentation), so most of this tells what is *not* one: variables,
-//! calls, types, paths, placeholders, words of a sentence.
+//! What a reader could get wrong: a name is common where no secret is (forms, types, documentation), so most of this tells what is *not* one:
+//! variables, calls, types, paths, placeholders, words of a sentence.
 
 use super::header::is_user_and_password;
 use super::link::{self, Link, Value};
@@ -21,6 +21,10 @@ pub(super) static ANCHORS: &[Anchor] = &[
     Anchor { literal: "pass\"", look: |scan, at| named(scan, at, 4, None) },
     Anchor { literal: "pw:", look: |scan, at| named(scan, at, 2, None) },
     Anchor { literal: "pw=", look: |scan, at| named(scan, at, 2, None) },
+    Anchor { literal: "pw is ", look: |scan, at| named(scan, at, 2, None) },
+    Anchor { literal: "clave", look: |scan, at| named(scan, at, 5, Some(Kind::Password)) },
+    Anchor { literal: "sessionid=", look: |scan, at| named(scan, at, 9, Some(Kind::Perhaps)) },
+    Anchor { literal: "session_id=", look: |scan, at| named(scan, at, 10, Some(Kind::Perhaps)) },
     Anchor { literal: "kennwort", look: |scan, at| named(scan, at, 8, Some(Kind::Password)) },
     Anchor { literal: "mot de passe", look: |scan, at| named(scan, at, 12, Some(Kind::Password)) },
     Anchor { literal: "contrase\u{f1}a", look: |scan, at| named(scan, at, 11, Some(Kind::Password)) },
@@ -88,14 +92,16 @@ fn named(scan: &mut Scan<'_, '_>, at: usize, length: usize, known: Option<Kind>)
     while end > at + length && scan.before(end) == b'-' {
         end -= 1;
     }
+    // `spring.password.value=…`
+    let end = if scan.text.get(end..).is_some_and(|rest| rest.starts_with(".value")) { end + 6 } else { end };
     scan.named_until = end;
     let kind = match known {
         Some(kind) => (end == at + length).then_some(kind),
         None => scan.text.get(start..end).and_then(|name| name::kind(name, word_before(scan, start))),
     };
     let Some(kind) = kind else { return };
-    // A name of a type: `AWS::IAM::AccessKey`.
-    if scan.bytes().get(..start).is_some_and(|front| front.ends_with(b"::")) {
+    // A name of a type, a sum over a file: `AWS::IAM::AccessKey`, `checksum/session-key`.
+    if scan.bytes().get(..start).is_some_and(|front| front.ends_with(b"::") || front.ends_with(b"checksum/")) {
         return;
     }
     let Some(mut value) = link::value(scan, start, end) else { return };
@@ -106,6 +112,11 @@ fn named(scan: &mut Scan<'_, '_>, at: usize, length: usize, known: Option<Kind>)
         let end =
             scan.forward(value.end + 1, LONGEST, |byte| byte.is_ascii_alphanumeric() || b"-._~+/=:".contains(&byte));
         value = Value { start: value.end + 1, end, ..value };
+    }
+    if value.end - value.start >= link::LONGEST {
+        // Names in the middle of something this long name nothing, and looking at each would take long.
+        scan.named_until = value.end;
+        return;
     }
     judge(scan, start, kind, value);
 }

@@ -1,4 +1,5 @@
-//! Credentials behind the scheme of a header (`Authorization: Bearer …`, RFC 6750; `Basic …`, RFC 7617) and on a command line (`curl -u user:password`).
+//! Credentials behind the scheme of a header (`Authorization: Bearer …`, RFC 6750; `Basic …`, RFC 7617) and on a command
+//! line (`curl -u user:password`).
 //!
 //! What a reader could get wrong: "bearer" and "basic" are words; what follows them must look like a token, or be base64 of a user and a password.
 
@@ -12,6 +13,7 @@ pub(super) static ANCHORS: &[Anchor] = &[
     Anchor { literal: "bearer ", look: |scan, at| scheme(scan, at, 7, Kind::Secret) },
     Anchor { literal: "basic ", look: |scan, at| scheme(scan, at, 6, Kind::Auth) },
     Anchor { literal: " -u ", look: |scan, at| user(scan, at + 4) },
+    Anchor { literal: " -p", look: |scan, at| option(scan, at + 3) },
     Anchor { literal: "--user ", look: |scan, at| user(scan, at + 7) },
 ];
 
@@ -50,6 +52,23 @@ fn user(scan: &mut Scan<'_, '_>, at: usize) {
         return;
     }
     scan.push(start + name.len() + 1, end, Entity::PASSWORD, 0.85);
+}
+
+/// Behind `mysql -u root -p…` and `sshpass -p …`; other programs mean a port.
+fn option(scan: &mut Scan<'_, '_>, at: usize) {
+    let line = scan.backward(at, 64, |byte| byte != b'\n');
+    let front = scan.bytes().get(line..at).unwrap_or_default();
+    let after = |name: &[u8]| memchr::memmem::find(front, name).is_some();
+    let spaced = scan.byte(at) == b' ';
+    if !(after(b"sshpass") || (after(b"mysql") && !spaced)) {
+        return;
+    }
+    let from = at + usize::from(spaced);
+    let start = from + usize::from(matches!(scan.byte(from), b'"' | b'\''));
+    let end = scan.forward(start, 128, |byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'`'));
+    if scan.text.get(start..end).is_some_and(|text| text.len() > 2 && !is_placeholder(text) && !is_none(text)) {
+        scan.push(start, end, Entity::PASSWORD, 0.85);
+    }
 }
 
 /// Whether it is base64 of a user, a colon and a password.

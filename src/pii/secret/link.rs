@@ -2,6 +2,7 @@
 //!
 //! What a reader could get wrong: everything here looks at a bounded number of bytes and never beyond one line's end.
 
+use super::words::Words;
 use crate::pii::scan::Scan;
 
 /// How name and value are joined.
@@ -34,15 +35,18 @@ pub(super) struct Value {
     pub(super) below: bool,
 }
 
-/// The longest value, in bytes.
-const LONGEST: usize = 512;
+/// The longest value, in bytes; what is longer is cut there, and none.
+pub(super) const LONGEST: usize = 512;
 /// So many spaces may align values.
 const SPACES: usize = 32;
 /// Words between name and value; one of the first list at least.
-const JOINING: &str = "is was to be are equals ist lautet lautete war est es era \u{e8} \u{e9} sera soll \u{5bc6} =";
-const BETWEEN: &str = "now set changed currently still as new will should has been reset jetzt nun auf neu ahora ahora: maintenant the my just only simply";
+static JOINING: Words =
+    Words::new("is was to be are equals ist lautet lautete war est es era \u{e8} \u{e9} sera soll \u{5bc6} =");
+static BETWEEN: Words = Words::new(
+    "now set changed currently still as new will should has been reset jetzt nun auf neu ahora ahora: maintenant the my just only simply",
+);
 /// Words that begin a remark on what the secret is for.
-const FOR: &str = "for to of on in at f\u{fc}r zum zur von vom im pour de du del para per da";
+static FOR: Words = Words::new("for to of on in at f\u{fc}r zum zur von vom im pour de du del para per da");
 /// What such a remark is at most, in bytes.
 const REMARK: usize = 48;
 /// Signs of scripts without spaces that join.
@@ -128,12 +132,17 @@ fn sign(scan: &Scan<'_, '_>, start: usize, at: usize, is_quoted: bool) -> Option
         ("=", Link::Equals),
         (":", Link::Colon),
         ("- ", Link::Word),
+        ("\u{2014} ", Link::Word),
+        ("\u{2013} ", Link::Word),
+        ("| ", Link::Word),
     ] {
         if rest.starts_with(sign) {
             return (!rest.starts_with("::")).then_some((link, at + sign.len()));
         }
     }
     match rest.as_bytes().first()? {
+        // `set_password("value")`.
+        b'(' if rest.starts_with("(\"") || rest.starts_with("('") => Some((Link::Comma, at + 1)),
         b',' if is_quoted => Some((Link::Comma, at + 1)),
         b'>' if matches!(scan.before(start), b'<' | b':') => Some((Link::Tag, at + 1)),
         _ => None,
@@ -152,20 +161,21 @@ fn words(scan: &Scan<'_, '_>, end: usize, at: usize) -> Option<(Link, usize)> {
     let mut described = false;
     for word in line.split_inclusive(' ').take(12) {
         let bare = word.trim_end_matches([' ', ':', '=']);
-        let ends = bare.len() + 1 < word.len() || (word.ends_with([':', '=']) && !bare.is_empty());
-        let is_joining = is_in(JOINING, bare);
-        if place == 0 && is_in(FOR, bare) && !(bare == "to" && !described && is_value(line.get(word.len()..)?)) {
+        let is_word = bare.bytes().all(|byte| byte.is_ascii_alphabetic() || byte >= 0x80);
+        let ends = is_word && !bare.is_empty() && word.trim_end().len() > bare.len();
+        let is_joining = JOINING.has(bare);
+        if place == 0 && FOR.has(bare) && !(bare == "to" && !described && is_value(line.get(word.len()..)?)) {
             described = true;
         } else if is_joining {
             joined = true;
-        } else if joined && !is_in(BETWEEN, bare) && !ends {
+        } else if joined && !BETWEEN.has(bare) && !ends {
             return Some((Link::Word, at + place));
-        } else if !(described || is_in(BETWEEN, bare)) && !ends {
+        } else if !(described || ends || BETWEEN.has(bare)) {
             return None;
         }
         place += word.len();
         if ends {
-            return (joined || described || is_in(BETWEEN, bare))
+            return (joined || described || BETWEEN.has(bare))
                 .then_some((if joined { Link::Word } else { Link::Colon }, at + place));
         }
         if place > REMARK {
@@ -180,10 +190,6 @@ fn is_value(rest: &str) -> bool {
     rest.split(' ')
         .next()
         .is_some_and(|word| word.bytes().any(|byte| byte.is_ascii_digit() || b"\"'`!@#$%^&*".contains(&byte)))
-}
-
-fn is_in(list: &str, word: &str) -> bool {
-    list.split_ascii_whitespace().any(|known| known.eq_ignore_ascii_case(word))
 }
 
 /// From where to where the value goes that begins at `at`, and whether quotes say so.
@@ -211,11 +217,7 @@ fn extent(scan: &Scan<'_, '_>, at: usize, link: Link) -> Option<(usize, usize, b
             return (length > 0).then_some((start, start + length, true));
         }
     }
-    let stops = |byte: u8| {
-        byte.is_ascii_whitespace()
-            || matches!(byte, b'"' | b'`' | b'<' | b'>' | b';' | 0)
-            || (byte == b'&' && link == Link::Equals)
-    };
+    let stops = |byte: u8| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'`' | b'<' | b'>' | b';' | 0);
     let mut end = scan.forward(at, LONGEST, |byte| !stops(byte));
     // The next parameter of a query, the end of a line in an escaped text.
     let parameter = |at: usize| {
@@ -227,12 +229,12 @@ fn extent(scan: &Scan<'_, '_>, at: usize, link: Link) -> Option<(usize, usize, b
         _ => false,
     };
     end = (at..end).find(ends).unwrap_or(end);
-    while end > at
-        && matches!(scan.before(end), b'.' | b',' | b':' | b')' | b']' | b'}' | b'\'' | b'*' | b'?' | b'\\' | b'|')
+    end -= if scan.text.get(at..end).is_some_and(|value| value.ends_with("**")) { 2 } else { 0 };
+    while end > at && matches!(scan.before(end), b'.' | b',' | b':' | b')' | b']' | b'}' | b'\'' | b'?' | b'\\' | b'|')
     {
         end -= 1;
     }
-    (end > at && end - at < LONGEST && scan.text.get(at..end).is_some()).then_some((at, end, false))
+    (end > at).then_some((at, end, false))
 }
 
 /// Behind what may stand in front of a quote: prefixes of strings (`b"`, `f"`), and functions that only wrap (`String::from("`).
@@ -255,7 +257,7 @@ fn opened(scan: &Scan<'_, '_>, at: usize) -> usize {
     ];
     if quote(to) && (word.len() <= 2 || word == "u8") {
         to
-    } else if scan.byte(to) == b'(' && quote(to + 1) && wraps.iter().any(|wrap| word == *wrap) {
+    } else if scan.byte(to) == b'(' && quote(to + 1) && wraps.contains(&word) {
         to + 1
     } else {
         at

@@ -1,7 +1,8 @@
 //! Secrets: private keys, tokens of providers, passwords and keys in assignments, headers and sentences.
 //!
 //! In the order of certainty: blocks of keys ([`pem`]), JSON web tokens ([`jwt`]), tokens that a prefix gives away ([`token`] with one table per kind of
-//! provider), values that only their name, the sentence or a header gives away ([`assign`], [`header`]); [`value`] tells what looks random from what stands in for it.
+//! provider), values that only their name, the sentence or a header gives away ([`assign`], [`header`]); [`value`] tells what looks random from
+//! what stands in for it.
 //!
 //! What a reader could get wrong: the span is the secret alone, without quotes and without its name; and what documentation writes in a secret's place
 //! (`<TOKEN>`, `${VAR}`, `your-key`) is none.
@@ -19,6 +20,10 @@ mod provider_model;
 mod provider_service;
 mod token;
 mod value;
+mod words;
+
+#[cfg(test)]
+mod tests;
 
 use super::scan::Anchor;
 

@@ -5,6 +5,8 @@
 
 use smallvec::SmallVec;
 
+use super::words::Words;
+
 /// What a name promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -20,19 +22,29 @@ pub(super) enum Kind {
     Auth,
 }
 
-const PASSWORDS: &str = "password passwd passwort pwd pass pw passphrase passcode kennwort contrasena senha wachtwoord clave psk userpass userpassword dbpass dbpassword mypassword";
-const SECRETS: &str = "secret apikey apitoken authtoken accesskey secretkey accesstoken refreshtoken idtoken clientsecret credential credentials authkey privatekey \
-    appsecret apisecret webhooksecret jwtsecret tokensecret bottoken authorization";
+static PASSWORDS: Words = Words::new(
+    "password passwd passwort pwd pass pw passphrase passcode kennwort contrasena senha wachtwoord clave psk userpass userpassword dbpass dbpassword mypassword",
+);
+static SECRETS: Words = Words::new(
+    "secret apikey apitoken authtoken accesskey secretkey accesstoken refreshtoken idtoken clientsecret credential credentials authkey privatekey \
+    appsecret apisecret webhooksecret jwtsecret tokensecret bottoken authorization",
+);
 /// Words in front of `key` or `token` that make it a secret.
-const OF_SECRETS: &str = "api secret access private auth encryption signing master account license service shared subscription storage admin app application client \
+static OF_SECRETS: Words = Words::new(
+    "api secret access private auth encryption signing master account license service shared subscription storage admin app application client \
     consumer session jwt hmac aes webhook deploy security server user refresh bearer id bot personal integration publish publishing write read registry \
-    oauth oauth2 integrations csrf xsrf device push management rest live prod production security sas root team org cloud host";
+    oauth oauth2 integrations csrf xsrf device push management rest live prod production security sas root team org cloud host",
+);
 /// Words in front of them that make it something that anybody may see.
-const OF_OTHERS: &str = "cache primary public foreign partition sort idempotency row dedup object s3 hash map index unique lookup group publishable page next \
+static OF_OTHERS: Words = Words::new(
+    "cache primary public foreign partition sort idempotency row dedup object s3 hash map index unique lookup group publishable page next \
     continuation pagination sync cancellation syntax cursor previous prev first last current parse special stop start pad eos bos unk mask image input output \
-    max min total per routing sharding range data json dict config translation i18n locale answer turn up";
+    max min total per routing sharding range data json dict config translation i18n locale answer turn up",
+);
 /// Words behind a name that leave its meaning.
-const TRAILING: &str = "value text plain plaintext raw confirm confirmation again repeat new old current prod production dev staging live test base string default env admin root";
+static TRAILING: Words = Words::new(
+    "value text plain plaintext raw confirm confirmation again repeat new old current prod production dev staging live test base string default env admin root",
+);
 
 /// What the identifier `name` promises. `before`: the word in front of it, where it is not joined.
 pub(super) fn kind(name: &str, before: &str) -> Option<Kind> {
@@ -40,53 +52,54 @@ pub(super) fn kind(name: &str, before: &str) -> Option<Kind> {
     let mut rest = words.as_slice();
     while let [front @ .., last] = rest
         && !front.is_empty()
-        && (last.is_empty() || is_in(TRAILING, last))
+        && TRAILING.has(last)
     {
         rest = front;
     }
     let (last, front) = rest.split_last()?;
-    let qualifier = front.last().map_or(before, |word| word.as_str());
-    let last = last.as_str();
-    if is_in(PASSWORDS, last) || last.ends_with("password") || last.ends_with("passwd") || last.ends_with("passwort") {
+    let qualifier = front.last().copied().unwrap_or(before);
+    let ends = |suffix: &str| {
+        last.len() >= suffix.len()
+            && last.get(last.len() - suffix.len()..).is_some_and(|end| end.eq_ignore_ascii_case(suffix))
+    };
+    if PASSWORDS.has(last) || ends("password") || ends("passwd") || ends("passwort") {
         return Some(Kind::Password);
     }
-    if is_in(SECRETS, last) {
+    if SECRETS.has(last) {
         return Some(Kind::Secret);
     }
-    match last {
-        "auth" => Some(Kind::Auth),
-        "key" | "token" | "keys" if is_in(OF_OTHERS, qualifier) => None,
-        "key" | "token" if is_in(OF_SECRETS, qualifier) => Some(Kind::Secret),
-        "token" => Some(if front.is_empty() { Kind::Token } else { Kind::Secret }),
-        "key" if !front.is_empty() && !name.bytes().any(|byte| byte.is_ascii_lowercase()) => Some(Kind::Token),
-        "key" => Some(Kind::Perhaps),
-        _ if last.ends_with("secret") => Some(Kind::Secret),
-        _ if last.ends_with("token") || last.ends_with("apikey") => Some(Kind::Secret),
-        _ => None,
+    let key = last.eq_ignore_ascii_case("key");
+    let token = last.eq_ignore_ascii_case("token");
+    match () {
+        () if last.eq_ignore_ascii_case("auth") => Some(Kind::Auth),
+        () if (key || token) && OF_OTHERS.has(qualifier) => None,
+        () if (key || token) && OF_SECRETS.has(qualifier) => Some(Kind::Secret),
+        () if token => Some(if front.is_empty() { Kind::Token } else { Kind::Secret }),
+        () if key && !front.is_empty() && !name.bytes().any(|byte| byte.is_ascii_lowercase()) => Some(Kind::Token),
+        () if key => Some(Kind::Perhaps),
+        () if ends("secret") || ends("token") || ends("apikey") => Some(Kind::Secret),
+        () => None,
     }
 }
 
-fn is_in(list: &str, word: &str) -> bool {
-    list.split_ascii_whitespace().any(|known| known.eq_ignore_ascii_case(word))
-}
-
-/// The words of an identifier in small letters, without the digits that end them: snake, kebab, dotted and camel case.
-fn words(name: &str) -> SmallVec<[String; 6]> {
-    let mut words: SmallVec<[String; 6]> = SmallVec::new();
-    let mut word = String::new();
-    let mut last = ' ';
-    for sign in name.chars() {
-        let is_border = !sign.is_alphanumeric() || (sign.is_uppercase() && last.is_lowercase());
-        if is_border && !word.is_empty() {
-            words.push(std::mem::take(&mut word));
+/// The words of an identifier, without the digits that end them: snake, kebab, dotted and camel case.
+fn words(name: &str) -> SmallVec<[&str; 8]> {
+    let bytes = name.as_bytes();
+    let mut words: SmallVec<[&str; 8]> = SmallVec::new();
+    let mut from = 0;
+    for (at, pair) in bytes.windows(2).enumerate() {
+        let [last, this] = *pair else { continue };
+        if !this.is_ascii_alphanumeric()
+            || !last.is_ascii_alphanumeric()
+            || (this.is_ascii_uppercase() && last.is_ascii_lowercase())
+        {
+            words.push(name.get(from..=at).unwrap_or_default());
+            from = at + 1;
         }
-        if sign.is_alphabetic() {
-            word.extend(sign.to_lowercase());
-        }
-        last = sign;
     }
-    words.push(word);
-    words
+    words.push(name.get(from..).unwrap_or_default());
+    let stems = words.into_iter().map(|word| word.trim_end_matches(|sign: char| !sign.is_ascii_alphabetic()));
+    stems.filter(|word| !word.is_empty()).collect()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use super::assign::is_identifier;
 use super::link::{Link, Value};
 use super::name;
 use super::value::{is_none, is_words, measure};
+use super::words::Words;
 use crate::pii::scan::Scan;
 
 /// How sure it is that `text` is a password, from where it stands and what it is made of.
@@ -22,7 +23,10 @@ pub(super) fn password(scan: &Scan<'_, '_>, name: usize, text: &str, value: Valu
     let stem = text.trim_end_matches(|sign: char| sign.is_ascii_digit());
     let own_name = (measure.digits == 0 && text.to_ascii_lowercase().contains("passw"))
         || name::kind(stem, "").is_some() && is_identifier(text);
-    let spaced = text.contains(' ');
+    // Only a phrase has spaces in it.
+    let is_phrase = value.quoted
+        && scan.text.get(name..value.start).is_some_and(|name| name.to_ascii_lowercase().contains("passphrase"));
+    let spaced = text.contains(' ') && !is_phrase;
     let next = scan.byte(value.end);
     let ends_line = matches!(next, 0 | b'\n' | b'\r') || (next == b'\\' && scan.byte(value.end + 1) == b'n');
     let camel = text.bytes().zip(text.bytes().skip(1)).any(|(a, b)| a.is_ascii_lowercase() && b.is_ascii_uppercase());
@@ -84,17 +88,21 @@ pub(super) fn password(scan: &Scan<'_, '_>, name: usize, text: &str, value: Valu
 
 /// Words that a sentence goes on with behind "password" and "is".
 fn is_sentence(text: &str) -> bool {
-    const WORDS: &str = "incorrect invalid wrong required expired weak strong secure correct missing empty hidden encrypted hashed stored sensitive case-sensitive \
+    static WORDS: Words = Words::new(
+        "incorrect invalid wrong required expired weak strong secure correct missing empty hidden encrypted hashed stored sensitive case-sensitive \
         needed optional short long being going used valid changed reset generated protected available shared unique unknown compromised leaked safe different \
         blank mandatory random temporary simple complex falsch richtig erforderlich abgelaufen sicher g\u{fc}ltig incorrecta incorrecto requerida obligatoria \
         requis incorrect invalide obligatoire fuerte manager policy reset field change update login please enter confirm forgot anmelden vergessen olvidada \
-        oubli\u{e9} postgres mysql root admin guest test Kennwort Passwort Wachtwoord Senha obscure always never also about after again already below above important bcrypt argon2 plain plaintext";
-    WORDS.split_ascii_whitespace().any(|word| word.eq_ignore_ascii_case(text))
+        oubli\u{e9} postgres mysql root admin guest test kennwort passwort wachtwoord senha obscure always never also about after again already below above important bcrypt argon2 plain plaintext",
+    );
+    WORDS.has(text)
 }
 
 fn is_algorithm(text: &str) -> bool {
-    const NAMES: &str = "sha1 sha256 sha512 md5 base64 pbkdf2 argon2 argon2id utf8 utf-8 oauth2 sha-256 sha-512 sha-1 2fa HTTP/1.0 HTTP/1.1 HTTP/2 SHA256: x509";
-    NAMES.split_ascii_whitespace().any(|name| name.eq_ignore_ascii_case(text))
+    static NAMES: Words = Words::new(
+        "sha1 sha256 sha512 md5 base64 pbkdf2 argon2 argon2id utf8 utf-8 oauth2 sha-256 sha-512 sha-1 2fa http/1.0 http/1.1 http/2 sha256: x509",
+    );
+    NAMES.has(text)
 }
 
 /// Whether the sentence is over at `at`.
@@ -105,15 +113,12 @@ fn ends_sentence(scan: &Scan<'_, '_>, at: usize) -> bool {
 
 /// "my password", "the wifi password", "das Passwort".
 fn is_somebodys(scan: &Scan<'_, '_>, name: usize) -> bool {
-    const WHOSE: &str =
-        "my his her our their your the wifi wi-fi mein dein sein ihr das unser mon son le notre mi su tu la nuestra";
+    static WHOSE: Words = Words::new(
+        "my his her our their your the wifi wi-fi mein dein sein ihr das unser mon son le notre mi su tu la nuestra",
+    );
     let from = scan.backward(name, 24, |byte| byte != b'\n');
     let Some(front) = (from..name).find_map(|from| scan.text.get(from..name)) else { return false };
-    front
-        .split_ascii_whitespace()
-        .rev()
-        .take(3)
-        .any(|word| WHOSE.split_ascii_whitespace().any(|whose| whose.eq_ignore_ascii_case(word)))
+    front.split_ascii_whitespace().rev().take(3).any(|word| WHOSE.has(word))
 }
 
 /// `machine x login y password z`.

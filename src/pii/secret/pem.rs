@@ -114,7 +114,8 @@ fn truncated(scan: &Scan<'_, '_>, body: usize) -> Option<usize> {
 
 /// `Proc-Type: 4,ENCRYPTED`: the length of such a line with its end.
 fn header(text: &str) -> Option<usize> {
-    let line = text.get(..text.len().min(100)).unwrap_or(text).split(['\n', '\\']).next()?;
+    let length = text.bytes().take(100).take_while(|byte| !matches!(byte, b'\n' | b'\\')).count();
+    let line = text.get(..length)?;
     let is_header = line
         .split_once(": ")
         .is_some_and(|(name, _)| name.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-'));
@@ -123,13 +124,15 @@ fn header(text: &str) -> Option<usize> {
 
 /// PuTTY's own format: from its first line to its checksum, or as far as its lines go.
 fn putty(scan: &mut Scan<'_, '_>, at: usize) {
-    let Some(text) = scan.text.get(at..) else { return };
-    let window = text.get(..text.len().min(LONGEST / 8)).unwrap_or(text);
-    let Some(private) = memmem::find(window.as_bytes(), b"Private-Lines:") else { return };
-    let rest = window.get(private..).unwrap_or_default();
-    let end = memmem::find(rest.as_bytes(), b"Private-MAC: ")
-        .map(|mac| scan.forward(at + private + mac + 13, 64, |byte| byte.is_ascii_hexdigit()));
-    let end = end.or_else(|| truncated(scan, at + private + rest.find('\n')?));
+    let rest = scan.bytes().get(at..).unwrap_or_default();
+    let window = rest.get(..rest.len().min(LONGEST / 8)).unwrap_or_default();
+    let Some(private) = memmem::find(window, b"Private-Lines:") else { return };
+    let lines = window.get(private..).unwrap_or_default();
+    let sum = memmem::find(lines, b"Private-MAC: ").map(|place| at + private + place + 13);
+    let end = match sum {
+        Some(sum) => Some(scan.forward(sum, 64, |byte| byte.is_ascii_hexdigit())),
+        None => memchr::memchr(b'\n', lines).and_then(|line| truncated(scan, at + private + line)),
+    };
     if let Some(end) = end {
         scan.push(at, end, Entity::PRIVATE_KEY, 1.0);
     }

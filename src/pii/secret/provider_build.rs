@@ -78,7 +78,6 @@ tokens! {
     "ls__" Hex 32..33 sure API_KEY;
     "phx_" Alnum 40..61 sure API_KEY;
     "phc_" Alnum 40..61 sure API_KEY;
-    "rollbar_" Hex 32..33 sure API_KEY;
     "HCAIK_" Lower 20..71 sure API_KEY;
     "hcaik_" Lower 20..71 sure API_KEY;
 }

@@ -12,7 +12,6 @@ tokens! {
     "sk-ant-" Url 40..161 sure API_KEY;
     "sk_" Lower 40..61 drawn API_KEY;
     "sess-" Alnum 40..41 drawn API_KEY;
-    "rk-" Url 40..61 drawn API_KEY;
     // Others.
     "hf_" Alnum 30..41 drawn API_KEY;
     "api_org_" Alnum 30..41 drawn API_KEY;
@@ -30,22 +29,14 @@ tokens! {
     "pa-" Url 40..51 drawn API_KEY;
     "pcsk_" Url 40..91 sure API_KEY;
     "sk-or-v1-" Hex 64..65 sure API_KEY;
-    "gw_" Alnum 40..61 drawn API_KEY;
     "esecret_" Lower 30..71 sure API_KEY;
     "AQ." Url 40..81 drawn API_KEY;
-    "wb_" Alnum 40..61 drawn API_KEY;
-    "cpk_" Dotted 60..121 drawn API_KEY;
-    "lmdb_" Alnum 30..61 drawn API_KEY;
     "pk-lf-" Uuid 36..37 sure API_KEY;
     "sk-lf-" Uuid 36..37 sure API_KEY;
-    "ak-" Url 20..41 drawn API_KEY;
-    "as-" Url 20..41 drawn API_KEY;
     "dckr_" Url 30..61 drawn API_KEY;
-    "nk-" Url 40..61 drawn API_KEY;
     "upstage_" Alnum 30..61 drawn API_KEY;
     "zpka_" Url 30..81 sure API_KEY;
     "apify_api_" Alnum 30..51 sure API_KEY;
     "e2b_" Hex 40..41 sure API_KEY;
     "bb_live_" Url 26..61 sure API_KEY;
-    "dbx_" Alnum 40..61 drawn API_KEY;
 }

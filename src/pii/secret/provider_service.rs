@@ -34,7 +34,6 @@ tokens! {
     "rzp_test_" Alnum 14..15 sure API_KEY;
     "FLWSECK-" Url 30..51 sure API_KEY;
     "FLWSECK_TEST-" Url 12..51 sure API_KEY;
-    "live_" Alnum 30..61 drawn API_KEY;
     "cdp_" Url 30..61 drawn API_KEY;
     // Messages.
     "EAAC" Alnum 100..400 drawn API_KEY;
@@ -81,7 +80,6 @@ tokens! {
     "figo_" Url 36..61 sure API_KEY;
     "dG9rO" Base64 40..81 sure API_KEY;
     "pdt_" Alnum 20..41 drawn API_KEY;
-    "ion_" Url 40..61 drawn API_KEY;
     "pat-na1-" Uuid 36..37 sure API_KEY;
     "pat-eu1-" Uuid 36..37 sure API_KEY;
     "patn1-" Url 30..61 drawn API_KEY;
@@ -94,12 +92,10 @@ tokens! {
     "SSWS" Alnum 40..51 sure API_KEY;
     "pk.eyJ" Dotted 60..201 sure API_KEY;
     "sk.eyJ" Dotted 60..201 sure API_KEY;
-    "contentful_" Url 40..61 drawn API_KEY;
     "CFPAT-" Url 43..44 sure API_KEY;
     "sdk-" Uuid 36..37 sure API_KEY;
     "api-" Uuid 36..37 sure API_KEY;
     "mob-" Uuid 36..37 sure API_KEY;
-    "ydb_" Url 40..61 drawn API_KEY;
     "t1." Dotted 80..301 drawn API_KEY;
     "y0_" Url 50..71 drawn API_KEY;
     "AQVN" Url 35..39 drawn API_KEY;

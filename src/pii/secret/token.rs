@@ -104,15 +104,26 @@ pub(super) fn drawn(body: &str) -> bool {
     is_random(body, 16)
 }
 
+/// Tokens that may be longer than this are looked for at one place only of what is too long for them.
+const LONG: usize = 200;
+
 /// Looks at one token of a table.
 pub(super) fn look(scan: &mut Scan<'_, '_>, at: usize, token: &Token) {
     let start = at + token.prefix.len();
+    if at < scan.overlong_until {
+        return;
+    }
     if scan.text.get(at..start) != Some(token.prefix)
         || (token.prefix.starts_with(|sign: char| sign.is_ascii_alphanumeric()) && is_glued(scan, at))
     {
         return;
     }
     let mut end = scan.forward(start, token.length.end, |byte| token.signs.hold(byte));
+    if end - start >= token.length.end && token.length.end > LONG {
+        // Prefixes in the middle of something this long begin nothing, and looking at each would take long.
+        scan.overlong_until = end;
+        return;
+    }
     if end - start >= token.length.end
         || (matches!(token.signs, Signs::Hex | Signs::Upper | Signs::Lower) && scan.byte(end).is_ascii_alphanumeric())
     {

@@ -7,6 +7,8 @@ use std::sync::LazyLock;
 
 use aho_corasick::AhoCorasick;
 
+use super::words::Words;
+
 /// Parts of what documentation writes in a secret's place.
 const STANDING_IN: &str = "your example placeholder changeme change_me change-me change_this changethis replace redacted dummy xxxx **** insert todo \
     put_ _here -here goes-here goeshere enter_ enter- my_secret my-secret my_token my-token mysecret mytoken my_api my-api myapikey not-a- not_a_ \
@@ -19,10 +21,12 @@ const SEQUENCES: &str =
     "1234567 0123456 abcdefg abcdef123 abc123 deadbeef cafebabe 00000000 11111111 aaaaaaaa qwerty fedcba 7654321";
 
 /// Whole values that mean that there is none, or name its type.
-const NONE: &str = "password passwort contrase\u{f1}a passphrase passwd pass pwd pw secret token key value string str none null nil true false undefined \
+static NONE: Words = Words::new(
+    "password passwort contrase\u{f1}a passphrase passwd pass pwd pw secret token key value string str none null nil true false undefined \
     empty required optional unset default n/a na tbd text hidden masked env basic bearer number integer boolean bool object any xxx *** yes no on off \
     foo bar credentials auth kennwort function async await return const char varchar buffer bytes self this new let var mixed input ask prompt \
-    secretstr login username user email field description title type invalid incorrect wrong missing expired";
+    secretstr login username user email field description title type invalid incorrect wrong missing expired",
+);
 
 static STANDS_IN: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| parts(STANDING_IN));
 static RUNS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| parts(SEQUENCES));
@@ -35,7 +39,8 @@ fn parts(list: &str) -> Option<AhoCorasick> {
 pub(in crate::pii) fn is_placeholder(value: &str) -> bool {
     let first = value.bytes().next().unwrap_or(b' ');
     let refers = match first {
-        b'<' | b'{' | b'[' | b'(' | b'%' | b' ' => true,
+        b'<' | b'{' | b'[' | b'(' | b' ' => true,
+        b'%' => value.len() < 4 || value.ends_with('%') || value.starts_with("%(") || value.starts_with("%{"),
         b'$' | b'#' | b'@' => matches!(value.as_bytes().get(1), Some(b'{' | b'(' | b'$')) || is_variable(value),
         _ => false,
     };
@@ -49,7 +54,7 @@ pub(super) fn is_sequence(value: &str) -> bool {
 
 /// Whether it names the absence or the type of a secret.
 pub(super) fn is_none(value: &str) -> bool {
-    NONE.split_ascii_whitespace().any(|none| value.eq_ignore_ascii_case(none))
+    NONE.has(value)
 }
 
 /// `$DB_PASSWORD`, `$env:TOKEN`: a dollar sign and a name in capitals or in small letters with no digit. `$ecret1` is a password.
