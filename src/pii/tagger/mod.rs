@@ -10,6 +10,7 @@ pub mod label;
 pub mod lexicon;
 pub mod model;
 pub mod reader;
+mod support;
 pub mod token;
 
 #[cfg(test)]
@@ -62,6 +63,12 @@ pub fn tag(text: &str, found: &mut Vec<Span>) {
 
 /// The same with any weights.
 pub fn tag_with(model: &Model, text: &str, found: &mut Vec<Span>) {
+    let before = found.len();
+    read_through(model, text, found);
+    support::settle(text, found, before);
+}
+
+fn read_through(model: &Model, text: &str, found: &mut Vec<Span>) {
     let mut scratch = Scratch::for_text(text);
     let mut outlook = Outlook::default();
     let mut reader = Reader::new(text);
