@@ -102,11 +102,13 @@ fn card(number: &Number<'_>) -> bool {
     ranges.is_some_and(|lengths| lengths.contains(&length)) && luhn(number.compact)
 }
 
-/// Ranges that are wide, or of lengths that other numbers have as well: Maestro, air travel (UATP).
+/// Ranges that are wide, or of lengths that other numbers have as well: Maestro, air travel (UATP), what lies around JCB's own range.
 fn rare(number: &Number<'_>) -> bool {
-    let maestro = matches!(number.value(0, 2), 50 | 56..=69) && number.compact.len() >= 12;
+    let maestro =
+        (matches!(number.value(0, 2), 50 | 56..=69) || number.value(0, 4) == 604) && number.compact.len() >= 12;
     let travel = number.digit(0) == 1 && number.compact.len() == 15;
-    (maestro || travel) && luhn(number.compact)
+    let around = number.value(0, 2) == 35 && number.compact.len() == 16;
+    (maestro || travel || around) && luhn(number.compact)
 }
 
 struct Issuer;

@@ -93,8 +93,9 @@ fn v4(scan: &mut Scan<'_, '_>, at: usize) {
     if named.is_none() && numbers.iter().take(2).all(|number| *number < 10) {
         return;
     }
-    // An endpoint inside some network, as programs and their tests are full of.
-    if named.is_none() && address.is_private() && scan.byte(end) == b':' && scan.byte(end + 1).is_ascii_digit() {
+    // An endpoint or a block inside some network, as programs and their tests are full of.
+    let goes_on = matches!(scan.byte(end), b':' | b'/') && scan.byte(end + 1).is_ascii_digit();
+    if named.is_none() && address.is_private() && goes_on {
         return;
     }
     if let Some(distance) = near(&VERSION)

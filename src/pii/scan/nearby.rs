@@ -16,8 +16,10 @@ use crate::pii::context::{ALONE, BEFORE, BEHIND, spelt, stands_alone};
 use crate::pii::identifier::{self, words};
 use crate::pii::{moment, phone};
 
-/// Hits are kept so far back, and gaps up to this are read rather than jumped: the longest run, roughly.
+/// Hits are kept so far back: the longest run, roughly.
 const KEPT: usize = 2048;
+/// Gaps up to this are read rather than jumped. Words of one run are nearer to one another.
+const GAP: usize = 128;
 /// More hits than this and those out of reach are dropped.
 const CROWDED: usize = 512;
 
@@ -147,7 +149,7 @@ impl Nearby {
 
     fn read(&mut self, words: &Words, text: &[u8], window: &Range<usize>) {
         let start = || words.automaton.start_state(Anchored::No).ok();
-        if self.state.is_none() || window.start < self.read.start || window.start > self.read.end + KEPT {
+        if self.state.is_none() || window.start < self.read.start || window.start > self.read.end + GAP {
             self.hits.clear();
             self.read = window.start..window.start;
             self.state = start();

@@ -104,12 +104,19 @@ pub(super) fn around(text: &[u8], at: usize) -> Run {
         let before = word_start(text, end);
         let word = text.get(before..end).unwrap_or_default();
         let has_digit = word.iter().any(u8::is_ascii_digit);
-        if word.is_empty() || word.len() > if has_digit { LONGEST } else { WORDLIKE } {
+        let is_prose = !has_digit && is_prose(word, text.get(end).copied().unwrap_or(0));
+        if word.is_empty() || is_prose || word.len() > if has_digit { LONGEST } else { WORDLIKE } {
             break;
         }
         start = before;
     }
     forward(text, start, at)
+}
+
+/// A small word between spaces: `were 14` is no identifier of six characters. Identifiers in small letters have digits in their words, single letters, or
+/// other separators.
+fn is_prose(word: &[u8], separator: u8) -> bool {
+    separator == b' ' && word.len() > 1 && word.iter().all(u8::is_ascii_lowercase)
 }
 
 fn forward(text: &[u8], start: usize, at: usize) -> Run {
@@ -131,7 +138,7 @@ fn forward(text: &[u8], start: usize, at: usize) -> Run {
             break;
         }
         let chunk = measured(word, from, sign);
-        if chunk.digits == 0 && word.len() > WORDLIKE {
+        if chunk.digits == 0 && (word.len() > WORDLIKE || !chunks.is_empty() && is_prose(word, sign)) {
             break;
         }
         if chunk.digits != 0 {
