@@ -97,7 +97,7 @@ async fn scenes(gateway: SocketAddr, props: &mut Props) -> Result<bool, String> 
 
 fn as_expected(scene: &Scene, reply: &client::Reply) -> bool {
     match scene.expected {
-        "refused" => reply.status == 503,
+        "refused" => matches!(reply.status, 400 | 503),
         placement => reply.status == 200 && reply.header("x-tidegate-placement") == placement,
     }
 }

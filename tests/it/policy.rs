@@ -213,16 +213,6 @@ async fn passed_through_paths_obey_too() {
     assert_eq!(cloud.requests().len(), 0);
 }
 
-/// Redaction does not exist yet, so what must be redacted before it goes to the cloud cannot go there.
-#[tokio::test]
-async fn no_retention_stays_home_while_nothing_is_redacted() {
-    let (_edge, cloud, gateway) = hybrid().await;
-    let answer = gateway.chat(&chat("cloud-first", "hi")).header("x-tidegate-privacy", "no-retention").send().await;
-    assert_eq!(answer.header("x-tidegate-placement"), "edge");
-    let retained = gateway.chat(&chat("cloud-first", "hi")).header("x-tidegate-privacy", "retained").send().await;
-    assert_eq!((retained.header("x-tidegate-placement"), cloud.requests().len()), ("cloud", 1));
-}
-
 #[tokio::test]
 async fn only_cloud_never_runs_at_the_edge() {
     let (edge, cloud, gateway) = hybrid().await;

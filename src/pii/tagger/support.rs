@@ -11,6 +11,9 @@ const NEAR: usize = 16;
 /// More digits in a row than this are no house number and no postal code.
 const DIGITS: usize = 6;
 
+/// Finds below this are doubtful.
+const SURE: f32 = 0.65;
+
 /// Keeps what is borne out of `found[from..]`, which is in order.
 pub(super) fn settle(text: &str, found: &mut Vec<Span>, from: usize) {
     let is_place = |span: &Span| {
@@ -38,6 +41,8 @@ fn is_borne_out(text: &str, span: &Span, is_beside: &impl Fn(&Span) -> bool) -> 
     let run = longest(value, u8::is_ascii_digit);
     match span.entity {
         Entity::PERSON => value.split_whitespace().all(|word| !word.bytes().all(|byte| byte.is_ascii_digit())),
+        // In small letters an organisation is hard to tell from what it is called after.
+        Entity::ORGANIZATION if span.score < SURE && !value.chars().any(char::is_uppercase) => false,
         Entity::LOCATION | Entity::ORGANIZATION => run < DIGITS && !(run > 0 && is_glued(text, span)),
         Entity::STREET_ADDRESS => run <= DIGITS && (has_word(value) || is_beside(span)),
         Entity::ZIP_CODE => run <= DIGITS && value.len() <= 10 && !is_glued(text, span) && is_beside(span),
