@@ -229,6 +229,12 @@ class Provider(BaseHTTPRequestHandler):
         tool_calls = [{"id": f"call_mock_{i}", "type": "function", "function": {
             "name": tool["function"]["name"], "arguments": json.dumps({"city": ["Kraków", "Łódź", "東京"][i % 3], "n": i},
                                                                       ensure_ascii=False)}} for i, tool in enumerate(wanted)]
+        if size := self.mock.get("echo"):
+            # What was said comes back in the arguments of the first tool, or as it is, in pieces of `echo` characters.
+            if tool_calls:
+                tool_calls[0]["function"]["arguments"] = json.dumps({"note": text})
+            else:
+                return self.echo(head, text, size)
         content = None if tool_calls else f"{self.server.provider} says: {text}"
         reason = "tool_calls" if tool_calls else "stop"
         counted = usage(len(text.split()), 7)
@@ -254,6 +260,13 @@ class Provider(BaseHTTPRequestHandler):
         if with_usage:
             events.append({**head, "object": "chat.completion.chunk", "choices": [], "usage": counted})
         self.events(events)
+
+    def echo(self, head, text, size):
+        head = {**head, "object": "chat.completion.chunk"}
+        deltas = [{"role": "assistant", "content": ""}, *({"content": text[i:i + size]} for i in range(0, len(text), size)), {}]
+        last = len(deltas) - 1
+        self.events([{**head, "choices": [{"index": 0, "delta": delta, "finish_reason": "stop" if i == last else None}]}
+                     for i, delta in enumerate(deltas)])
 
     @staticmethod
     def tool_deltas(tool_calls):

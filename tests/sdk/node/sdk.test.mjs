@@ -162,3 +162,16 @@ test("azure behind the plain client", gateway, async () => {
   assert.equal(header(call, "api-key"), "azure-provider-key");
   assert.equal(header(call, "authorization"), undefined);
 });
+
+test("a redacted stream says what was said, and the provider sees labels", gateway, async () => {
+  await mock.reset();
+  const client = new OpenAI({ baseURL: `${process.env.TIDEGATE_TENANTS_URL}/v1`, apiKey: "sk-tg-private" });
+  const said = "Dear Maria Lindqvist, write to maria.lindqvist@example.org.";
+  const messages = [{ role: "user", content: said }];
+  const chunks = await collect(await client.chat.completions.create({ model: "auto", messages, stream: true, mock: { echo: 2 } }));
+  assert.equal(textOf(chunks), said);
+  const note = { type: "function", function: { name: "note", parameters: { type: "object", properties: {} } } };
+  const final = await client.chat.completions.stream({ model: "auto", messages, tools: [note], mock: { echo: 1 } }).finalChatCompletion();
+  assert.equal(JSON.parse(final.choices[0].message.tool_calls[0].function.arguments).note, said);
+  for (const call of await mock.calls()) assert.ok(!/Lindqvist|maria/.test(JSON.stringify(body(call))));
+});
