@@ -83,7 +83,8 @@ async fn no_byte_of_a_local_request_reaches_the_cloud_whatever_is_asked() {
 
 #[tokio::test]
 async fn nor_when_the_edge_fails_in_every_way() {
-    let failures: [(&str, fn() -> Answer); 8] = [
+    type Failure = (&'static str, fn() -> Answer);
+    let failures: [Failure; 8] = [
         ("overloaded", || Answer::error(503, "overloaded", "later")),
         ("rate limited", || Answer::rate_limited("1")),
         ("broken", || Answer::error(500, "server_error", "boom")),

@@ -1,3 +1,5 @@
+//! Addresses of people and machines: what is found, and what only looks like one. Values are made up or published specimens.
+
 use crate::pii::entity::Entity;
 use crate::pii::scan::scan;
 use crate::pii::span::settle;

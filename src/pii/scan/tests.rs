@@ -1,3 +1,5 @@
+//! Any text is scanned without a panic, and what is found lies on character boundaries.
+
 use proptest::prelude::*;
 
 use super::scan;

@@ -1,3 +1,5 @@
+//! Secrets in every dress, and what stands in their place in documentation. Tokens are put together at run time: no scanner of secrets finds one here.
+
 use crate::pii::entity::Entity;
 use crate::pii::scan::scan;
 use crate::pii::span::settle;
