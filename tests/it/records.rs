@@ -189,3 +189,14 @@ async fn no_word_of_a_prompt_is_kept() {
         }
     }
 }
+
+#[tokio::test]
+async fn types_and_counts_of_what_was_found_are_recorded_and_no_value() {
+    let (edge, cloud) = (Upstream::named("edge").await, Upstream::named("cloud").await);
+    let gateway = Gateway::with(&routed(&edge, &cloud).top("pii: {}")).await;
+    let said = "my card is 4111 1111 1111 1111, mail me at ann.miller@example.org";
+    let answer = gateway.chat(&chat("frontier", said)).send().await;
+    let told = record(&gateway, answer.header("x-request-id")).await;
+    assert_eq!(told["pii"], "CREDIT_CARD=1,EMAIL_ADDRESS=1", "{told}");
+    assert!(!told.to_string().contains("4111") && !told.to_string().contains("miller"), "{told}");
+}
