@@ -39,7 +39,7 @@ fuzz_target!(|data: &[u8]| {
         {"role": "user", "content": text}, {"role": "assistant", "content": null, "tool_calls": [call]}]});
     let body = Bytes::from(request.to_string());
     let view = view::scan(Endpoint::Chat, &body).expect("a request");
-    let findings = find::find(catalog, &view, &body);
+    let findings = find::find(catalog, &view, &body, &Vec::new());
     let scope = Scope { tenant: "t", conversation: 1 };
     let (mut edits, mapping) = hide::hide(catalog, profile, keys, scope, &findings, (&view, &body));
     let hidden = Bytes::from(splice::apply(&body, &mut edits).concat());

@@ -23,7 +23,7 @@ pub use account::{
     Privacy, Tenant, Then,
 };
 pub use price::{Price, Pricing};
-pub use protect::{CustomPii, Pii, PiiMode, TenantPii};
+pub use protect::{Analyzer, AnalyzerWith, CustomPii, OnAnalyzerError, Pii, PiiMode, TenantPii};
 pub use route::{Modality, Model, Route, Rule, Shadow, Try, TryWith};
 pub use threshold::{DifficultyModel, DifficultyModelWith, Pace, Sticky, Threshold, ThresholdWith};
 pub use upstream::{Balance, Health, Placement, Timeouts, Upstream, UpstreamKind, UpstreamTls};

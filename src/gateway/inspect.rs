@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::analyzer;
 use super::read::Read;
 use super::record::Record;
 use prometheus::IntCounterVec;
@@ -14,6 +15,7 @@ use crate::error::{Error, Kind, Result};
 use crate::openai::Modalities;
 use crate::openai::splice::Edit;
 use crate::openai::view::View;
+use crate::pii::find::Others;
 use crate::pii::hide::{self, Keys, Scope};
 use crate::pii::restore::text::Restorer;
 use crate::pii::{Catalog, Findings, Profile, embedded, find};
@@ -99,8 +101,12 @@ pub async fn inspect(read: Read, record: &mut Record) -> Result<(Read, Inspected
     if !is_wanted(entry, &profile, privacy) {
         return Ok((read, Inspected::default()));
     }
+    let others = match &snapshot.protection.analyzer {
+        Some(analyzer) => analyzer::ask(analyzer, &read, privacy, record).await?,
+        None => Vec::new(),
+    };
     let catalog = Arc::clone(&snapshot.protection.catalog);
-    let look = move |read: &Read| Inspected::new(catalog, profile, privacy, &read.view, &read.body);
+    let look = move |read: &Read| Inspected::new(catalog, profile, privacy, &read.view, &read.body, &others);
     let (read, inspected) = match read.view.text_bytes {
         LONG.. => {
             let looking = task::blocking(move || {
@@ -122,7 +128,7 @@ pub async fn inspect(read: Read, record: &mut Record) -> Result<(Read, Inspected
 pub fn inspect_anyway(snapshot: &Snapshot, tenant: &str, privacy: Privacy, read: &Read) -> Inspected {
     let protection = &snapshot.protection;
     let (catalog, profile) = (Arc::clone(&protection.catalog), Arc::clone(protection.profile(tenant)));
-    Inspected::new(catalog, profile, privacy, &read.view, &read.body)
+    Inspected::new(catalog, profile, privacy, &read.view, &read.body, &Vec::new())
 }
 
 fn is_wanted(entry: &RouteEntry, profile: &Profile, privacy: Privacy) -> bool {
@@ -135,8 +141,15 @@ fn is_wanted(entry: &RouteEntry, profile: &Profile, privacy: Privacy) -> bool {
 }
 
 impl Inspected {
-    fn new(catalog: Arc<Catalog>, profile: Arc<Profile>, privacy: Privacy, view: &View, body: &[u8]) -> Inspected {
-        let findings = find::find(&catalog, view, body);
+    fn new(
+        catalog: Arc<Catalog>,
+        profile: Arc<Profile>,
+        privacy: Privacy,
+        view: &View,
+        body: &[u8],
+        others: &Others,
+    ) -> Inspected {
+        let findings = find::find(&catalog, view, body, others);
         let (severity, types) = findings.summary(&catalog);
         let no_retention = privacy == Privacy::NoRetention;
         let of_mode = |wanted: PiiMode| {

@@ -4,6 +4,7 @@
 //! ends (the record, the lease of the connection) is moved into the answer's body.
 
 pub mod admit;
+pub mod analyzer;
 pub mod answer;
 pub mod attempt;
 pub mod body;

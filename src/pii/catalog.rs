@@ -59,7 +59,13 @@ impl Catalog {
 
     /// Looks through a text; what it finds overlaps nowhere and is in order.
     pub fn find(&self, text: &str, wording: Wording, found: &mut Vec<Span>) {
+        self.find_besides(text, wording, &[], found);
+    }
+
+    /// The same with what others have found in it.
+    pub fn find_besides(&self, text: &str, wording: Wording, others: &[Span], found: &mut Vec<Span>) {
         found.clear();
+        found.extend_from_slice(others);
         scan::scan(text, found);
         for (place, custom) in (Entity::BUILT_IN..).zip(&self.custom) {
             let matches = custom.pattern.find_iter(text).filter(|found| !found.is_empty());

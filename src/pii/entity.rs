@@ -212,6 +212,8 @@ entities! {
     AE_EMIRATES_ID "AE_EMIRATES_ID" Sensitive,
     SA_NATIONAL_ID "SA_NATIONAL_ID" Sensitive,
     PK_CNIC "PK_CNIC" Sensitive,
+    // What an analyzer calls by a name that is not in this table.
+    OTHER_PII "OTHER_PII" Personal,
     // Secrets.
     PRIVATE_KEY "PRIVATE_KEY" Secret,
     JWT "JWT" Secret,

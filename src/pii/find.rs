@@ -65,21 +65,27 @@ impl Text<'_> {
     }
 }
 
+/// What others have found: for each text of [`texts`], in their order. Empty where nobody was asked.
+pub type Others = Vec<Vec<Span>>;
+
 /// Looks through a request.
-pub fn find(catalog: &Catalog, view: &View, body: &[u8]) -> Findings {
+pub fn find(catalog: &Catalog, view: &View, body: &[u8], others: &Others) -> Findings {
     let mut found = Findings::default();
     let mut spans = Vec::new();
     let mut texts = Vec::with_capacity(view.pieces.len());
+    let mut others = others.iter();
     for piece in &view.pieces {
         let Some(text) = text_of(piece, body) else { continue };
         let wording = if piece.source == Source::ToolDefinition { Wording::Values } else { Wording::Prose };
-        catalog.find(&text.flat.text, wording, &mut spans);
+        let besides = others.next().map_or(&[][..], Vec::as_slice);
+        catalog.find_besides(&text.flat.text, wording, besides, &mut spans);
         found.take_in(&text, &spans, body);
         texts.push(text);
     }
     for range in &view.others {
         let Some(text) = text_at(range, body, false, false) else { continue };
-        catalog.find(&text.flat.text, Wording::Values, &mut spans);
+        let besides = others.next().map_or(&[][..], Vec::as_slice);
+        catalog.find_besides(&text.flat.text, Wording::Values, besides, &mut spans);
         found.take_in(&text, &spans, body);
         texts.push(text);
     }

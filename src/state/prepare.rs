@@ -65,7 +65,7 @@ pub async fn prepare(loaded: &Loaded, durable: &Durable, before: Option<&Snapsho
         targets,
         routes,
         classifiers,
-        protection: Protection::build(file)?,
+        protection: Protection::build(file, durable.workers)?,
         tenants: tenants(file, durable)?,
         models_answer: models::list(&models),
         models,

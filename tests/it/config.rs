@@ -75,9 +75,7 @@ async fn a_condition_that_does_not_compile_is_told() {
 
 #[tokio::test]
 async fn what_is_not_available_yet_is_refused() {
-    for (section, top) in
-        [("analyzer", "pii: {analyzer: http://127.0.0.1:5002}"), ("cache", "cache: {exact: {capacity: 1MiB}}")]
-    {
+    for (section, top) in [("cache", "cache: {exact: {capacity: 1MiB}}")] {
         refused(&sound().top(top).yaml(), &[&["tidegate.yaml:1:", section, "not available yet"]]).await;
     }
     let confident = "{name: easy, try: [{model: small, min_confidence: 0.4}]}";

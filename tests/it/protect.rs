@@ -314,3 +314,47 @@ async fn a_held_beginning_goes_out_in_front_of_the_end() {
         events.iter().position(|event| !event.is_done() && event.json()["choices"][0]["finish_reason"] == "stop");
     assert_eq!(finish, Some(events.len() - 2), "nothing comes behind the end of the choice");
 }
+
+/// A Presidio analyzer that takes the word `zebra` for a person.
+async fn analyzer() -> Upstream {
+    Upstream::named("analyzer").await.answering(|request| {
+        assert_eq!(request.path(), "/analyze");
+        let text: Vec<char> = request.json()["text"].as_str().unwrap().chars().collect();
+        let word: Vec<char> = "zebra".chars().collect();
+        let places = (0..text.len()).filter(|at| text[*at..].starts_with(&word));
+        let told: Vec<Value> =
+            places.map(|at| json!({"entity_type": "PERSON", "start": at, "end": at + 5, "score": 0.85})).collect();
+        Answer::json(200, &Value::Array(told))
+    })
+}
+
+#[tokio::test]
+async fn an_analyzer_is_asked_as_well() {
+    let (analyzer, cloud) = (analyzer().await, Upstream::named("cloud").await.answering(echo(2)));
+    let top = format!("pii: {{analyzer: {}}}", analyzer.url());
+    let gateway = Gateway::with(&Config::cloud_only(&cloud).top(&top)).await;
+    let said = "it is so cold, \"brr\" 😀\nand then the zebra ate";
+    let answer = gateway.chat(&chat_stream("auto", said)).send().await;
+    assert_eq!(answer.header("x-tidegate-pii"), "PERSON=1");
+    assert_eq!(sse::text(&answer.events()), said);
+    assert!(!seen(&cloud.only_request()).contains("zebra"));
+    assert_eq!(gateway.metrics().await.sum("tidegate_pii_analyzer_total", &[("result", "ok")]), 1.0);
+}
+
+#[tokio::test]
+async fn without_the_analyzer_private_requests_wait_at_the_door_and_others_go_on() {
+    let (gone, edge, cloud) =
+        (Upstream::down("analyzer"), Upstream::named("edge").await, Upstream::named("cloud").await);
+    let config = |more: &str| {
+        let top = format!("pii: {{analyzer: {{url: {}, timeout: 5s{more}}}}}", gone.url());
+        Config::hybrid(&edge, &cloud).top(&top)
+    };
+    let gateway = Gateway::with(&config("")).await;
+    let private = gateway.chat(&chat("frontier", "hi")).header("x-tidegate-privacy", "no-retention").send().await;
+    let error = private.expect_error(503);
+    assert!(error["message"].as_str().unwrap().contains("pii.analyzer"), "{error}");
+    assert_eq!(gateway.chat(&chat("frontier", "hi")).send().await.status, 200);
+    let strict = Gateway::with(&config(", on_error: block")).await;
+    strict.chat(&chat("frontier", "hi")).send().await.expect_error(503);
+    assert_eq!(cloud.requests().len(), 1);
+}

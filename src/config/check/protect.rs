@@ -2,7 +2,7 @@
 //!
 //! What a reader could get wrong: a type may be a built-in one or one of `pii.custom`, in every place that names one.
 
-use super::{Checker, decoded_items, shown};
+use super::{Checker, decoded_items, shown, url};
 use crate::config::document::{Node, Value};
 use crate::config::file::Pii;
 use crate::config::problem::{listed, nearest, quoted};
@@ -22,6 +22,7 @@ pub fn check(checker: &mut Checker<'_>) {
     if let (Some(node), Some(pii)) = (document.get(&["pii"]), &file.pii) {
         types(checker, node, &known);
         custom(checker, node, pii);
+        analyzer(checker, node, pii);
         if let Some(item) = node.get("for").filter(|_| pii.placements.is_empty()) {
             checker.error(
                 item,
@@ -34,6 +35,16 @@ pub fn check(checker: &mut Checker<'_>) {
         if let Some(node) = tenant.get("pii") {
             types(checker, node, &known);
         }
+    }
+}
+
+fn analyzer(checker: &mut Checker<'_>, node: &Node, pii: &Pii) {
+    let (Some(item), Some(given)) = (node.get("analyzer"), &pii.analyzer) else { return };
+    let with = given.with();
+    url::http(checker, item.get("url").unwrap_or(item), &with.url);
+    checker.time(Some(item), "timeout", Some(with.timeout.0));
+    if let Some(at) = item.get("min_score").filter(|_| !(0.0..=1.0).contains(&with.min_score)) {
+        checker.error(at, format!("score {} is not between 0 and 1", shown(at)), "remove it for 0.5");
     }
 }
 

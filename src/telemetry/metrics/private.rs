@@ -11,6 +11,8 @@ use super::Build;
 pub struct Private {
     /// `type, action` (`redact`, `mask`, `hash`, `block`, `stay-home`, `allow`)
     pub found: IntCounterVec,
+    /// `result`: `ok`, `failed`
+    pub analyzer: IntCounterVec,
 }
 
 impl Private {
@@ -21,6 +23,11 @@ impl Private {
                 "tidegate_pii_found_total",
                 "different values of personal data and secrets found in requests, by what became of them",
                 &["type", "action"],
+            )?,
+            analyzer: build.counters(
+                "tidegate_pii_analyzer_total",
+                "requests that the analyzer was asked about",
+                &["result"],
             )?,
         })
     }
