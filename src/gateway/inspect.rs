@@ -25,8 +25,9 @@ use crate::signals::{Blocked, Private, SignalId};
 use crate::state::{RouteEntry, Snapshot};
 use crate::task;
 
-/// Looking through more text than this takes more than a millisecond: others that share the worker do not wait for it.
-const LONG: usize = 48 << 10;
+/// Looking through more text than this takes a third of a millisecond, and some milliseconds if it was made to be slow: others that share the
+/// worker do not wait for it.
+const LONG: usize = 16 << 10;
 
 /// What is known of a request's personal data.
 #[derive(Debug, Default)]
@@ -107,7 +108,8 @@ pub async fn inspect(read: Read, record: &mut Record) -> Result<(Read, Inspected
     };
     let catalog = Arc::clone(&snapshot.protection.catalog);
     let look = move |read: &Read| Inspected::new(catalog, profile, privacy, &read.view, &read.body, &others);
-    let (read, inspected) = match read.view.text_bytes {
+    let more = read.view.others.iter().chain(&read.view.attached).map(std::ops::Range::len);
+    let (read, inspected) = match read.view.text_bytes + more.sum::<usize>() {
         LONG.. => {
             let looking = task::blocking(move || {
                 let inspected = look(&read);

@@ -156,6 +156,10 @@ impl Findings {
             raw = whole_number(body, raw);
             quoted = true;
         }
+        // A number that was taken whole may hold another find.
+        if quoted && self.hits.last().is_some_and(|last| last.range.end > raw.start && last.range.start < raw.end) {
+            return;
+        }
         let value = self.values.insert_full((entity, public, value.into())).0;
         self.hits.push(Hit { range: raw, entity, public, value, bare: text.bare, quoted });
     }
