@@ -67,7 +67,7 @@ fn restoring(c: &mut Criterion) {
     let key = blake3::Hasher::new_keyed(&[1; 32]);
     let mut labels = Labels::new(&key, 5, vec!["PERSON".into()]);
     let label = label::write("PERSON", labels.number("PERSON", "Alice Smith"), false);
-    let restorer = Arc::new(Restorer::new(labels.finish()));
+    let restorer = Arc::new(Restorer::new(labels.finish(), false));
     let event = |text: &str| {
         Bytes::from(format!(
             "data: {{\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{text}\"}},\"finish_reason\":null}}]}}\n\n"

@@ -18,7 +18,7 @@ fuzz_target!(|data: &[u8]| {
     labels.avoid(&text);
     let number = labels.number("PERSON", "Alice Smith");
     let echo = text.replace("Alice Smith", &label::write("PERSON", number, false));
-    let restorer = Restorer::new(labels.finish());
+    let restorer = Restorer::new(labels.finish(), false);
     let size = usize::from(*size % 16) + 1;
     let signs: Vec<char> = echo.chars().collect();
     let (mut held, mut said) = (Held::default(), String::new());

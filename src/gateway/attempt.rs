@@ -48,7 +48,6 @@ pub async fn run(
         read,
         plan,
         inspected,
-        hidden: None,
         edits: shared_edits(read),
         headers: Some(headers::upwards(&read.headers, true)),
         left: record.snapshot.max_attempts,
@@ -72,8 +71,6 @@ struct Walk<'a> {
     read: &'a Read,
     plan: &'a Plan,
     inspected: &'a Inspected,
-    /// What is hidden from the targets that it is to be hidden from; made once.
-    hidden: Option<Option<Hidden>>,
     /// Edits that are the same for every target.
     edits: SmallVec<[Edit; 3]>,
     /// For the first attempt; a further one makes them anew.
@@ -110,7 +107,7 @@ pub(super) fn prefix(read: &Read) -> &[u8] {
     first.get(..PREFIX).unwrap_or(first)
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
     /// Tries the nodes of one target.
     async fn target(&mut self, id: TargetId, target: &Arc<Target>, record: &mut Record) -> Result<Answered> {
         let mut tried: SmallVec<[Arc<Node>; 4]> = SmallVec::new();
@@ -178,10 +175,7 @@ impl Walk<'_> {
             headers.insert(name.clone(), value.clone());
         }
         let is_hidden = self.inspected.is_hidden_from(upstream.placement());
-        if is_hidden && self.hidden.is_none() {
-            self.hidden = Some(self.hide(upstream.placement(), record));
-        }
-        let hidden = self.hidden.as_ref().and_then(Option::as_ref).filter(|_| is_hidden);
+        let hidden = if is_hidden { self.hide(record) } else { None };
         let outbound = Outbound {
             method: Method::POST,
             path: target.path(self.read.endpoint),
@@ -216,9 +210,9 @@ impl Walk<'_> {
     }
 
     /// Hides what was found. The conversation is that of the request's own leader.
-    fn hide(&self, placement: Placement, record: &Record) -> Option<Hidden> {
+    fn hide(&self, record: &Record) -> Option<&'a Hidden> {
         let leader = record.admission.leader(record.tenant_name(), &self.read.hints);
-        self.inspected.hide(placement, self.read, &self.gateway.shared.durable.pii_keys, leader)
+        self.inspected.hide(self.read, &self.gateway.shared.durable.pii_keys, leader)
     }
 
     fn count_fallback(&self, place: usize, to: &Target, record: &Record) {

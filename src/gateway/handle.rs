@@ -87,9 +87,22 @@ fn destination<B>(request: &Request<B>) -> Result<Destination, Error> {
         };
     }
     if path.starts_with("/v1/") {
+        // A server behind may read it as the path of a model: then it would get past the rules.
+        if let Some(meant) = spelled_oddly(path) {
+            let message = format!("no such path; write it as {meant}");
+            return Err(Error::client(Kind::NotFound, message));
+        }
         return Ok(Destination::Elsewhere);
     }
     Err(Error::client(Kind::NotFound, "no such path; the OpenAI protocol is served below /v1"))
+}
+
+/// The path of an endpoint that is routed by model, if this is another spelling of it: encoded, with empty segments, in capitals.
+fn spelled_oddly(path: &str) -> Option<String> {
+    let decoded = percent_encoding::percent_decode_str(path).decode_utf8_lossy().to_ascii_lowercase();
+    let segments: Vec<&str> = decoded.split(['/', '\\']).map(str::trim).filter(|part| !part.is_empty()).collect();
+    let plain = format!("/{}", segments.join("/"));
+    Endpoint::of_path(&plain).map(|_| plain)
 }
 
 /// A segment `..`, however it is written, would leave `/v1` at the upstream, with the gateway's key.
@@ -120,6 +133,15 @@ mod tests {
         assert_eq!(of(Method::GET, "/v1/embeddings").err().map(|e| e.kind), Some(Kind::MethodNotAllowed));
         for path in ["/v1/../admin", "/v1/%2E%2e/x", "/v1/..%2fx", "/v1/a/.%2e"] {
             assert_eq!(of(Method::GET, path).err().map(|e| e.kind), Some(Kind::InvalidRequest), "{path}");
+        }
+        for path in [
+            "/v1/chat%2Fcompletions",
+            "/v1//chat/completions",
+            "/v1/chat/completions//",
+            "/v1/chat/Completions",
+            "/v1/embedding%73",
+        ] {
+            assert_eq!(of(Method::POST, path).err().map(|e| e.kind), Some(Kind::NotFound), "{path}");
         }
         assert!(of(Method::GET, "/v1/files/a..b").is_ok());
         assert_eq!(of(Method::GET, "/metrics").err().map(|e| e.kind), Some(Kind::NotFound));

@@ -59,6 +59,19 @@ static DROPPED_DOWNWARDS: [HeaderName; 9] = [
     HeaderName::from_static("access-control-allow-origin"),
 ];
 
+/// Beginnings of headers that identity-aware proxies add.
+const WHOSE: [&str; 9] = [
+    "x-auth-request-",
+    "x-goog-authenticated-user-",
+    "x-goog-iap-",
+    "x-amzn-oidc-",
+    "x-ms-client-principal",
+    "x-user",
+    "x-remote-user",
+    "x-authenticated-",
+    "cf-",
+];
+
 fn is_dropped_upwards(name: &HeaderName) -> bool {
     if HOP_BY_HOP.contains(name) {
         return true;
@@ -69,6 +82,9 @@ fn is_dropped_upwards(name: &HeaderName) -> bool {
     let name = name.as_str();
     // Accounts belong to keys, and the key is the gateway's.
     matches!(name, "x-api-key" | "api-key" | "openai-organization" | "openai-project" | "x-real-ip" | "x-request-id")
+        // Who the client is, as proxies in front say it, and where he came from.
+        || matches!(name, "from" | "referer" | "origin" | "remote-user" | "baggage" | "true-client-ip" | "x-client-ip")
+        || WHOSE.iter().any(|prefix| name.starts_with(prefix))
         || name.starts_with("x-tidegate-")
         || name.starts_with("x-forwarded-")
         || name.starts_with("x-stainless-")
@@ -106,6 +122,9 @@ mod tests {
             ("cookie", "c"),
             ("x-forwarded-for", "192.0.2.1"),
             ("x-tidegate-app", "a"),
+            ("x-auth-request-email", "a@b.example"),
+            ("referer", "https://intranet.example/a"),
+            ("cf-connecting-ip", "192.0.2.1"),
             ("accept-encoding", "gzip"),
             ("connection", "keep-alive, x-private"),
             ("x-private", "1"),

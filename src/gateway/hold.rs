@@ -25,6 +25,8 @@ use crate::pii::restore::whole;
 use crate::upstream::Target;
 use crate::upstream::send::{Answer, Lease};
 
+const EVENTS: &[u8] = b"text/event-stream";
+
 /// A plain answer up to this size is read to its end before it is committed, so that a node that dies in the middle of it costs nothing.
 const HELD_ANSWER: usize = 256 << 10;
 /// One whose values are put back is read whole up to this size; beyond, labels stay in it.
@@ -45,7 +47,9 @@ pub(super) struct Hold<'a> {
 impl Hold<'_> {
     pub(super) async fn commit(self, answer: Answer) -> Result<(Answered, Figures)> {
         let Answer { head, body, lease } = answer;
-        let is_stream = head.headers.get(CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"text/event-stream"));
+        let is_stream = head.headers.get(CONTENT_TYPE).is_some_and(|kind| {
+            kind.as_bytes().get(..EVENTS.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(EVENTS))
+        });
         let status = head.status;
         let headers = headers::downwards(head.headers);
         if is_stream {

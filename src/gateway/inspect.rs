@@ -3,7 +3,7 @@
 //! What a reader could get wrong: nothing is changed here. What is found stays with the request: signals for the decision, edits for targets that it is to
 //! be hidden from (made once, when the first such target is about to be asked), and the values for the way back.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::analyzer;
 use super::read::Read;
@@ -18,7 +18,7 @@ use crate::openai::view::View;
 use crate::pii::find::Others;
 use crate::pii::hide::{self, Keys, Scope};
 use crate::pii::restore::text::Restorer;
-use crate::pii::{Catalog, Findings, Profile, embedded, find};
+use crate::pii::{Catalog, Findings, Profile, find};
 use crate::policy::{Constraint, Decision};
 use crate::signals::conversation::{self, Leader};
 use crate::signals::{Blocked, Private, SignalId};
@@ -48,6 +48,8 @@ struct Seen {
     blocked_cloud: Vec<String>,
     stays_home: bool,
     unreadable: bool,
+    /// Made when the first target that it is to be hidden from is about to be asked.
+    hidden: OnceLock<Option<Hidden>>,
 }
 
 /// What the record tells: names of types and counts, never values.
@@ -111,8 +113,15 @@ pub async fn inspect(read: Read, record: &mut Record) -> Result<(Read, Inspected
     let more = read.view.others.iter().chain(&read.view.attached).map(std::ops::Range::len);
     let (read, inspected) = match read.view.text_bytes + more.sum::<usize>() {
         LONG.. => {
+            let leader = record.admission.leader(record.tenant_name(), &read.hints);
+            let [tenant, app, user] = [leader.tenant, leader.app, leader.user].map(str::to_owned);
+            let keys = record.shared().durable.pii_keys.clone();
             let looking = task::blocking(move || {
                 let inspected = look(&read);
+                // Much text may hold much to hide: that is done here as well.
+                if inspected.is_hidden_from(Placement::Cloud) || inspected.is_hidden_from(Placement::Edge) {
+                    inspected.hide(&read, &keys, Leader { tenant: &tenant, app: &app, user: &user });
+                }
                 (read, inspected)
             });
             record.waiting(looking).await?
@@ -173,11 +182,12 @@ impl Inspected {
                 blocked_edge: blocked_at(Placement::Edge),
                 blocked_cloud: blocked_at(Placement::Cloud),
                 stays_home: (profile.is_on || no_retention) && !of_mode(PiiMode::StayHome).is_empty(),
-                unreadable: is_unreadable(view, body),
+                unreadable: is_unreadable(view, body, &findings),
                 catalog,
                 profile,
                 no_retention,
                 findings,
+                hidden: OnceLock::new(),
             })),
         }
     }
@@ -233,9 +243,16 @@ impl Inspected {
         })
     }
 
-    /// The edits that hide what was found from a target at `placement`, and the way back. `None`: nothing is to be hidden.
-    pub fn hide(&self, placement: Placement, read: &Read, keys: &Keys, leader: Leader<'_>) -> Option<Hidden> {
-        let seen = self.seen.as_ref().filter(|_| self.is_hidden_from(placement))?;
+    /// The edits that hide what was found, and the way back: made once. `None`: nothing is to be hidden.
+    pub fn hide(&self, read: &Read, keys: &Keys, leader: Leader<'_>) -> Option<&Hidden> {
+        let seen = self.seen.as_ref()?;
+        seen.hidden.get_or_init(|| seen.hide(read, keys, leader)).as_ref()
+    }
+}
+
+impl Seen {
+    fn hide(&self, read: &Read, keys: &Keys, leader: Leader<'_>) -> Option<Hidden> {
+        let seen = self;
         if seen.findings.is_empty() {
             return None;
         }
@@ -243,17 +260,19 @@ impl Inspected {
         let (edits, mapping) =
             hide::hide(&seen.catalog, &seen.profile, keys, scope, &seen.findings, (&read.view, &read.body));
         let restores = seen.profile.restore && !mapping.is_empty();
-        (!edits.is_empty()).then(|| Hidden { edits, restorer: restores.then(|| Arc::new(Restorer::new(mapping))) })
+        (!edits.is_empty()).then(|| Hidden {
+            edits,
+            restorer: restores.then(|| Arc::new(Restorer::new(mapping, read.view.json_answer))),
+        })
     }
 }
 
 /// It holds something besides text that nobody can look into. A file of text within the body can be.
-fn is_unreadable(view: &View, body: &[u8]) -> bool {
+fn is_unreadable(view: &View, body: &[u8], findings: &Findings) -> bool {
     let beyond = Modalities::TEXT.with(Modalities::FILE);
-    if !beyond.contains(view.modalities) {
-        return true;
-    }
     let is_file = !Modalities::TEXT.contains(view.modalities);
-    let is_text = |range: &std::ops::Range<usize>| body.get(range.start + 1..range.end).is_some_and(embedded::is_text);
-    is_file && (view.attached.is_empty() || !view.attached.iter().all(is_text))
+    view.opaque
+        || !beyond.contains(view.modalities)
+        || is_file && findings.files_read < view.files.max(1)
+        || view.others.iter().any(|range| find::is_opaque(range, body))
 }

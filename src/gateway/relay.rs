@@ -163,6 +163,11 @@ impl Events {
         (self.usage, self.produced.tokens())
     }
 
+    /// What was held back of a text.
+    fn held(&mut self) -> Option<Bytes> {
+        self.restoring.as_mut().and_then(|stream| stream.finish())
+    }
+
     /// What is still held goes out; a last frame without its blank line gets one, so that its values are put back too.
     fn restore_rest(&mut self) -> Result<()> {
         if self.restoring.is_some() {
@@ -239,8 +244,10 @@ impl Relay {
                 Poll::Ready(Some(bytes))
             }
             Poll::Ready(Some(Err(error))) => {
+                let mut rest = self.events.as_mut().and_then(Events::held).map_or_else(Vec::new, Vec::from);
                 self.close(Some(error.kind));
-                Poll::Ready(Some(openai::error::event(&error)))
+                rest.extend_from_slice(&openai::error::event(&error));
+                Poll::Ready(Some(rest.into()))
             }
             Poll::Ready(None) => {
                 self.close(None);

@@ -34,8 +34,10 @@ pub struct Texts {
     pub texts: SmallVec<[Text; 2]>,
     /// Groups that end with this event.
     pub ended: SmallVec<[u64; 1]>,
-    /// An event that ends whatever went on before it (Responses' events that are no deltas).
+    /// An event that ends whatever went on before it: an error, the end of a response.
     pub ends_all: bool,
+    /// Of pieces' objects, what a client adds up if it comes twice: role, identifier, name.
+    pub once: SmallVec<[Range<usize>; 2]>,
 }
 
 /// What never is a text.
@@ -76,12 +78,17 @@ const PIECES: [&[u8]; 11] = [
 /// Finds the texts. `is_event`: it is an event of a stream. `None`: it is no JSON.
 pub fn find(data: &[u8], is_event: bool) -> Option<Texts> {
     let mut scanner = Scanner::new(data);
-    let mut walk =
-        Walk { is_event, found: Texts::default(), is_delta_event: false, is_typed: false, of_arguments: false };
+    let mut walk = Walk {
+        is_event,
+        found: Texts::default(),
+        is_delta_event: false,
+        is_typed: false,
+        is_end: false,
+        of_arguments: false,
+    };
     walk.value(&mut scanner, Place { path: BASIS, key: Key::Other, in_delta: false, depth: 0 }).ok()?;
     let mut found = walk.found;
     if walk.is_typed {
-        found.ends_all = !walk.is_delta_event;
         for text in &mut found.texts {
             text.is_piece &= walk.is_delta_event;
             text.is_arguments |= text.is_piece && walk.of_arguments;
@@ -120,6 +127,8 @@ struct Walk {
     is_delta_event: bool,
     /// Responses: there is a `type` at the top that begins with `response.`.
     is_typed: bool,
+    /// Responses: the event says that something ends.
+    is_end: bool,
     of_arguments: bool,
 }
 
@@ -155,7 +164,8 @@ impl Walk {
             match &*key {
                 b"index" | b"output_index" | b"content_index" | b"summary_index" => {
                     let range = s.skip()?;
-                    let number = mix(mix(BASIS, &key), s.bytes(range));
+                    // With the path: of two objects within one another, equal numbers must not cancel each other out.
+                    let number = mix(path, s.bytes(range));
                     salt ^= number;
                     if &*key != b"content_index" && &*key != b"summary_index" {
                         group ^= number;
@@ -173,6 +183,20 @@ impl Walk {
                     }
                     Ok(())
                 }
+                b"role" | b"id" | b"name" if place.in_delta && s.peek() == Some(b'"') => {
+                    let range = s.string()?;
+                    if &*key == b"name" {
+                        let (channel, group) = (path, 0);
+                        let whole = Text { range: range.clone(), channel, group, is_piece: false, is_arguments: false };
+                        self.found.texts.push(whole);
+                    }
+                    self.found.once.push(range);
+                    Ok(())
+                }
+                b"error" if place.depth == 0 && self.is_event => {
+                    self.found.ends_all |= s.peek() == Some(b'{');
+                    s.skip().map(drop)
+                }
                 _ => {
                     let is_delta = &*key == b"delta" || place.depth == 1 && &*key == b"text";
                     let inner =
@@ -187,7 +211,11 @@ impl Walk {
                 text.group = group;
             }
         }
-        if is_last {
+        let ends_item = place.depth == 0 && self.is_end;
+        if ends_item && group == 0 {
+            self.found.ends_all = true;
+        }
+        if is_last || ends_item {
             self.found.ended.push(0);
         }
         for ended in self.found.ended.iter_mut().skip(ended).filter(|_| group != 0) {
@@ -202,6 +230,9 @@ impl Walk {
         if kind.starts_with(b"response.") {
             self.is_typed = true;
             self.is_delta_event = kind.ends_with(b".delta");
+            // What says so at the end of a text, an item, or all of it; others may come in the middle of a text.
+            let ends: [&[u8]; 5] = [b".done", b".completed", b".incomplete", b".failed", b".cancelled"];
+            self.is_end = ends.iter().any(|end| kind.ends_with(end));
             self.of_arguments = memchr::memmem::find(kind, b"arguments").is_some();
         }
     }
@@ -270,7 +301,14 @@ mod tests {
         let (texts, _) = event(r#"{"type":"response.function_call_arguments.delta","output_index":1,"delta":"{\"a"}"#);
         assert_eq!(texts, [(r#""{\"a""#.to_owned(), true, true)]);
         let (texts, found) = event(r#"{"type":"response.output_text.done","output_index":0,"text":"Hello"}"#);
-        assert_eq!((texts, found.ends_all), (vec![("\"Hello\"".to_owned(), false, false)], true));
+        assert_eq!(
+            (texts, found.ended.as_slice()),
+            (vec![("\"Hello\"".to_owned(), false, false)], &[found.texts[0].group][..])
+        );
+        assert!(event(r#"{"type":"response.completed","response":{}}"#).1.ends_all);
+        let annotation =
+            event(r#"{"type":"response.output_text.annotation.added","output_index":0,"annotation":{}}"#).1;
+        assert!(!annotation.ends_all && annotation.ended.is_empty());
         let (texts, _) = event(r#"{"object":"text_completion","choices":[{"text":"He","index":0}]}"#);
         assert_eq!(texts, [("\"He\"".to_owned(), true, false)]);
         let whole = r#"{"choices":[{"message":{"role":"assistant","content":"Hi","tool_calls":[{"id":"1","function":{"arguments":"{}"}}]}}]}"#;

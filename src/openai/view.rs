@@ -50,6 +50,12 @@ pub struct View {
     pub others: Vec<Range<usize>>,
     /// Files within the body: strings that are data URLs.
     pub attached: Vec<Range<usize>>,
+    /// Files, wherever they are.
+    pub files: u32,
+    /// There is something that nobody can read: token ids, parts of a kind that is not known to be text.
+    pub opaque: bool,
+    /// The answer is to be JSON (`response_format`, Responses' `text.format`).
+    pub json_answer: bool,
     /// The `tidegate` member: its value, and the span to cut so that what remains is valid JSON.
     pub hints: Option<Member>,
 }
@@ -90,8 +96,10 @@ pub enum Source {
     Tool,
     /// Arguments of an earlier tool call (JSON inside a JSON string).
     ToolArguments,
-    /// Names and descriptions of tools, their parameters' descriptions.
+    /// Descriptions of tools and their parameters, what these enumerate.
     ToolDefinition,
+    /// The name of a tool, defined or called: the protocol's, and left as it is.
+    ToolName,
     /// `prompt`, `input` of completions and embeddings.
     Input,
     /// `name`, `user`, file names: short strings that may hold personal data.

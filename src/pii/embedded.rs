@@ -4,8 +4,10 @@
 
 use std::ops::Range;
 
+use aho_corasick::AhoCorasick;
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 
 use super::catalog::{Catalog, Wording};
 use super::entity::Entity;
@@ -17,6 +19,8 @@ pub struct Embedded {
     /// `data:text/plain;base64,`
     head: String,
     text: String,
+    /// Its bytes are Latin-1, not UTF-8.
+    is_latin: bool,
     /// Where, what, and the value's place.
     spans: Vec<(Range<usize>, Entity, bool, usize)>,
 }
@@ -28,7 +32,10 @@ impl std::fmt::Debug for Embedded {
 }
 
 /// Types whose text can be read.
-const TEXTS: [&str; 7] = [
+const TEXTS: [&str; 10] = [
+    "application/x-ndjson",
+    "application/jsonl",
+    "application/javascript",
     "text/",
     "application/json",
     "application/xml",
@@ -38,17 +45,34 @@ const TEXTS: [&str; 7] = [
     "message/",
 ];
 
+/// Padding or none: encoders differ.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
+
+/// `;base64,` at the end of a URL's head, in any case.
+fn is_base64(head: &str) -> bool {
+    let head: String = head.chars().filter(|sign| !sign.is_whitespace()).collect();
+    head.to_ascii_lowercase().ends_with(";base64,")
+}
+
 /// Whether a data URL holds text; of other things nothing is known.
 pub fn is_text(url: &[u8]) -> bool {
     let head = url.get(..64).unwrap_or(url);
-    let Some(kind) = head.strip_prefix(b"data:") else { return false };
+    let (Some(scheme), Some(kind)) = (head.get(..5), head.get(5..)) else { return false };
+    if !scheme.eq_ignore_ascii_case(b"data:") {
+        return false;
+    }
     TEXTS.iter().any(|text| kind.get(..text.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(text.as_bytes())))
         // RFC 2397: without a type it is plain text.
         || matches!(kind.first(), Some(b',' | b';'))
 }
 
 impl Embedded {
-    /// Looks into the string at `range`. `None`: no text, or nothing in it.
+    /// Looks into the string at `range`. `None`: no text that can be read.
     pub fn find(
         catalog: &Catalog,
         range: &Range<usize>,
@@ -62,11 +86,21 @@ impl Embedded {
         let url = crate::openai::view::decode_string(quoted)?;
         let comma = url.find(',')? + 1;
         let (head, data) = url.split_at_checked(comma)?;
-        let text = if head.ends_with(";base64,") {
-            String::from_utf8(STANDARD.decode(data.trim()).ok()?).ok()?
+        let bytes = if is_base64(head) {
+            let data: String = data.chars().filter(|sign| !sign.is_whitespace()).collect();
+            LENIENT.decode(data.replace('-', "+").replace('_', "/")).ok()?
         } else {
-            percent_encoding::percent_decode_str(data).decode_utf8().ok()?.into_owned()
+            percent_encoding::percent_decode_str(data).collect()
         };
+        // Tables from older programs are Latin-1, each byte a character.
+        let (text, is_latin) = match String::from_utf8(bytes) {
+            Ok(text) => (text, false),
+            Err(bad) => (bad.into_bytes().into_iter().map(char::from).collect(), true),
+        };
+        if text.contains('\0') {
+            // UTF-16, or no text at all.
+            return None;
+        }
         let mut found = Vec::new();
         catalog.find(&text, Wording::Prose, &mut found);
         let spans: Vec<_> = found
@@ -76,7 +110,27 @@ impl Embedded {
                 Some((span.start..span.end, span.entity, span.public, place))
             })
             .collect();
-        (!spans.is_empty()).then(|| Embedded { range: range.clone(), head: head.to_owned(), text, spans })
+        Some(Embedded { range: range.clone(), head: head.to_owned(), text, is_latin, spans })
+    }
+
+    /// Nothing was found in it.
+    pub fn is_clean(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    /// Finds again what was found elsewhere. `known`: the type and the value's place for a pattern of the automaton and the words found; `None`: it is
+    /// something else.
+    pub fn repeat(&mut self, automaton: &AhoCorasick, mut known: impl FnMut(usize, &str) -> Option<(Entity, usize)>) {
+        let hidden: Vec<Range<usize>> = self.spans.iter().map(|(range, ..)| range.clone()).collect();
+        for again in automaton.find_iter(&self.text) {
+            let next = hidden.partition_point(|range| range.end <= again.start());
+            let is_hidden = hidden.get(next).is_some_and(|range| range.start < again.end());
+            let found = self.text.get(again.range()).filter(|_| !is_hidden);
+            if let Some((entity, value)) = found.and_then(|found| known(again.pattern().as_usize(), found)) {
+                self.spans.push((again.range(), entity, false, value));
+            }
+        }
+        self.spans.sort_by_key(|(range, ..)| range.start);
     }
 
     /// The text, for numbers that it uses already.
@@ -99,9 +153,13 @@ impl Embedded {
             return None;
         }
         text.push_str(self.text.get(done..).unwrap_or_default());
-        let data = match self.head.ends_with(";base64,") {
-            true => STANDARD.encode(text),
-            false => percent_encoding::utf8_percent_encode(&text, percent_encoding::NON_ALPHANUMERIC).to_string(),
+        let bytes: Vec<u8> = match self.is_latin {
+            true => text.chars().map(|sign| u8::try_from(u32::from(sign)).unwrap_or(b'?')).collect(),
+            false => text.into_bytes(),
+        };
+        let data = match is_base64(&self.head) {
+            true => STANDARD.encode(bytes),
+            false => percent_encoding::percent_encode(&bytes, percent_encoding::NON_ALPHANUMERIC).to_string(),
         };
         // A string always serialises.
         serde_json::to_vec(&format!("{}{data}", self.head)).ok()

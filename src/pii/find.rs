@@ -40,6 +40,8 @@ pub struct Hit {
 pub struct Findings {
     pub hits: Vec<Hit>,
     pub embedded: Vec<Embedded>,
+    /// Files within the body whose text was read.
+    pub files_read: u32,
     values: IndexSet<(Entity, bool, Box<str>)>,
 }
 
@@ -54,15 +56,9 @@ struct Text<'b> {
     flat: Flat<'b>,
     /// Where its first byte stands in the body.
     at: usize,
-    is_arguments: bool,
+    /// JSON within the string: a number that is replaced needs quotes.
+    is_json: bool,
     bare: bool,
-}
-
-impl Text<'_> {
-    /// Arguments that are an object or a list; what a custom tool gets may be any text.
-    fn is_json(&self) -> bool {
-        self.is_arguments && self.flat.text.trim_start().starts_with(['{', '['])
-    }
 }
 
 /// What others have found: for each text of [`texts`], in their order. Empty where nobody was asked.
@@ -74,7 +70,7 @@ pub fn find(catalog: &Catalog, view: &View, body: &[u8], others: &Others) -> Fin
     let mut spans = Vec::new();
     let mut texts = Vec::with_capacity(view.pieces.len());
     let mut others = others.iter();
-    for piece in &view.pieces {
+    for piece in view.pieces.iter().filter(|piece| piece.source != Source::ToolName) {
         let Some(text) = text_of(piece, body) else { continue };
         let wording = if piece.source == Source::ToolDefinition { Wording::Values } else { Wording::Prose };
         let besides = others.next().map_or(&[][..], Vec::as_slice);
@@ -82,7 +78,7 @@ pub fn find(catalog: &Catalog, view: &View, body: &[u8], others: &Others) -> Fin
         found.take_in(&text, &spans, body);
         texts.push(text);
     }
-    for range in &view.others {
+    for range in view.others.iter().filter(|range| !is_opaque(range, body)) {
         let Some(text) = text_at(range, body, false, false) else { continue };
         let besides = others.next().map_or(&[][..], Vec::as_slice);
         catalog.find_besides(&text.flat.text, Wording::Values, besides, &mut spans);
@@ -94,24 +90,36 @@ pub fn find(catalog: &Catalog, view: &View, body: &[u8], others: &Others) -> Fin
             found.values.insert_full((entity, public, value.into())).0
         }));
     }
+    found.files_read = u32::try_from(found.embedded.len()).unwrap_or(u32::MAX);
     found.repeat(&texts, body);
+    found.embedded.retain(|file| !file.is_clean());
     found
+}
+
+/// Long and without a space: pictures, sounds, encrypted thoughts. A random text of that length holds everything that is looked for.
+pub fn is_opaque(range: &Range<usize>, body: &[u8]) -> bool {
+    const LONG: usize = 512;
+    range.len() > LONG && body.get(range.clone()).is_some_and(|text| memchr::memchr2(b' ', b'\\', text).is_none())
 }
 
 /// The texts of a request, unescaped, as [`find`] reads them.
 pub fn texts<'b>(view: &'b View, body: &'b [u8]) -> impl Iterator<Item = Flat<'b>> {
-    let pieces = view.pieces.iter().filter_map(|piece| text_of(piece, body));
-    pieces.chain(view.others.iter().filter_map(|range| text_at(range, body, false, false))).map(|text| text.flat)
+    let pieces = view.pieces.iter().filter(|piece| piece.source != Source::ToolName);
+    let others = view.others.iter().filter(|range| !is_opaque(range, body));
+    let pieces = pieces.filter_map(|piece| text_of(piece, body));
+    pieces.chain(others.filter_map(|range| text_at(range, body, false, false))).map(|text| text.flat)
 }
 
 fn text_of<'b>(piece: &Piece, body: &'b [u8]) -> Option<Text<'b>> {
-    text_at(&piece.range, body, piece.source == Source::ToolArguments, piece.source == Source::Name)
+    // What tools get and give is JSON mostly.
+    let may_be_json = matches!(piece.source, Source::ToolArguments | Source::Tool);
+    text_at(&piece.range, body, may_be_json, piece.source == Source::Name)
 }
 
-fn text_at<'b>(quoted: &Range<usize>, body: &'b [u8], is_arguments: bool, bare: bool) -> Option<Text<'b>> {
+fn text_at<'b>(quoted: &Range<usize>, body: &'b [u8], may_be_json: bool, bare: bool) -> Option<Text<'b>> {
     let inner = body.get(quoted.start + 1..quoted.end.checked_sub(1)?)?;
-    let flat = if is_arguments { Flat::of_arguments(inner)? } else { Flat::of_string(inner)? };
-    Some(Text { flat, at: quoted.start + 1, is_arguments, bare })
+    let (flat, is_json) = if may_be_json { Flat::of_json(inner)? } else { (Flat::of_string(inner)?, false) };
+    Some(Text { flat, at: quoted.start + 1, is_json, bare })
 }
 
 impl Findings {
@@ -142,16 +150,25 @@ impl Findings {
     }
 
     fn take_in(&mut self, text: &Text<'_>, spans: &[Span], body: &[u8]) {
+        let mut quotes = Quotes::default();
         for span in spans {
-            self.hit(text, span.start..span.end, span.entity, span.public, body);
+            self.hit(text, &mut quotes, span.start..span.end, (span.entity, span.public), body);
         }
     }
 
-    fn hit(&mut self, text: &Text<'_>, range: Range<usize>, entity: Entity, public: bool, body: &[u8]) {
+    /// `quotes`: how far the text has been read; finds come in order.
+    fn hit(
+        &mut self,
+        text: &Text<'_>,
+        quotes: &mut Quotes,
+        range: Range<usize>,
+        (entity, public): (Entity, bool),
+        body: &[u8],
+    ) {
         let Some(value) = text.flat.text.get(range.clone()) else { return };
         let mut raw = text.at + text.flat.origin(range.start)..text.at + text.flat.origin(range.end);
         let mut quoted = false;
-        if text.is_json() && is_outside_strings(body.get(text.at..raw.start).unwrap_or_default()) {
+        if text.is_json && quotes.are_closed(body.get(text.at..).unwrap_or_default(), raw.start - text.at) {
             // A number: all of it goes, and what stands for it needs quotes.
             raw = whole_number(body, raw);
             quoted = true;
@@ -178,19 +195,35 @@ impl Findings {
             return;
         }
         let values = known.iter().map(|(_, value)| value.as_bytes());
-        let Ok(automaton) = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(values) else { return };
+        let mut builder = AhoCorasick::builder();
+        builder.match_kind(MatchKind::LeftmostLongest).ascii_case_insensitive(true);
+        let Ok(automaton) = builder.build(values) else { return };
+        // A word in another case may be another word; what has spaces, signs or digits in it is not.
+        let is_same = |found: &str, value: &str| {
+            found == value || value.bytes().any(|byte| byte.is_ascii() && !byte.is_ascii_alphabetic())
+        };
         let mut hidden: Vec<Range<usize>> = self.hits.iter().map(|hit| hit.range.clone()).collect();
         hidden.sort_unstable_by_key(|range| range.start);
         for text in texts {
+            let mut quotes = Quotes::default();
             for again in automaton.find_iter(text.flat.text.as_bytes()) {
                 let raw = text.at + text.flat.origin(again.start())..text.at + text.flat.origin(again.end());
                 let next = hidden.partition_point(|range| range.end <= raw.start);
                 let is_known = hidden.get(next).is_some_and(|range| range.start < raw.end);
                 if !is_known && is_word(text.flat.text.as_bytes(), again.range()) {
-                    let Some((entity, _)) = known.get(again.pattern().as_usize()) else { continue };
-                    self.hit(text, again.range(), *entity, false, body);
+                    let Some((entity, value)) = known.get(again.pattern().as_usize()) else { continue };
+                    if text.flat.text.get(again.range()).is_some_and(|found| is_same(found, value)) {
+                        self.hit(text, &mut quotes, again.range(), (*entity, false), body);
+                    }
                 }
             }
+        }
+        let values = &mut self.values;
+        for file in &mut self.embedded {
+            file.repeat(&automaton, |place, found| {
+                let (entity, value) = known.get(place)?;
+                is_same(found, value).then(|| (*entity, values.insert_full((*entity, false, found.into())).0))
+            });
         }
         self.hits.sort_unstable_by_key(|hit| hit.range.start);
     }
@@ -210,22 +243,31 @@ fn is_word(text: &[u8], range: Range<usize>) -> bool {
     !joins(text.get(range.start), before) && !joins(last, text.get(range.end))
 }
 
-/// Whether behind this beginning of escaped JSON (as it stands in a string of the body) no string is open.
-fn is_outside_strings(raw: &[u8]) -> bool {
-    let (mut at, mut open) = (0, false);
-    while let Some(next) = memchr::memchr(b'\\', raw.get(at..).unwrap_or_default()) {
-        at += next;
-        match raw.get(at + 1) {
-            Some(b'"') => {
-                open = !open;
-                at += 2;
+/// How far a text that is escaped JSON has been read, and whether a string is open there.
+#[derive(Debug, Default)]
+struct Quotes {
+    at: usize,
+    open: bool,
+}
+
+impl Quotes {
+    /// Whether no string is open at `to` of the text as it stands in a string of the body. Each place is read once: `to` may not fall.
+    fn are_closed(&mut self, raw: &[u8], to: usize) -> bool {
+        while let Some(next) = raw.get(self.at..to).and_then(|rest| memchr::memchr(b'\\', rest)) {
+            self.at += next;
+            match raw.get(self.at + 1) {
+                Some(b'"') => {
+                    self.open = !self.open;
+                    self.at += 2;
+                }
+                // An escape of the inner JSON: its sign follows, perhaps escaped itself.
+                Some(b'\\') => self.at += if raw.get(self.at + 2) == Some(&b'\\') { 4 } else { 3 },
+                _ => self.at += 2,
             }
-            // An escape of the inner JSON: its sign follows, perhaps escaped itself.
-            Some(b'\\') => at += if raw.get(at + 2) == Some(&b'\\') { 4 } else { 3 },
-            _ => at += 2,
         }
+        self.at = self.at.max(to);
+        !self.open
     }
-    !open
 }
 
 fn whole_number(body: &[u8], range: Range<usize>) -> Range<usize> {

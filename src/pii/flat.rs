@@ -23,17 +23,18 @@ impl<'r> Flat<'r> {
         })
     }
 
-    /// The same, and if what it says is JSON (as arguments of tools are), the strings in there are unescaped too.
-    pub fn of_arguments(inner: &'r [u8]) -> Option<Flat<'r>> {
+    /// The same, and if what it says is a JSON object or list (as arguments of tools are), the strings in there are unescaped too. With whether it is.
+    pub fn of_json(inner: &'r [u8]) -> Option<(Flat<'r>, bool)> {
         let outer = Flat::of_string(inner)?;
-        let is_json = || serde_json::from_str::<serde::de::IgnoredAny>(&outer.text).is_ok();
+        let is_json = outer.text.trim_start().starts_with(['{', '['])
+            && serde_json::from_str::<serde::de::IgnoredAny>(&outer.text).is_ok();
         match unescape(&outer.text) {
-            Some((text, marks)) if is_json() => {
+            Some((text, marks)) if is_json => {
                 let mut levels = outer.levels;
                 levels.push(marks);
-                Some(Flat { text: Cow::Owned(text), levels })
+                Some((Flat { text: Cow::Owned(text), levels }, true))
             }
-            _ => Some(outer),
+            _ => Some((outer, is_json)),
         }
     }
 
@@ -128,11 +129,11 @@ mod tests {
     #[test]
     fn arguments_are_unescaped_twice_if_they_are_json() {
         let raw = r#"{\"mail\":\"a\\u0040b.c\",\"n\":1}"#;
-        let flat = Flat::of_arguments(raw.as_bytes()).unwrap();
+        let (flat, _) = Flat::of_json(raw.as_bytes()).unwrap();
         assert_eq!(flat.text, r#"{"mail":"a@b.c","n":1}"#);
         let at = flat.text.find("a@").unwrap();
         assert_eq!(&raw[flat.origin(at)..flat.origin(at + 5)], r"a\\u0040b.c");
-        let path = Flat::of_arguments(br"C:\\new").unwrap();
+        let (path, _) = Flat::of_json(br"C:\\new").unwrap();
         assert_eq!(path.text, r"C:\new");
     }
 

@@ -5,8 +5,10 @@
 //!
 //! What a reader could get wrong: the same reading tells which numbers a text uses already, so that no label is given out that somebody wrote.
 
-/// The highest number of a label. Three digits: they read naturally, and two values of a conversation seldom want the same.
-pub const HIGHEST: u32 = 999;
+/// The highest number that a value may want. Three digits: they read naturally, and two values of a conversation seldom want the same.
+pub const WANTED: u32 = 999;
+/// The highest number of a label: beyond those that may be wanted, numbers are given out in order.
+pub const HIGHEST: u32 = 9_999;
 /// Digits that are read; more are no label.
 const DIGITS: usize = 4;
 /// Spaces and markdown within the brackets, at most.
@@ -41,7 +43,7 @@ pub fn write(name: &str, number: u32, bare: bool) -> String {
 
 /// A label may begin with this byte.
 pub fn may_begin(byte: u8, names: &[&str]) -> bool {
-    matches!(byte, b'<' | b'&')
+    matches!(byte, b'<' | b'&' | b'\\')
         || names.iter().any(|name| name.as_bytes().first().is_some_and(|first| first.eq_ignore_ascii_case(&byte)))
 }
 
@@ -66,6 +68,8 @@ pub fn read(text: &[u8], at: usize, before: Option<u8>, names: &[&str], ended: b
     reading
 }
 
+const CLOSING: [&str; 3] = [">", "&gt;", "\\u003e"];
+
 enum Step<T> {
     At(T),
     Open,
@@ -85,10 +89,13 @@ impl<'t> Cursor<'t> {
     fn enter(text: &'t [u8], at: usize, ended: bool) -> Option<Step<Cursor<'t>>> {
         let rest = text.get(at..)?;
         let first = *rest.first()?;
-        if first != b'<' && first != b'&' {
-            return Some(Step::At(Cursor { text, at, ended, bracket: false }));
-        }
-        let opening: &[u8] = if first == b'<' { b"<" } else { b"&lt;" };
+        let opening: &[u8] = match first {
+            b'<' => b"<",
+            b'&' => b"&lt;",
+            // As some encoders write it within JSON that stands in a string.
+            b'\\' => b"\\u003c",
+            _ => return Some(Step::At(Cursor { text, at, ended, bracket: false })),
+        };
         if !rest.starts_with(opening) {
             return (opening.starts_with(rest) && !ended).then_some(Step::Open);
         }
@@ -171,13 +178,13 @@ impl<'t> Cursor<'t> {
         self.skip_decoration();
         let possessive = ["'s", "’s"].into_iter().find(|s| self.rest().starts_with(s.as_bytes()));
         self.at += possessive.map_or(0, str::len);
-        for closing in [">", "&gt;"] {
+        for closing in CLOSING {
             if self.rest().starts_with(closing.as_bytes()) {
                 let end = self.at + closing.len();
                 return Reading::Label(Label { end, possessive: possessive.is_some(), ..label });
             }
         }
-        let may_close = ["'s", "’s", ">", "&gt;"].into_iter().any(|s| s.as_bytes().starts_with(self.rest()));
+        let may_close = ["'s", "’s"].into_iter().chain(CLOSING).any(|s| s.as_bytes().starts_with(self.rest()));
         if may_close && !self.ended {
             return Reading::Open;
         }
@@ -214,6 +221,7 @@ mod tests {
             "<Person-41>",
             "<PERSON\\_41>",
             "&lt;PERSON_41&gt;",
+            "\\u003cPERSON_41\\u003e",
             "PERSON_41",
             "Person\\_41",
             "<PERSON_41",

@@ -5,14 +5,12 @@
 
 use std::ops::Range;
 
+use super::others::Within;
 use super::scanner::Scanner;
 use super::{Malformed, Member, Piece, Source, StreamOptions, View};
 use crate::openai::{Endpoint, Modalities};
 
 type Result<T> = std::result::Result<T, Malformed>;
-
-/// Bytes that a token id counts as, where a prompt comes as ids.
-const BYTES_PER_TOKEN_ID: usize = 4;
 
 /// Fields that must not come twice: which of the two counts differs between parsers, and what the gateway reads must be what the upstream reads.
 const ONCE: [&str; 16] = [
@@ -119,6 +117,8 @@ impl Fields {
                 let Some(value) = typed(s, b'{', "it must be an object")? else { return Ok(()) };
                 self.view.hints = Some(Member { cut: before..value.end, value });
             }
+            b"response_format" | b"text" if s.peek() == Some(b'{') => self.answer_format(s, key)?,
+            b"prediction" if self.endpoint == Endpoint::Chat => self.message(s, 0)?,
             b"messages" if self.endpoint == Endpoint::Chat => self.messages(s)?,
             b"input" if self.endpoint == Endpoint::Responses => self.items(s)?,
             b"instructions" if self.endpoint == Endpoint::Responses => self.text(s, Source::System, 0)?,
@@ -127,7 +127,7 @@ impl Fields {
             {
                 self.plain_input(s)?;
             }
-            _ => self.other(s, key)?,
+            _ => self.other(s, key, Within::of(key))?,
         }
         Ok(())
     }
@@ -144,7 +144,7 @@ impl Fields {
             self.piece(range, source, message);
             return Ok(());
         }
-        s.skip().map(drop)
+        self.other(s, b"", Within::Text)
     }
 
     /// A string, a list of strings, token ids, or lists of token ids.
@@ -155,14 +155,8 @@ impl Fields {
         }
         s.array(|s| match s.peek() {
             Some(b'"') => self.text(s, Source::Input, 0),
-            Some(b'[') => s.array(|s| {
-                self.view.text_bytes += BYTES_PER_TOKEN_ID;
-                s.skip().map(drop)
-            }),
-            _ => {
-                self.view.text_bytes += BYTES_PER_TOKEN_ID;
-                s.skip().map(drop)
-            }
+            Some(b'[') => s.array(|s| self.token_id(s)),
+            _ => self.token_id(s),
         })
     }
 
@@ -195,11 +189,11 @@ impl Fields {
     /// A chat message or an input item. Its role may come after its content, so sources are put right at the end.
     fn message(&mut self, s: &mut Scanner<'_>, index: u32) -> Result<()> {
         if s.peek() != Some(b'{') {
-            return s.skip().map(drop);
+            return self.other(s, b"", Within::Text);
         }
         let first = self.view.pieces.len();
         let mut source = Source::User;
-        let mut is_user = false;
+        let (mut is_user, mut is_call) = (false, false);
         s.object(|s, key, _| match &*key {
             b"role" => {
                 let range = s.skip()?;
@@ -215,13 +209,21 @@ impl Fields {
             b"content" | b"reasoning_content" | b"refusal" | b"summary" => self.content(s, index),
             b"output" => self.output(s, index),
             b"name" => self.text(s, Source::Name, index),
-            b"arguments" => self.text(s, Source::ToolArguments, index),
+            b"arguments" | b"input" => {
+                is_call = true;
+                self.text(s, Source::ToolArguments, index)
+            }
             b"tool_calls" => self.tool_calls(s, index),
             b"function_call" => self.call(s, index),
-            key => self.other(s, key),
+            key => self.other(s, key, Within::Protocol),
         })?;
-        for piece in self.view.pieces.iter_mut().skip(first).filter(|piece| piece.source == Source::User) {
-            piece.source = source;
+        for piece in self.view.pieces.iter_mut().skip(first) {
+            match piece.source {
+                Source::User => piece.source = source,
+                // An item that calls a tool has the tool's name.
+                Source::Name if is_call => piece.source = Source::ToolName,
+                _ => {}
+            }
         }
         self.view.turns += u32::from(is_user);
         Ok(())
@@ -255,55 +257,50 @@ impl Fields {
             b"type" => {
                 let range = s.skip()?;
                 let kind = match s.bytes(range) {
+                    b"\"text\""
+                    | b"\"input_text\""
+                    | b"\"output_text\""
+                    | b"\"refusal\""
+                    | b"\"summary_text\""
+                    | b"\"reasoning_text\"" => Modalities::default(),
                     b"\"image_url\"" | b"\"input_image\"" => Modalities::IMAGE,
                     b"\"input_audio\"" => Modalities::AUDIO,
                     b"\"file\"" | b"\"input_file\"" => Modalities::FILE,
-                    _ => Modalities::default(),
+                    _ => {
+                        self.view.opaque = true;
+                        Modalities::default()
+                    }
                 };
                 self.view.modalities = self.view.modalities.with(kind);
                 Ok(())
             }
-            key => self.other(s, key),
-        })
-    }
-
-    /// Something that is no text; of a file, the name is.
-    fn attached(&mut self, s: &mut Scanner<'_>, kind: Modalities, index: u32) -> Result<()> {
-        self.view.modalities = self.view.modalities.with(kind);
-        self.view.images = self.view.images.saturating_add(u32::from(kind == Modalities::IMAGE));
-        if s.peek() != Some(b'{') {
-            return self.file(s);
-        }
-        s.object(|s, key, _| match &*key {
-            b"filename" => self.text(s, Source::Name, index),
-            b"file_data" | b"url" => self.file(s),
-            key => self.other(s, key),
+            key => self.other(s, key, Within::Protocol),
         })
     }
 
     fn tool_calls(&mut self, s: &mut Scanner<'_>, index: u32) -> Result<()> {
         if s.peek() != Some(b'[') {
-            return s.skip().map(drop);
+            return self.other(s, b"", Within::Text);
         }
         s.array(|s| {
             if s.peek() != Some(b'{') {
-                return s.skip().map(drop);
+                return self.other(s, b"", Within::Text);
             }
             s.object(|s, key, _| match &*key {
                 b"function" | b"custom" => self.call(s, index),
-                _ => s.skip().map(drop),
+                key => self.other(s, key, Within::Protocol),
             })
         })
     }
 
     fn call(&mut self, s: &mut Scanner<'_>, index: u32) -> Result<()> {
         if s.peek() != Some(b'{') {
-            return s.skip().map(drop);
+            return self.other(s, b"", Within::Text);
         }
         s.object(|s, key, _| match &*key {
-            b"name" => self.text(s, Source::Name, index),
+            b"name" => self.text(s, Source::ToolName, index),
             b"arguments" | b"input" => self.text(s, Source::ToolArguments, index),
-            key => self.other(s, key),
+            key => self.other(s, key, Within::Protocol),
         })
     }
 
@@ -321,15 +318,20 @@ impl Fields {
     fn definition(&mut self, s: &mut Scanner<'_>) -> Result<()> {
         match s.peek() {
             Some(b'{') => s.object(|s, key, _| match &*key {
-                b"name" | b"description" | b"title" | b"default" | b"const" if s.peek() == Some(b'"') => {
+                b"name" if s.peek() == Some(b'"') => self.text(s, Source::ToolName, 0),
+                b"description" | b"title" | b"default" | b"const" if s.peek() == Some(b'"') => {
                     self.text(s, Source::ToolDefinition, 0)
                 }
                 b"enum" | b"examples" => self.listed(s),
-                b"type" | b"format" => s.skip().map(drop),
+                b"type" | b"format" | b"required" | b"$ref" | b"server_url" | b"authorization"
+                    if s.peek() != Some(b'{') =>
+                {
+                    s.skip().map(drop)
+                }
                 _ => self.definition(s),
             }),
             Some(b'[') => s.array(|s| self.definition(s)),
-            _ => self.other(s, b""),
+            _ => self.other(s, b"", Within::Protocol),
         }
     }
 

@@ -37,10 +37,10 @@ fn the_fields_of_a_chat_are_found() {
     let expected = [
         (Source::System, "be brief"),
         (Source::User, "what is this"),
-        (Source::Name, "f"),
+        (Source::ToolName, "f"),
         (Source::ToolArguments, "{\"a\":1}"),
         (Source::Tool, "42"),
-        (Source::ToolDefinition, "f"),
+        (Source::ToolName, "f"),
         (Source::ToolDefinition, "does f"),
         (Source::ToolDefinition, "the a"),
         (Source::ToolDefinition, "x"),

@@ -35,8 +35,12 @@ struct Open {
     data: Vec<u8>,
     /// Where its text stands in `data`, and where the others do.
     at: Range<usize>,
-    others: Vec<Range<usize>>,
+    /// With what stands for them in the copy.
+    others: Vec<(Range<usize>, &'static [u8])>,
 }
+
+const EMPTY: &[u8] = b"\"\"";
+const NULL: &[u8] = b"null";
 
 impl Stream {
     pub fn new(restorer: Arc<Restorer>) -> Stream {
@@ -91,7 +95,10 @@ impl Stream {
         }
         let goes_on = |channel: u64| found.texts.iter().any(|text| text.is_piece && text.channel == channel);
         let is_left = |open: &Open| {
-            let another = found.texts.iter().any(|text| text.is_piece && text.group == open.group);
+            // Calls of tools may come side by side; an empty text is none.
+            let follows =
+                |text: &&Text| text.is_piece && text.range.len() > 2 && !(text.is_arguments && open.kind == Kind::Json);
+            let another = found.texts.iter().filter(follows).any(|text| text.group == open.group);
             found.ends_all || (another || found.ended.contains(&open.group)) && !goes_on(open.channel)
         };
         self.flush(is_left, out);
@@ -101,7 +108,7 @@ impl Stream {
         for open in self.open.iter_mut().filter(|open| !open.held.text.is_empty() && which(open)) {
             let rest = self.restorer.push(&mut open.held, "", open.kind, true).unwrap_or_default();
             let mut edits: Vec<Edit> =
-                open.others.drain(..).map(|range| Edit { range, with: Bytes::from_static(b"\"\"") }).collect();
+                open.others.drain(..).map(|(range, with)| Edit { range, with: Bytes::from_static(with) }).collect();
             edits.push(Edit { range: open.at.clone(), with: quoted(&rest) });
             let data = splice::apply(&Bytes::from(std::mem::take(&mut open.data)), &mut edits).concat();
             Frame { bytes: &open.frame, data: &[] }.with_data(&data, out);
@@ -110,8 +117,17 @@ impl Stream {
 
     /// The text's replacement, if it changes.
     fn text(&mut self, frame: &Frame<'_>, found: &Texts, text: &Text, ended: bool) -> Option<Bytes> {
-        let kind = if text.is_arguments { Kind::Json } else { Kind::Plain };
-        let piece = decode_string(frame.data.get(text.range.clone())?)?;
+        let kind = self.restorer.kind(text.is_arguments);
+        let raw = frame.data.get(text.range.clone())?;
+        let Some(piece) = decode_string(raw) else {
+            // Half of a surrogate pair: no label goes across it.
+            let open = self.open.iter_mut().find(|open| open.channel == text.channel && !open.held.text.is_empty())?;
+            let held = self.restorer.push(&mut open.held, "", open.kind, true).unwrap_or_default();
+            let mut joined = quoted(&held).to_vec();
+            joined.pop();
+            joined.extend_from_slice(raw.get(1..).unwrap_or_default());
+            return Some(joined.into());
+        };
         if !text.is_piece {
             return self.restorer.push(&mut Held::default(), &piece, kind, true).map(|text| quoted(&text));
         }
@@ -138,7 +154,8 @@ impl Stream {
             frame.data.clone_into(&mut open.data);
             open.at = text.range.clone();
             let others = found.texts.iter().filter(|other| other.is_piece && other.range != text.range);
-            open.others = others.map(|other| other.range.clone()).collect();
+            open.others = others.map(|other| (other.range.clone(), EMPTY)).collect();
+            open.others.extend(found.once.iter().map(|range| (range.clone(), NULL)));
         }
         restored.map(|text| quoted(&text))
     }

@@ -26,7 +26,7 @@ fn hidden(text: &str) -> (String, Arc<Restorer>) {
         let number = labels.number(name, value);
         hidden = hidden.replace(value, &label::write(name, number, false));
     }
-    (hidden, Arc::new(Restorer::new(labels.finish())))
+    (hidden, Arc::new(Restorer::new(labels.finish(), false)))
 }
 
 fn frame(data: &Value) -> String {
@@ -189,4 +189,82 @@ fn an_event_without_a_label_goes_on_byte_for_byte() {
     let (mut frames, mut out) = (Frames::new(), SmallVec::new());
     frames.push_frames(Bytes::from(odd), |frame| restoring.frame(frame), &mut out).unwrap();
     assert_eq!(out.concat(), odd.as_bytes());
+}
+
+/// The deltas of a channel, joined.
+fn joined(events: &[Value], pick: impl Fn(&Value) -> Option<&str>) -> String {
+    events.iter().filter_map(pick).collect()
+}
+
+#[test]
+fn calls_of_different_choices_and_side_by_side_do_not_mix() {
+    let (echo, restorer) = hidden("Alice Smith");
+    let (head, tail) = echo.split_at(6);
+    let call = |choice: u32, call: u32, piece: &str| {
+        let calls = json!([{"index": call, "function": {"arguments": piece}}]);
+        frame(&json!({"choices": [{"index": choice, "delta": {"tool_calls": calls}, "finish_reason": null}]}))
+    };
+    let stream = [call(0, 0, head), call(1, 1, "{}"), call(0, 1, head), call(0, 0, tail), call(0, 1, tail)].concat();
+    let events = through(&restorer, &stream, 1_000);
+    let of = |choice: u32, call: u32| {
+        joined(&events, |event| {
+            let choices = &event["choices"][0];
+            let found = &choices["delta"]["tool_calls"][0];
+            (choices["index"] == choice && found["index"] == call)
+                .then(|| found["function"]["arguments"].as_str())
+                .flatten()
+        })
+    };
+    assert_eq!((of(0, 0), of(0, 1), of(1, 1)), ("Alice Smith".into(), "Alice Smith".into(), "{}".into()));
+}
+
+#[test]
+fn a_copy_repeats_nothing_that_clients_add_up() {
+    let (_, restorer) = hidden("Alice Smith");
+    let first = chunk(&json!({"role": "assistant", "content": "P"}), &Value::Null);
+    let events = through(&restorer, &(first + &chunk(&json!({}), &json!("stop"))), 1_000);
+    let roles: Vec<&Value> = events.iter().map(|event| &event["choices"][0]["delta"]["role"]).collect();
+    assert_eq!(roles, [&json!("assistant"), &Value::Null, &Value::Null]);
+    assert_eq!(joined(&events, |event| event["choices"][0]["delta"]["content"].as_str()), "P");
+}
+
+#[test]
+fn events_in_the_middle_of_a_text_do_not_cut_a_label() {
+    let (echo, restorer) = hidden("Alice Smith");
+    let (head, tail) = echo.split_at(6);
+    let delta = |piece: &str| {
+        frame(&json!({"type": "response.output_text.delta", "output_index": 0, "content_index": 0, "delta": piece}))
+    };
+    let aside = frame(
+        &json!({"type": "response.output_text.annotation.added", "output_index": 0, "annotation": {"title": "x"}}),
+    );
+    let other = frame(&json!({"type": "response.output_item.added", "output_index": 1, "item": {"type": "message"}}));
+    let events = through(&restorer, &[delta(head), aside, other, delta(tail)].concat(), 1_000);
+    assert_eq!(joined(&events, |event| event["delta"].as_str()), "Alice Smith");
+}
+
+#[test]
+fn half_a_surrogate_pair_overtakes_nothing() {
+    let (_, restorer) = hidden("Alice Smith");
+    let piece =
+        |escaped: &str| format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{escaped}\"}}}}]}}\n\n");
+    let stream = [piece("say <"), piece("\\ud83d"), piece("\\ude00"), piece(" b")].concat();
+    let (mut frames, mut restoring, mut out) = (Frames::new(), Stream::new(restorer), SmallVec::new());
+    frames.push_frames(Bytes::from(stream), |frame| restoring.frame(frame), &mut out).unwrap();
+    let all = String::from_utf8(out.concat()).unwrap();
+    let place = |what: &str| all.find(what).unwrap();
+    assert!(place("say ") < place("<\\ud83d") && place("\\ude00") < place(" b"), "{all}");
+}
+
+#[test]
+fn an_answer_that_is_json_stays_json() {
+    let key = blake3::Hasher::new_keyed(&[1; 32]);
+    let mut labels = Labels::new(&key, 5, vec!["STREET_ADDRESS".into()]);
+    let label = label::write("STREET_ADDRESS", labels.number("STREET_ADDRESS", "12 \"Baker\" St\nLondon"), false);
+    let restorer = Restorer::new(labels.finish(), true);
+    let body =
+        Bytes::from(json!({"choices": [{"message": {"content": json!({"to": label}).to_string()}}]}).to_string());
+    let back: Value = serde_json::from_slice(&whole::restore(&restorer, &body)).unwrap();
+    let content: Value = serde_json::from_str(back["choices"][0]["message"]["content"].as_str().unwrap()).unwrap();
+    assert_eq!(content["to"], "12 \"Baker\" St\nLondon");
 }

@@ -28,16 +28,24 @@ pub struct Restorer {
     mapping: Mapping,
     names: Vec<String>,
     begins: Box<[bool; 256]>,
+    /// The answer itself is JSON, as was asked for.
+    json_answer: bool,
 }
 
 impl Restorer {
-    pub fn new(mapping: Mapping) -> Restorer {
+    /// `json_answer`: the client has asked for JSON, so every text of the answer is.
+    pub fn new(mapping: Mapping, json_answer: bool) -> Restorer {
         let names: Vec<String> = mapping.names().into_iter().map(str::to_owned).collect();
         let mut begins = Box::new([false; 256]);
         for (byte, begins) in (0..=u8::MAX).zip(begins.iter_mut()) {
             *begins = label::may_begin(byte, &mapping.names());
         }
-        Restorer { mapping, names, begins }
+        Restorer { mapping, names, begins, json_answer }
+    }
+
+    /// What a text of the answer is made of.
+    pub fn kind(&self, is_arguments: bool) -> Kind {
+        if is_arguments || self.json_answer { Kind::Json } else { Kind::Plain }
     }
 
     /// Takes in the next piece, and gives what can be handed out. `None`: the piece itself, unchanged. `ended`: it is the last one.
@@ -124,7 +132,7 @@ mod tests {
             let number = labels.number(name, value);
             hidden = hidden.replace(value, &label::write(name, number, false));
         }
-        (hidden, Restorer::new(labels.finish()))
+        (hidden, Restorer::new(labels.finish(), false))
     }
 
     fn in_pieces(restorer: &Restorer, text: &str, cuts: &[usize], kind: Kind) -> String {

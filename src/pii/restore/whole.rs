@@ -16,7 +16,7 @@ pub fn restore(restorer: &Restorer, body: &Bytes) -> Bytes {
     };
     let mut edits = Vec::new();
     for text in &found.texts {
-        let kind = if text.is_arguments { Kind::Json } else { Kind::Plain };
+        let kind = restorer.kind(text.is_arguments);
         let Some(piece) = body.get(text.range.clone()).and_then(decode_string) else { continue };
         if let Some(restored) = restorer.push(&mut Held::default(), &piece, kind, true) {
             // A string always serialises.
