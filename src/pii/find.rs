@@ -3,6 +3,7 @@
 //! What a reader could get wrong: places are bytes of the body as it came (escapes included), so that they can be spliced; a value that was found in one
 //! text is hidden wherever else it stands, also where nothing around it gave it away.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, MatchKind};
@@ -11,7 +12,7 @@ use indexmap::IndexSet;
 use super::catalog::{Catalog, Wording};
 use super::embedded::Embedded;
 use super::entity::{Entity, Severity};
-use super::flat::Flat;
+use super::flat::{self, Flat};
 use super::span::Span;
 use crate::openai::view::{Piece, Source, View};
 
@@ -166,18 +167,29 @@ impl Findings {
         body: &[u8],
     ) {
         let Some(value) = text.flat.text.get(range.clone()) else { return };
+        let mut value = Cow::Borrowed(value);
         let mut raw = text.at + text.flat.origin(range.start)..text.at + text.flat.origin(range.end);
         let mut quoted = false;
-        if text.is_json && quotes.are_closed(body.get(text.at..).unwrap_or_default(), raw.start - text.at) {
-            // A number: all of it goes, and what stands for it needs quotes.
-            raw = whole_number(body, raw);
-            quoted = true;
+        if text.is_json {
+            let whole = body.get(text.at..).unwrap_or_default();
+            let closed = quotes.are_closed(whole, raw.start - text.at);
+            if let Some(within) = quotes.within_string(whole, raw.start - text.at..raw.end - text.at) {
+                // Quotes of the JSON itself look like quotes of the text: what lies across them is not all of it a find.
+                let part = whole.get(within.clone()).filter(|part| !part.is_empty());
+                let Some(part) = part.and_then(flat::unescaped_twice) else { return };
+                value = Cow::Owned(part);
+                raw = text.at + within.start..text.at + within.end;
+            } else if closed {
+                // A number: all of it goes, and what stands for it needs quotes.
+                raw = whole_number(body, raw);
+                quoted = true;
+            }
         }
         // A number that was taken whole may hold another find.
         if quoted && self.hits.last().is_some_and(|last| last.range.end > raw.start && last.range.start < raw.end) {
             return;
         }
-        let value = self.values.insert_full((entity, public, value.into())).0;
+        let value = self.values.insert_full((entity, public, value.as_ref().into())).0;
         self.hits.push(Hit { range: raw, entity, public, value, bare: text.bare, quoted });
     }
 
@@ -254,19 +266,45 @@ impl Quotes {
     /// Whether no string is open at `to` of the text as it stands in a string of the body. Each place is read once: `to` may not fall.
     fn are_closed(&mut self, raw: &[u8], to: usize) -> bool {
         while let Some(next) = raw.get(self.at..to).and_then(|rest| memchr::memchr(b'\\', rest)) {
-            self.at += next;
-            match raw.get(self.at + 1) {
-                Some(b'"') => {
-                    self.open = !self.open;
-                    self.at += 2;
-                }
-                // An escape of the inner JSON: its sign follows, perhaps escaped itself.
-                Some(b'\\') => self.at += if raw.get(self.at + 2) == Some(&b'\\') { 4 } else { 3 },
-                _ => self.at += 2,
-            }
+            *self = Quotes { at: self.at + next, open: self.open }.step(raw);
         }
         self.at = self.at.max(to);
         !self.open
+    }
+
+    /// The longest part of `range` that lies within one string, if it goes across a string's end; `None`: it does not. To be asked when everything
+    /// in front of `range` has been read.
+    fn within_string(&self, raw: &[u8], range: Range<usize>) -> Option<Range<usize>> {
+        let mut quotes = Quotes { at: range.start, open: self.open };
+        let (mut begin, mut crossed, mut best) = (range.start, false, range.start..range.start);
+        while quotes.at < range.end {
+            let Some(next) = raw.get(quotes.at..range.end).and_then(|rest| memchr::memchr(b'\\', rest)) else { break };
+            let (at, was_open) = (quotes.at + next, quotes.open);
+            let behind = Quotes { at, open: was_open }.step(raw);
+            if behind.open != was_open {
+                crossed = true;
+                if was_open && at - begin > best.len() {
+                    best = begin..at;
+                }
+                begin = behind.at;
+            }
+            quotes = behind;
+        }
+        if quotes.open && crossed && range.end.saturating_sub(begin) > best.len() {
+            best = begin..range.end;
+        }
+        crossed.then_some(best)
+    }
+
+    /// Past the backslash at `at` and what it escapes.
+    fn step(self, raw: &[u8]) -> Quotes {
+        let Quotes { at, open } = self;
+        match raw.get(at + 1) {
+            Some(b'"') => Quotes { at: at + 2, open: !open },
+            // An escape of the inner JSON: its sign follows, perhaps escaped itself.
+            Some(b'\\') => Quotes { at: at + if raw.get(at + 2) == Some(&b'\\') { 4 } else { 3 }, open },
+            _ => Quotes { at: at + 2, open },
+        }
     }
 }
 

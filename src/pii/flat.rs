@@ -50,6 +50,13 @@ impl<'r> Flat<'r> {
     }
 }
 
+/// A part of JSON that stands within a JSON string, as its reader's reader sees it.
+pub fn unescaped_twice(raw: &[u8]) -> Option<String> {
+    let raw = std::str::from_utf8(raw).ok()?;
+    let once = unescape(raw).map_or_else(|| raw.to_owned(), |(text, _)| text);
+    Some(unescape(&once).map_or(once, |(text, _)| text))
+}
+
 type Unescaped = (String, Vec<(usize, usize)>);
 
 /// `None`: there is nothing to unescape.

@@ -11,6 +11,7 @@ mod observability;
 mod passthrough;
 mod policy;
 mod protect;
+mod protect_edges;
 mod records;
 mod sdk;
 mod server;
