@@ -237,7 +237,7 @@ async fn passed_through_endpoints_are_no_way_around_a_budget() {
     let error = post("acme", "/v1/audio/speech").await.expect_error(503);
     assert!(error["message"].as_str().unwrap().contains("passthrough_prices"), "{error}");
     // Almost the path of a chat: what a provider may take for one is no way around either.
-    assert_eq!(post("acme", "/v1/chat//completions").await.status, 503);
+    assert_eq!(post("acme", "/v1/chat//completions").await.status, 404);
     assert_eq!(post("free", "/v1/audio/speech").await.status, 200);
     assert_eq!(gateway.get("/v1/files").by("acme").send().await.status, 200, "reading is free");
 }
