@@ -78,7 +78,7 @@ routes:
     aliases: [gpt-4o, gpt-4o-mini]
     threshold: {THRESHOLD}
     rules:
-      - name: sensitive-stays-home
+      - name: sensitive-at-home
         when: pii.severity == 2
         try: [small]
       - name: tools-need-the-best
