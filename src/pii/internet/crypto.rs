@@ -8,9 +8,9 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 use sha2::{Digest as _, Sha256};
+use sha3::Keccak256;
 use smallvec::SmallVec;
 
-use super::keccak::keccak256;
 use crate::pii::context::Phrases;
 use crate::pii::entity::Entity;
 use crate::pii::scan::{Anchor, Scan};
@@ -172,7 +172,7 @@ fn ethereum(scan: &mut Scan<'_, '_>, at: usize) {
 
 /// Letters are upper case where the digit of the hash is 8 or more.
 fn eip55(digits: &str, lower: &str) -> bool {
-    let Some(hash) = keccak256(lower.as_bytes()) else { return false };
+    let hash = Keccak256::digest(lower.as_bytes());
     let nibbles = hash.iter().flat_map(|byte| [byte >> 4, byte & 15]);
     digits
         .bytes()

@@ -6,7 +6,6 @@
 mod address;
 mod crypto;
 mod email;
-mod keccak;
 mod url;
 
 #[cfg(test)]
