@@ -2,7 +2,9 @@
 //!
 //! What a reader could get wrong: output is flushed before input is waited for, so that another program may ask line by line.
 
+use std::fmt::Display;
 use std::io::{self, BufRead as _, BufReader, BufWriter, Read, Write};
+use std::ops::Range;
 
 /// Room for input and output on their way.
 const BUFFER: usize = 1 << 18;
@@ -71,6 +73,29 @@ pub fn lines(
     }
     let told = |bad| format!("{bad} {} could not be {done}; see `error`", if bad == 1 { "line" } else { "lines" });
     Ok((bad > 0).then(|| told(bad)))
+}
+
+/// The line with these values: in the place of those that it had, or else before its closing brace (at `close`). It has a member before.
+pub fn spliced<V: Display>(
+    line: &[u8],
+    close: usize,
+    values: &[(Option<Range<usize>>, &str, V)],
+    output: &mut dyn Write,
+) -> io::Result<()> {
+    let mut old: Vec<(&Range<usize>, &V)> =
+        values.iter().filter_map(|(range, _, value)| Some((range.as_ref()?, value))).collect();
+    old.sort_by_key(|(range, _)| range.start);
+    let mut at = 0;
+    for (range, value) in old {
+        output.write_all(line.get(at..range.start).unwrap_or_default())?;
+        write!(output, "{value}")?;
+        at = range.end;
+    }
+    output.write_all(line.get(at..close).unwrap_or_default().trim_ascii_end())?;
+    for (_, name, value) in values.iter().filter(|(range, ..)| range.is_none()) {
+        write!(output, ",\"{name}\":{value}")?;
+    }
+    output.write_all(b"}\n")
 }
 
 /// The line as it was, with what is wrong with it; one that is no object (or has an `error` of its own) becomes a string.

@@ -105,7 +105,7 @@ fn redacted(
     finder.catalog.find(&text, Wording::Prose, found);
     let hidden = hide::text(&finder.catalog, &finder.profile, &finder.keys, &text, found);
     let values = [(spans, "spans", told(&finder.catalog, &text, found)), (redacted, "redacted", Value::from(hidden))];
-    Ok(spliced(line, close, values, output))
+    Ok(jsonl::spliced(line, close, &values, output))
 }
 
 /// Spans for people: code points, two decimals.
@@ -122,29 +122,6 @@ fn told(catalog: &Catalog, text: &str, found: &[Span]) -> Value {
         json!({"start": start, "end": end, "type": catalog.name(span.entity), "score": score})
     };
     found.iter().map(one).collect()
-}
-
-/// The line with the values: in the place of those that it had, or else before its closing brace.
-fn spliced(
-    line: &[u8],
-    close: usize,
-    values: [(Option<std::ops::Range<usize>>, &str, Value); 2],
-    output: &mut dyn Write,
-) -> io::Result<()> {
-    let mut old: Vec<_> = values.iter().filter_map(|(range, _, value)| Some((range.clone()?, value))).collect();
-    old.sort_by_key(|(range, _)| range.start);
-    let mut at = 0;
-    for (range, value) in old {
-        output.write_all(line.get(at..range.start).unwrap_or_default())?;
-        write!(output, "{value}")?;
-        at = range.end;
-    }
-    output.write_all(line.get(at..close).unwrap_or_default().trim_ascii_end())?;
-    for (_, name, value) in values.iter().filter(|(range, ..)| range.is_none()) {
-        // There is a text, so there is a member before.
-        write!(output, ",\"{name}\":{value}")?;
-    }
-    output.write_all(b"}\n")
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@
 //! before its closing brace, so that everything else stays byte for byte what it was; that is also what makes it fast.
 
 use std::io::{self, Write};
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -77,7 +76,11 @@ fn scored(text: &[u8], models: &Models, output: &mut dyn Write) -> Result<io::Re
         Some(Passage { source: piece.source, message: piece.message, text })
     });
     let scores = score(Some(&models.difficulty), Some(&models.fresh), &circumstances, passages);
-    Ok(spliced(text, &line, [scores.difficulty, scores.fresh].map(Option::unwrap_or_default), output))
+    let [difficulty, fresh] =
+        [scores.difficulty, scores.fresh].map(|score| format!("{:.DIGITS$}", score.unwrap_or_default()));
+    let [old_difficulty, old_fresh] = line.values;
+    let [first, second] = ADDED;
+    Ok(jsonl::spliced(text, line.close, &[(old_difficulty, first, difficulty), (old_fresh, second, fresh)], output))
 }
 
 fn scan(text: &[u8]) -> Result<Line<2>, String> {
@@ -86,26 +89,6 @@ fn scan(text: &[u8]) -> Result<Line<2>, String> {
         format!("{place}: {} (byte {})", malformed.what, malformed.at + 1)
     })?;
     if line.has_prompt { Ok(line) } else { Err("it has neither `prompt` (a string) nor `messages`".into()) }
-}
-
-/// The line with its figures: in the place of those that it had, or else before its closing brace.
-fn spliced(text: &[u8], line: &Line<2>, figures: [f32; 2], output: &mut dyn Write) -> io::Result<()> {
-    let mut old: Vec<(Range<usize>, f32)> =
-        line.values.iter().zip(figures).filter_map(|(value, figure)| Some((value.clone()?, figure))).collect();
-    old.sort_by_key(|(range, _)| range.start);
-    let mut at = 0;
-    for (range, figure) in old {
-        output.write_all(text.get(at..range.start).unwrap_or_default())?;
-        write!(output, "{figure:.DIGITS$}")?;
-        at = range.end;
-    }
-    output.write_all(text.get(at..line.close).unwrap_or_default().trim_ascii_end())?;
-    let missing = ADDED.iter().zip(&line.values).zip(figures).filter(|((_, value), _)| value.is_none());
-    for ((name, _), figure) in missing {
-        // There is a prompt, so there is a member before.
-        write!(output, ",\"{name}\":{figure:.DIGITS$}")?;
-    }
-    output.write_all(b"}\n")
 }
 
 #[cfg(test)]

@@ -27,17 +27,10 @@ pub struct Line<const N: usize> {
 /// # Errors
 /// No JSON object; `prompt` that is no string, `messages` that are no array, one of them twice.
 pub fn scan_line<const N: usize>(line: &[u8], columns: [&str; N]) -> Result<Line<N>, Malformed> {
-    if let Err(at) = utf8_error(line) {
-        return Err(Malformed { at, what: "it is not valid UTF-8", param: None });
-    }
-    let mut scanner = Scanner::new(line);
-    if scanner.peek() != Some(b'{') {
-        return scanner.wrong("it is not a JSON object");
-    }
     let mut fields = Fields::new(Endpoint::Chat);
     let (mut prompt, mut messages) = (false, false);
     let mut values = [const { None }; N];
-    scanner.object(|s, key, _| match &*key {
+    let close = object_line(line, |s, key| match key {
         b"prompt" => {
             let twice = std::mem::replace(&mut prompt, true);
             named("prompt", if twice { s.wrong("the field is given twice") } else { text(&mut fields, s) })
@@ -47,19 +40,8 @@ pub fn scan_line<const N: usize>(line: &[u8], columns: [&str; N]) -> Result<Line
             named("messages", if twice { s.wrong("the field is given twice") } else { fields.messages(s) })
         }
         b"tools" => fields.tools(s),
-        _ => {
-            let found = columns.iter().zip(&mut values).find(|(column, _)| column.as_bytes() == &*key);
-            let range = s.skip()?;
-            if let Some((_, value)) = found {
-                value.get_or_insert(range);
-            }
-            Ok(())
-        }
+        _ => column(s, key, columns, &mut values),
     })?;
-    let close = scanner.at().saturating_sub(1);
-    if scanner.peek().is_some() {
-        return scanner.wrong("something follows behind the JSON object");
-    }
     let mut view = fields.view;
     if messages && prompt {
         view.pieces.retain(|piece| piece.source != Source::Input);
@@ -81,6 +63,16 @@ pub type Columns<const N: usize> = (usize, [Option<Range<usize>>; N]);
 /// # Errors
 /// No JSON object.
 pub fn scan_columns<const N: usize>(line: &[u8], columns: [&str; N]) -> Result<Columns<N>, Malformed> {
+    let mut values = [const { None }; N];
+    let close = object_line(line, |s, key| column(s, key, columns, &mut values))?;
+    Ok((close, values))
+}
+
+/// Walks the one object of a line; where its closing brace stands.
+fn object_line<'l>(
+    line: &'l [u8],
+    mut member: impl FnMut(&mut Scanner<'l>, &[u8]) -> Result<(), Malformed>,
+) -> Result<usize, Malformed> {
     if let Err(at) = utf8_error(line) {
         return Err(Malformed { at, what: "it is not valid UTF-8", param: None });
     }
@@ -88,20 +80,27 @@ pub fn scan_columns<const N: usize>(line: &[u8], columns: [&str; N]) -> Result<C
     if scanner.peek() != Some(b'{') {
         return scanner.wrong("it is not a JSON object");
     }
-    let mut values = [const { None }; N];
-    scanner.object(|s, key, _| {
-        let found = columns.iter().zip(&mut values).find(|(column, _)| column.as_bytes() == &*key);
-        let range = s.skip()?;
-        if let Some((_, value)) = found {
-            value.get_or_insert(range);
-        }
-        Ok(())
-    })?;
+    scanner.object(|s, key, _| member(s, &key))?;
     let close = scanner.at().saturating_sub(1);
     if scanner.peek().is_some() {
         return scanner.wrong("something follows behind the JSON object");
     }
-    Ok((close, values))
+    Ok(close)
+}
+
+/// Skips a value, and notes where it stands if it is of one of the columns.
+fn column<const N: usize>(
+    s: &mut Scanner<'_>,
+    key: &[u8],
+    columns: [&str; N],
+    values: &mut [Option<Range<usize>>; N],
+) -> Result<(), Malformed> {
+    let found = columns.iter().zip(values).find(|(column, _)| column.as_bytes() == key);
+    let range = s.skip()?;
+    if let Some((_, value)) = found {
+        value.get_or_insert(range);
+    }
+    Ok(())
 }
 
 /// A prompt of one string.
