@@ -33,9 +33,10 @@ pub async fn ask(analyzer: &Analyzer, read: &Read, privacy: Privacy, record: &mu
     let worker = record.gateway.worker;
     let asking = tokio::time::timeout(analyzer.section.timeout.0, answer(analyzer, &texts, worker));
     let answered = record.waiting(asking).await;
-    let (result, found) = match answered {
-        Ok(Ok(found)) => ("ok", Some(found)),
-        _ => ("failed", None),
+    let (result, found, why) = match answered {
+        Ok(Ok(found)) => ("ok", Some(found), String::new()),
+        Ok(Err(error)) => ("failed", None, error.message.into_owned()),
+        Err(_) => ("failed", None, "it did not answer in time".to_owned()),
     };
     record.shared().durable.metrics.private.analyzer.with_label_values(&[result]).inc();
     let usual = if privacy == Privacy::Retained { OnAnalyzerError::Continue } else { OnAnalyzerError::Block };
@@ -44,7 +45,7 @@ pub async fn ask(analyzer: &Analyzer, read: &Read, privacy: Privacy, record: &mu
         (None, OnAnalyzerError::Continue) => Ok(Vec::new()),
         (None, OnAnalyzerError::Block) => Err(Error::gateway(
             Kind::NoEligibleTarget,
-            "the request could not be looked through: the analyzer of personal data (`pii.analyzer`) did not answer",
+            format!("the request could not be looked through by the analyzer of personal data (`pii.analyzer`): {why}"),
         )),
     }
 }
@@ -62,7 +63,7 @@ async fn answer(analyzer: &Analyzer, texts: &[String], worker: usize) -> Result<
     let section = &analyzer.section;
     let question = serde_json::json!({"text": texts.join(BETWEEN), "language": section.language});
     let question = Bytes::from(question.to_string());
-    let place = analyzer.node.acquire(None).ok_or_else(|| Error::gateway(Kind::Overloaded, "the analyzer is full"))?;
+    let place = analyzer.node.acquire(None).ok_or_else(|| Error::gateway(Kind::Overloaded, "it is full"))?;
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let limit = section.timeout.0;
@@ -82,15 +83,19 @@ async fn answer(analyzer: &Analyzer, texts: &[String], worker: usize) -> Result<
     let answer = send::send(place, &outbound, make, || {}).await?;
     let send::Answer { head, body, mut lease } = answer;
     if !head.status.is_success() {
-        return Err(Error::upstream(Kind::UpstreamFailed, "the analyzer refused"));
+        let status = head.status.as_u16();
+        return Err(Error::upstream(
+            Kind::UpstreamFailed,
+            format!("it answered with {status}; check its URL and language"),
+        ));
     }
     let (whole, rest) = hold::gather(body, BytesMut::new(), LARGEST_ANSWER).await.map_err(hold::broken)?;
     if rest.is_some() {
-        return Err(Error::upstream(Kind::UpstreamFailed, "the analyzer's answer is too long"));
+        return Err(Error::upstream(Kind::UpstreamFailed, "its answer is too long"));
     }
     lease.finish();
     let told: Vec<Told> = serde_json::from_slice(&whole)
-        .map_err(|_| Error::upstream(Kind::UpstreamFailed, "the analyzer's answer is no list of finds"))?;
+        .map_err(|_| Error::upstream(Kind::UpstreamFailed, "its answer is no list of finds"))?;
     Ok(sorted_out(texts, told, section.min_score))
 }
 

@@ -73,13 +73,13 @@ impl Told {
         };
         for (name, count, mode) in &self.types {
             let action = match mode {
+                // These have kept it from where it may not go, wherever it went.
                 PiiMode::StayHome => "stay-home",
-                PiiMode::Block if answered.is_none() || !applies => "block",
+                PiiMode::Block => "block",
                 _ if !applies => "allow",
                 PiiMode::Redact => "redact",
                 PiiMode::Mask => "mask",
                 PiiMode::Hash => "hash",
-                PiiMode::Block => "block",
                 PiiMode::Allow => "allow",
             };
             found.with_label_values(&[name.as_str(), action]).inc_by(u64::from(*count));

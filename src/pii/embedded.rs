@@ -32,9 +32,10 @@ impl std::fmt::Debug for Embedded {
 }
 
 /// Types whose text can be read.
-const TEXTS: [&str; 10] = [
+const TEXTS: [&str; 11] = [
     "application/x-ndjson",
     "application/jsonl",
+    "image/svg+xml",
     "application/javascript",
     "text/",
     "application/json",

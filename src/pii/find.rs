@@ -57,8 +57,10 @@ struct Text<'b> {
     flat: Flat<'b>,
     /// Where its first byte stands in the body.
     at: usize,
-    /// JSON within the string: a number that is replaced needs quotes.
+    /// JSON that somebody will parse: what is replaced must leave it JSON.
     is_json: bool,
+    /// JSON that somebody wrote into a message: values are what stands in the message, escapes and all, so that an echo is the same.
+    is_pasted: bool,
     bare: bool,
 }
 
@@ -97,10 +99,12 @@ pub fn find(catalog: &Catalog, view: &View, body: &[u8], others: &Others) -> Fin
     found
 }
 
-/// Long and without a space: pictures, sounds, encrypted thoughts. A random text of that length holds everything that is looked for.
-pub fn is_opaque(range: &Range<usize>, body: &[u8]) -> bool {
+/// Encoded and long: pictures, sounds, encrypted thoughts. A random text of that length holds everything that is looked for.
+pub fn is_opaque(quoted: &Range<usize>, body: &[u8]) -> bool {
     const LONG: usize = 512;
-    range.len() > LONG && body.get(range.clone()).is_some_and(|text| memchr::memchr2(b' ', b'\\', text).is_none())
+    let is_encoded = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_');
+    let inner = quoted.start + 1..quoted.end.saturating_sub(1);
+    inner.len() > LONG && body.get(inner).is_some_and(|text| text.iter().all(is_encoded))
 }
 
 /// The texts of a request, unescaped, as [`find`] reads them.
@@ -112,15 +116,15 @@ pub fn texts<'b>(view: &'b View, body: &'b [u8]) -> impl Iterator<Item = Flat<'b
 }
 
 fn text_of<'b>(piece: &Piece, body: &'b [u8]) -> Option<Text<'b>> {
-    // What tools get and give is JSON mostly.
-    let may_be_json = matches!(piece.source, Source::ToolArguments | Source::Tool);
-    text_at(&piece.range, body, may_be_json, piece.source == Source::Name)
+    // What tools get and give is parsed by somebody.
+    let is_parsed = matches!(piece.source, Source::ToolArguments | Source::Tool);
+    text_at(&piece.range, body, is_parsed, piece.source == Source::Name)
 }
 
-fn text_at<'b>(quoted: &Range<usize>, body: &'b [u8], may_be_json: bool, bare: bool) -> Option<Text<'b>> {
+fn text_at<'b>(quoted: &Range<usize>, body: &'b [u8], is_parsed: bool, bare: bool) -> Option<Text<'b>> {
     let inner = body.get(quoted.start + 1..quoted.end.checked_sub(1)?)?;
-    let (flat, is_json) = if may_be_json { Flat::of_json(inner)? } else { (Flat::of_string(inner)?, false) };
-    Some(Text { flat, at: quoted.start + 1, is_json, bare })
+    let (flat, is_json) = Flat::of_json(inner)?;
+    Some(Text { flat, at: quoted.start + 1, is_json: is_json && is_parsed, is_pasted: is_json && !is_parsed, bare })
 }
 
 impl Findings {
@@ -184,6 +188,10 @@ impl Findings {
                 raw = whole_number(body, raw);
                 quoted = true;
             }
+        }
+        if text.is_pasted {
+            let Some(written) = body.get(raw.clone()).and_then(flat::unescaped) else { return };
+            value = Cow::Owned(written);
         }
         // A number that was taken whole may hold another find.
         if quoted && self.hits.last().is_some_and(|last| last.range.end > raw.start && last.range.start < raw.end) {

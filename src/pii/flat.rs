@@ -50,10 +50,15 @@ impl<'r> Flat<'r> {
     }
 }
 
+/// A part of a JSON string, as its reader sees it.
+pub fn unescaped(raw: &[u8]) -> Option<String> {
+    let raw = std::str::from_utf8(raw).ok()?;
+    Some(unescape(raw).map_or_else(|| raw.to_owned(), |(text, _)| text))
+}
+
 /// A part of JSON that stands within a JSON string, as its reader's reader sees it.
 pub fn unescaped_twice(raw: &[u8]) -> Option<String> {
-    let raw = std::str::from_utf8(raw).ok()?;
-    let once = unescape(raw).map_or_else(|| raw.to_owned(), |(text, _)| text);
+    let once = unescaped(raw)?;
     Some(unescape(&once).map_or(once, |(text, _)| text))
 }
 

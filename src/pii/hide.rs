@@ -80,12 +80,26 @@ pub fn hide(
             edits.push(Edit { range: hit.range.clone(), with: Bytes::from(text) });
         }
     }
+    join_overlapping(&mut edits);
     for file in &found.embedded {
         if let Some(with) = file.replaced(|entity, public, value| stands_for(entity, public, value, false)) {
             edits.push(Edit { range: file.range.clone(), with: with.into() });
         }
     }
     (edits, labels.finish())
+}
+
+/// Whoever splices leaves out the later of two edits that overlap, and what it hides would stay. Finds do not overlap; should they ever, one edit
+/// takes both away.
+fn join_overlapping(edits: &mut Vec<Edit>) {
+    edits.sort_by_key(|edit| (edit.range.start, edit.range.end));
+    edits.dedup_by(|later, kept| {
+        let overlaps = later.range.start < kept.range.end;
+        if overlaps {
+            kept.range.end = kept.range.end.max(later.range.end);
+        }
+        overlaps
+    });
 }
 
 /// A text with what was found hidden, for bulk work: what would be blocked or stay at home is hidden by a label too. `spans` in order.
@@ -127,4 +141,20 @@ fn hashed(key: &blake3::Hasher, tenant: &str, name: &str, value: &str, bare: boo
     let hex = hasher.finalize().to_hex();
     let hex = hex.get(..HASH).unwrap_or_default();
     if bare { format!("{name}_{hex}") } else { format!("<{name}_{hex}>") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_finds_that_overlap_nothing_stays() {
+        let edit = |range: std::ops::Range<usize>, with: &'static str| Edit {
+            range,
+            with: Bytes::from_static(with.as_bytes()),
+        };
+        let mut edits = vec![edit(4..9, "b"), edit(0..5, "a"), edit(12..14, "c"), edit(8..10, "d")];
+        join_overlapping(&mut edits);
+        assert_eq!(edits, [edit(0..10, "a"), edit(12..14, "c")]);
+    }
 }

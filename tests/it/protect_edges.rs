@@ -69,6 +69,8 @@ async fn unusual_shapes_and_json_within_texts_are_looked_at_too() {
         json!({"messages": [{"role": "user", "content": "hi"}], "tools": [{"type": "function", "function": {"name": "f",
             "parameters": {"properties": {"format": {"enum": ["E-123456"]}}}}}]}),
         json!({"messages": [{"role": "user", "content": "hi"}], "prediction": {"type": "content", "content": "E-123456"}}),
+        json!({"messages": [{"role": "user", "content": "hi"}], "metadata": {"all": "E-123456,E-654321;".repeat(40)}}),
+        json!({"messages": [{"role": "user", "content": r#"{"from": "\u0045-123456", "to": "x\nE-654321"}"#}]}),
         json!({"messages": [{"role": "user", "content": [{"type": "text", "text": "mine is E-654321"},
             {"type": "text", "x": file}]}]}),
     ];
@@ -85,6 +87,16 @@ async fn unusual_shapes_and_json_within_texts_are_looked_at_too() {
 }
 
 #[tokio::test]
+async fn json_that_somebody_pasted_comes_back_as_it_was() {
+    let (cloud, gateway) = cloud_with(PII, 3).await;
+    let said = r#"{"from": "\u0045-123456", "to": "x\nE-654321", "n": 4111111111111111}"#;
+    let events = gateway.chat(&chat_stream("auto", said)).send().await.events();
+    assert_eq!(sse::text(&events), said);
+    assert!(!String::from_utf8_lossy(&cloud.only_request().body).contains("-123456"));
+    assert_hidden(&cloud);
+}
+
+#[tokio::test]
 async fn names_of_tools_and_what_nobody_can_read_are_left_as_they_are() {
     let (cloud, gateway) = cloud_with(PII, 3).await;
     let opaque = "ghp_16C7e42F292c6912E7710c838347Ae178B4a4111111111111111".repeat(20);
@@ -93,10 +105,11 @@ async fn names_of_tools_and_what_nobody_can_read_are_left_as_they_are() {
             {"role": "assistant", "content": null, "x_thought": opaque, "tool_calls": [{"id": "c", "type": "function",
                 "function": {"name": "ask_E-123456", "arguments": "[INFO] to E-654321.5"}}]},
             {"role": "user", "content": "so?"}],
+        "tool_choice": {"type": "function", "function": {"name": "ask_E-123456"}},
         "tools": [{"type": "function", "function": {"name": "ask_E-123456", "parameters": {"type": "object", "required": ["Grep"]}}}]});
     assert_eq!(gateway.chat(&body).send().await.status, 200);
     let sent = cloud.only_request().json();
-    assert_eq!(sent["tools"], body["tools"]);
+    assert_eq!((&sent["tools"], &sent["tool_choice"]), (&body["tools"], &body["tool_choice"]));
     assert_eq!(sent["messages"][0]["x_thought"], body["messages"][0]["x_thought"]);
     let call = &sent["messages"][0]["tool_calls"][0]["function"];
     assert_eq!(call["name"], "ask_E-123456");

@@ -40,6 +40,12 @@ pub fn of(file: &File, today: jiff::civil::Date) -> Vec<String> {
         }
         None => "pii is off: nothing is redacted".to_owned(),
     });
+    if file.pii.as_ref().is_some_and(|pii| pii.analyzer.is_some()) {
+        notes.push(
+            "pii.analyzer: it gets the texts of every request that is looked through, `local-only` ones included"
+                .into(),
+        );
+    }
     notes.push("cache is off: no answer is kept".into());
     if file.audit.is_none() {
         notes.push("audit is off: no record of where requests ran is kept".into());

@@ -53,11 +53,7 @@ pub(super) enum Within {
 impl Within {
     /// Below this key of the body.
     pub(super) fn of(key: &[u8]) -> Within {
-        if matches!(key, b"metadata" | b"prompt" | b"arguments" | b"variables") {
-            Within::Text
-        } else {
-            Within::Protocol
-        }
+        if matches!(key, b"metadata" | b"arguments" | b"variables") { Within::Text } else { Within::Protocol }
     }
 }
 

@@ -23,8 +23,7 @@ pub struct Stream {
     open: Vec<Open>,
 }
 
-/// A text that has begun.
-#[derive(Debug)]
+/// A text that has begun. `Debug` tells none of it.
 struct Open {
     channel: u64,
     group: u64,
@@ -39,8 +38,17 @@ struct Open {
     others: Vec<(Range<usize>, &'static [u8])>,
 }
 
+/// Texts of one answer that may go on side by side: choices, their parts, calls of tools.
+const MOST_OPEN: usize = 1_024;
+
 const EMPTY: &[u8] = b"\"\"";
 const NULL: &[u8] = b"null";
+
+impl std::fmt::Debug for Open {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Open({} bytes held)", self.held.text.len())
+    }
+}
 
 impl Stream {
     pub fn new(restorer: Arc<Restorer>) -> Stream {
@@ -133,6 +141,10 @@ impl Stream {
         }
         let place = match self.open.iter().position(|open| open.channel == text.channel) {
             Some(place) => place,
+            // No answer has so many; one that makes up new ones for ever shall not fill the memory.
+            None if self.open.len() >= MOST_OPEN => {
+                return self.restorer.push(&mut Held::default(), &piece, kind, true).map(|text| quoted(&text));
+            }
             None => {
                 self.open.push(Open {
                     channel: text.channel,

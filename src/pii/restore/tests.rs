@@ -268,3 +268,17 @@ fn an_answer_that_is_json_stays_json() {
     let content: Value = serde_json::from_str(back["choices"][0]["message"]["content"].as_str().unwrap()).unwrap();
     assert_eq!(content["to"], "12 \"Baker\" St\nLondon");
 }
+
+#[test]
+fn an_answer_that_begins_texts_for_ever_fills_no_memory() {
+    let (echo, restorer) = hidden("Alice Smith");
+    let mut restoring = Stream::new(restorer);
+    let (mut frames, mut out) = (Frames::new(), SmallVec::new());
+    for index in 0..3_000 {
+        let choice = json!({"index": index, "delta": {"content": echo}, "finish_reason": null});
+        let event = frame(&json!({"choices": [choice]}));
+        frames.push_frames(Bytes::from(event), |frame| restoring.frame(frame), &mut out).unwrap();
+    }
+    assert!(format!("{restoring:?}").matches("Open(").count() <= 1_024);
+    assert_eq!(String::from_utf8(out.concat()).unwrap().matches("Alice Smith").count(), 3_000);
+}
