@@ -113,8 +113,6 @@ impl Fields {
             b"n" | b"best_of" => self.view.choices = integer(s)?.unwrap_or(1).max(self.view.choices).max(1),
             b"tools" | b"functions" => self.tools(s)?,
             b"user" => self.text(s, Source::Name, 0)?,
-            // They name tools, which are left as they are.
-            b"tool_choice" | b"function_call" => drop(s.skip()?),
             b"tidegate" => {
                 let Some(value) = typed(s, b'{', "it must be an object")? else { return Ok(()) };
                 self.view.hints = Some(Member { cut: before..value.end, value });

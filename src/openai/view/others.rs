@@ -61,6 +61,8 @@ impl Fields {
     /// Skips a value, and notes the strings in it.
     pub(super) fn other(&mut self, s: &mut Scanner<'_>, key: &[u8], within: Within) -> Result<(), Malformed> {
         match s.peek() {
+            // They name tools, which are left as they are.
+            _ if within == Within::Protocol && matches!(key, b"tool_choice" | b"function_call") => s.skip().map(drop),
             Some(b'"') => {
                 let range = s.string()?;
                 let is_protocol = within == Within::Protocol && (PROTOCOL.contains(&key) || key.ends_with(b"_id"));
