@@ -1,0 +1,7 @@
+//! Remembering answers: the same question is not paid for twice, and a wrong answer is never served for one that merely looks alike.
+//!
+//! What a reader could get wrong: an entry belongs to a scope (tenant, tier, route as configured, hints); nothing here looks beyond it.
+
+pub mod replay;
+pub mod semantic;
+pub mod tier;

@@ -1,0 +1,1 @@
+//! A stored answer told again: as JSON, or as the events of a stream.

@@ -1,0 +1,1 @@
+//! Whether two questions have the same answer, as a calibrated probability.
