@@ -1,6 +1,7 @@
 //! The OpenAI protocol as bytes: the view of a request, splices into it, server-sent events, usage, errors, the models list.
 //! Nothing here knows a socket, a clock or the configuration.
 
+pub mod canon;
 pub mod edits;
 pub mod error;
 pub mod models;
