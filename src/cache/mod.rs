@@ -2,6 +2,14 @@
 //!
 //! What a reader could get wrong: an entry belongs to a scope (tenant, tier, route as configured, hints); nothing here looks beyond it.
 
+pub mod entry;
+pub mod flight;
+pub mod key;
+pub mod memory;
 pub mod replay;
 pub mod semantic;
 pub mod tier;
+
+pub use entry::{Entry, Facts};
+pub use key::{Key, Scope};
+pub use memory::{Memory, Purge};

@@ -4,6 +4,7 @@
 //! check goes by the document's nodes and reports through [`Checker`], which keeps silent about those.
 
 mod books;
+mod cache;
 mod listeners;
 mod models;
 mod not_yet;
@@ -67,6 +68,7 @@ pub fn check(input: &Input<'_>) -> Findings {
     thresholds::check(&mut checker);
     tenants::check(&mut checker);
     protect::check(&mut checker);
+    cache::check(&mut checker);
     books::check(&mut checker);
     retries(&mut checker);
     checker.findings.notes = notes::of(input.file, input.today);

@@ -5,6 +5,7 @@
 //! invents another. Unknown keys are refused by `config/decode.rs`, not by serde, so that all of them are told at once.
 
 mod account;
+mod cache;
 mod price;
 mod protect;
 mod route;
@@ -21,6 +22,9 @@ use super::scalar::{ByteSize, HumanDuration, Secret};
 pub use account::{
     App, Audit, Billing, Budget, Fees, Key, KeyWith, Ledger, LedgerWith, Limits, Period, PlacementWish, Priority,
     Privacy, Tenant, Then,
+};
+pub use cache::{
+    BUILTIN, Cache, Disk, Exact, OnSharedError, RouteCache, RouteCacheWith, Semantic, Shared, SharedWith, Switch,
 };
 pub use price::{Price, Pricing};
 pub use protect::{Analyzer, AnalyzerWith, CustomPii, OnAnalyzerError, Pii, PiiMode, TenantPii};
@@ -72,9 +76,9 @@ pub struct File {
     /// Personal data and secrets: found, hidden from the cloud, put back into answers. Absent: off, but for tenants with `no-retention`.
     #[serde(default)]
     pub pii: Option<Pii>,
-    /// Exact and semantic cache. Not available yet.
+    /// Answers kept, so that the same question is not paid for twice. Absent: off.
     #[serde(default)]
-    pub cache: Option<serde_json::Value>,
+    pub cache: Option<Cache>,
     /// The audit chain; absent: off.
     #[serde(default)]
     pub audit: Option<Audit>,

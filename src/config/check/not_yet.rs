@@ -8,7 +8,6 @@ use crate::config::document::{Node, Value};
 
 /// A path (`*` is any key or item), the value concerned (none: any), and what it would do.
 const TABLE: &[(&[&str], Option<&str>, &str)] = &[
-    (&["cache"], None, "answer repeated and similar prompts from memory"),
     (&["telemetry", "otlp"], None, "send traces to a collector"),
     (&["upstreams", "*", "discover"], None, "find the nodes by name; list them under `nodes`"),
     (&["upstreams", "*", "kind"], Some("anthropic"), "speak Anthropic's protocol to the provider"),

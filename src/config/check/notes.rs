@@ -46,7 +46,13 @@ pub fn of(file: &File, today: jiff::civil::Date) -> Vec<String> {
                 .into(),
         );
     }
-    notes.push("cache is off: no answer is kept".into());
+    notes.push(match &file.cache {
+        None => "cache is off: no answer is kept".to_owned(),
+        Some(cache) if cache.semantic.is_none() => {
+            "cache.semantic is off: a question in other words is asked upstream".to_owned()
+        }
+        Some(_) => "cache.semantic: a question in other words may be answered from memory".to_owned(),
+    });
     if file.audit.is_none() {
         notes.push("audit is off: no record of where requests ran is kept".into());
     }

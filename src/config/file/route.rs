@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
+use super::cache::RouteCache;
 use super::price::Pricing;
 use super::threshold::{Sticky, Threshold};
 
@@ -72,6 +73,9 @@ pub struct Route {
     /// `conversation`: a conversation stays with the model that it began with unless a rule or a failure says otherwise. Default `off`.
     #[serde(default)]
     pub sticky: Option<Sticky>,
+    /// What is different from `cache` for this route: `off`, or keys such as `{ttl: 10m, semantic: false}`.
+    #[serde(default)]
+    pub cache: Option<RouteCache>,
     /// First match wins; none matching is an error that says so.
     #[serde(default)]
     pub rules: Vec<Rule>,

@@ -1,0 +1,201 @@
+//! An answer that is kept: its plain form, what is told of it, and the streams made from it when somebody asks for one.
+//!
+//! What a reader could get wrong: an entry outlives the configuration that it was made under, so it holds names, not references.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use bytes::Bytes;
+use http::HeaderValue;
+use serde::{Deserialize, Serialize};
+
+use super::key::{Key, label};
+use super::replay;
+use crate::openai::Endpoint;
+use crate::upstream::price::NanoUsd;
+
+/// What an entry takes beside its texts: itself, its place in the store's lists and tables, its names' allocations.
+const OVERHEAD: usize = 1024;
+
+/// What is told of an answer: names and figures, no text.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Facts {
+    pub tenant: String,
+    pub route: String,
+    pub rule: String,
+    /// The `models` key, and its upstream.
+    pub model: String,
+    pub upstream: String,
+    pub difficulty: Option<f32>,
+    /// `EMAIL_ADDRESS=1`
+    pub pii: String,
+    /// Tokens, as the upstream counted them.
+    pub prompt: u64,
+    pub completion: u64,
+    /// What the answer has cost; 0 where it is not known.
+    pub cost: NanoUsd,
+}
+
+/// An answer that is kept.
+#[derive(Debug)]
+pub struct Entry {
+    pub key: Key,
+    pub endpoint: Endpoint,
+    /// Microseconds (Unix): when it was made, when it ends.
+    pub made_us: i64,
+    pub until_us: i64,
+    pub facts: Facts,
+    pub headers: Headers,
+    plain: Bytes,
+    /// Without and with usage.
+    streams: [OnceLock<Option<Bytes>>; 2],
+    streams_bytes: AtomicU32,
+    is_dropped: AtomicBool,
+    touches: AtomicU32,
+}
+
+/// Names as they stand in an answer's head.
+#[derive(Debug)]
+pub struct Headers {
+    pub route: HeaderValue,
+    pub rule: HeaderValue,
+    pub model: HeaderValue,
+    pub pii: Option<HeaderValue>,
+}
+
+/// Hashes of names to purge by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Labels {
+    pub route: u64,
+    pub tenant: u64,
+    pub model: u64,
+}
+
+/// What tiers beyond memory keep of an entry.
+#[derive(Debug, Serialize, Deserialize)]
+struct Portable<'a> {
+    endpoint: u8,
+    #[serde(borrow)]
+    facts: std::borrow::Cow<'a, Facts>,
+    plain: &'a [u8],
+}
+
+const ENDPOINTS: [Endpoint; 4] = [Endpoint::Chat, Endpoint::Completions, Endpoint::Embeddings, Endpoint::Responses];
+
+impl Entry {
+    /// Keeps `plain`, an answer as a repetition says it.
+    pub fn new(key: Key, endpoint: Endpoint, made_us: i64, until_us: i64, facts: Facts, plain: Bytes) -> Entry {
+        let header = |text: &str| HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""));
+        Entry {
+            key,
+            endpoint,
+            made_us,
+            until_us,
+            headers: Headers {
+                route: header(&facts.route),
+                rule: header(&facts.rule),
+                model: header(&facts.model),
+                pii: (!facts.pii.is_empty()).then(|| header(&facts.pii)),
+            },
+            facts,
+            plain,
+            streams: [OnceLock::new(), OnceLock::new()],
+            streams_bytes: AtomicU32::new(0),
+            is_dropped: AtomicBool::new(false),
+            touches: AtomicU32::new(0),
+        }
+    }
+
+    /// The answer as JSON.
+    pub fn plain(&self) -> &Bytes {
+        &self.plain
+    }
+
+    /// The answer as a stream, made when it is first asked for; `true`: it was made just now. `None`: it cannot be told as one.
+    pub fn stream(&self, usage: bool) -> Option<(&Bytes, bool)> {
+        let mut is_new = false;
+        let stream = self.streams[usize::from(usage)].get_or_init(|| {
+            is_new = true;
+            let made = replay::to_stream(self.endpoint, &self.plain, usage).map(Bytes::from);
+            let bytes = made.as_ref().map_or(0, Bytes::len);
+            self.streams_bytes.fetch_add(u32::try_from(bytes).unwrap_or(u32::MAX), Ordering::Relaxed);
+            made
+        });
+        stream.as_ref().map(|stream| (stream, is_new))
+    }
+
+    /// Bytes that it takes, all in all.
+    pub fn weight(&self) -> u32 {
+        let facts = &self.facts;
+        let names = [&facts.tenant, &facts.route, &facts.rule, &facts.model, &facts.upstream, &facts.pii];
+        let names: usize = names.iter().map(|name| 2 * name.len()).sum();
+        let own = u32::try_from(OVERHEAD + names + self.plain.len()).unwrap_or(u32::MAX);
+        own.saturating_add(self.streams_bytes.load(Ordering::Relaxed))
+    }
+
+    /// It still holds. `now`: microseconds (Unix).
+    pub fn holds(&self, now: i64) -> bool {
+        now < self.until_us && !self.is_dropped.load(Ordering::Relaxed)
+    }
+
+    /// It was purged or put out: whoever has it still must not give it out.
+    pub fn drop_it(&self) {
+        self.is_dropped.store(true, Ordering::Relaxed);
+    }
+
+    /// Counts a use; `true` once in `every`.
+    pub fn touch(&self, every: u32) -> bool {
+        self.touches.fetch_add(1, Ordering::Relaxed) % every == 0
+    }
+
+    /// Whole seconds since it was made (RFC 9111 5.1).
+    pub fn age(&self, now: i64) -> u64 {
+        u64::try_from(now.saturating_sub(self.made_us) / 1_000_000).unwrap_or(0)
+    }
+
+    pub fn labels(&self) -> Labels {
+        Labels { route: label(&self.facts.route), tenant: label(&self.facts.tenant), model: label(&self.facts.model) }
+    }
+
+    /// For a tier beyond memory; `None`: it cannot be written down.
+    pub fn to_bytes(&self) -> Option<Vec<u8>> {
+        let endpoint = ENDPOINTS.iter().position(|endpoint| *endpoint == self.endpoint)?;
+        let facts = std::borrow::Cow::Borrowed(&self.facts);
+        let portable = Portable { endpoint: u8::try_from(endpoint).ok()?, facts, plain: &self.plain };
+        postcard::to_stdvec(&portable).ok()
+    }
+
+    /// From a tier beyond memory; `None`: it is none of ours.
+    pub fn from_bytes(key: Key, made_us: i64, until_us: i64, bytes: &[u8]) -> Option<Entry> {
+        let portable: Portable<'_> = postcard::from_bytes(bytes).ok()?;
+        let endpoint = *ENDPOINTS.get(usize::from(portable.endpoint))?;
+        let plain = Bytes::copy_from_slice(portable.plain);
+        Some(Entry::new(key, endpoint, made_us, until_us, portable.facts.into_owned(), plain))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_survives_another_tier() {
+        let facts = Facts { model: "small".into(), cost: 12, difficulty: Some(0.5), ..Facts::default() };
+        let entry = Entry::new(Key([7; 32]), Endpoint::Responses, 10, 20, facts.clone(), Bytes::from_static(b"{}"));
+        let bytes = entry.to_bytes().unwrap();
+        let back = Entry::from_bytes(entry.key, 10, 20, &bytes).unwrap();
+        assert_eq!((back.facts, back.endpoint, &back.plain[..]), (facts, Endpoint::Responses, &b"{}"[..]));
+        for end in 0..bytes.len() {
+            assert!(Entry::from_bytes(entry.key, 10, 20, &bytes[..end]).is_none());
+        }
+    }
+
+    #[test]
+    fn it_ends_with_its_time_or_when_it_is_dropped() {
+        let entry = Entry::new(Key([1; 32]), Endpoint::Chat, 0, 5_000_000, Facts::default(), Bytes::new());
+        assert!(entry.holds(4_999_999) && !entry.holds(5_000_000));
+        assert_eq!((entry.age(999_999), entry.age(3_000_000), entry.age(-5)), (0, 3, 0));
+        entry.drop_it();
+        assert!(!entry.holds(0));
+    }
+}
