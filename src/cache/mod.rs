@@ -6,10 +6,15 @@ pub mod entry;
 pub mod flight;
 pub mod key;
 pub mod memory;
+pub mod quick;
 pub mod replay;
 pub mod semantic;
+pub mod store;
+pub mod terms;
 pub mod tier;
 
 pub use entry::{Entry, Facts};
 pub use key::{Key, Scope};
 pub use memory::{Memory, Purge};
+pub use store::Store;
+pub use terms::Terms;

@@ -11,6 +11,7 @@ pub mod prepare;
 pub mod protection;
 pub mod records;
 pub mod reload;
+pub mod remembering;
 pub mod routing;
 pub mod shadows;
 pub mod snapshot;

@@ -12,8 +12,10 @@ use http::HeaderValue;
 
 use super::Durable;
 use super::protection::Protection;
+use super::remembering;
 use super::routing::{self, Classifiers};
 use super::snapshot::{RouteEntry, RuleEntry, Snapshot};
+use crate::cache::Terms;
 use crate::config::file::{self, File, Sticky};
 use crate::config::load::Loaded;
 use crate::openai::Modalities;
@@ -66,6 +68,8 @@ pub async fn prepare(loaded: &Loaded, durable: &Durable, before: Option<&Snapsho
         routes,
         classifiers,
         protection: Protection::build(file, durable.workers)?,
+        cache: remembering::store(file, durable.workers, before),
+        tenant_scopes: remembering::of_tenants(loaded),
         tenants: tenants(file, durable)?,
         models_answer: models::list(&models),
         models,
@@ -288,6 +292,8 @@ fn entry(route: Route, threshold: Threshold, loaded: &Loaded, targets: &[Arc<Tar
         clouds,
         has_edge,
         has_cloud,
+        terms: Terms::of(file.cache.as_ref(), section.and_then(|section| section.cache.as_ref())),
+        scope: remembering::of_route(loaded, &route.name),
         name_header: header(&route.name)?,
         route,
     })

@@ -9,7 +9,9 @@ use jiff::civil::Date;
 use prometheus::IntCounter;
 
 use super::protection::Protection;
+use super::remembering::Scope;
 use super::routing::Classifiers;
+use crate::cache::{Store, Terms};
 use crate::config::file;
 use crate::openai::models::Entry;
 use crate::policy::threshold::Threshold;
@@ -38,6 +40,10 @@ pub struct Snapshot {
     pub classifiers: Classifiers,
     /// What is looked for in requests.
     pub protection: Protection,
+    /// What is remembered; `None`: nothing is.
+    pub cache: Option<Arc<Store>>,
+    /// What answers to tenants depend on, by the tenant's index; the first is nobody's.
+    pub tenant_scopes: Vec<Scope>,
     /// Who may ask.
     pub tenants: Directory,
     /// What `GET /v1/models` lists.
@@ -72,6 +78,10 @@ pub struct RouteEntry {
     pub needs_conversation: bool,
     /// A conversation stays with the model that it began with.
     pub is_sticky: bool,
+    /// On what terms its answers are kept; `None`: none is.
+    pub terms: Option<Terms>,
+    /// What its answers depend on.
+    pub scope: Scope,
 }
 
 /// A rule's header and the counters of its targets.

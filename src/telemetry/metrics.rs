@@ -3,6 +3,7 @@
 //! What a reader could get wrong: nothing on the request's path looks a label up. Handles are resolved when a snapshot is built
 //! (`TargetMetrics`, `state::Lane`); gauges of nodes are read when somebody scrapes.
 
+mod cache;
 mod money;
 mod private;
 mod routing;
@@ -15,6 +16,7 @@ use prometheus::{
     Registry, TextEncoder,
 };
 
+pub use cache::Cache;
 pub use money::Money;
 pub use private::Private;
 pub use routing::Routing;
@@ -57,6 +59,7 @@ pub struct Metrics {
     pub routing: Routing,
     pub shadow: Shadow,
     pub private: Private,
+    pub cache: Cache,
     /// Must stay 0: counted at the last place before the socket.
     pub locality_violations: IntCounter,
     /// `result`
@@ -173,6 +176,7 @@ impl Metrics {
             routing: Routing::new(&build)?,
             shadow: Shadow::new(&build)?,
             private: Private::new(&build)?,
+            cache: Cache::new(&build)?,
             registry: registry.clone(),
         };
         metrics.begin()?;
