@@ -187,7 +187,7 @@ impl Cut<'_> {
 
 /// The end of the line that begins at `at`, and where the next one begins. `None` if its end has not come: a CR at the very end is one
 /// only for a blank line, where waiting for an LF would hold a whole frame.
-fn line_end(buffer: &[u8], at: usize) -> Option<(usize, usize)> {
+pub(crate) fn line_end(buffer: &[u8], at: usize) -> Option<(usize, usize)> {
     let end = at + memchr2(b'\n', b'\r', buffer.get(at..)?)?;
     if buffer.get(end) == Some(&b'\n') {
         return Some((end, end + 1));
@@ -200,7 +200,7 @@ fn line_end(buffer: &[u8], at: usize) -> Option<(usize, usize)> {
 }
 
 /// The data of a frame: the values of its `data` fields, joined by line feeds. `None` if it has none (a comment, a keep-alive).
-fn data(frame: &[u8]) -> Option<Cow<'_, [u8]>> {
+pub(crate) fn data(frame: &[u8]) -> Option<Cow<'_, [u8]>> {
     let mut joined: Option<Cow<'_, [u8]>> = None;
     let mut at = 0;
     while let Some((end, next)) = line_end(frame, at) {
