@@ -242,6 +242,10 @@ impl server::AdminState for AdminHandle {
         self.admin.shared.request(id)
     }
 
+    fn purge(&self, body: &[u8]) -> Result<serde_json::Value, (u16, String)> {
+        self.admin.shared.purge(body)
+    }
+
     fn feedback(&self, body: &[u8]) -> Result<serde_json::Value, (u16, String)> {
         self.admin.shared.feedback(body)
     }

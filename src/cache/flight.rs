@@ -251,19 +251,21 @@ pub struct Listed {
 }
 
 impl Flights {
-    /// A seat at the flight that asks for the same; otherwise `begin` makes one, which gets what keeps it listed.
-    pub fn join_or_begin<H: Send + Sync + 'static, A: Send + 'static>(
+    /// Begins a flight with `load`, and what keeps it listed; its first seat. Where there is one that asks for the same: a seat at that, and the
+    /// load back.
+    pub fn join_or_begin<H: Send + Sync + 'static, A: Send + 'static, L>(
         self: &Arc<Self>,
         key: Key,
-        begin: impl FnOnce(Listed) -> Seat<H, A>,
-    ) -> (Seat<H, A>, bool) {
+        load: L,
+        begin: impl FnOnce(L, Listed) -> Seat<H, A>,
+    ) -> Result<Seat<H, A>, (Seat<H, A>, L)> {
         let mut flights = self.0.lock();
         let known = flights.get(&key).and_then(|(_, flight)| flight.upgrade());
         let known = known.and_then(|flight| flight.downcast::<Flight<H, A>>().ok());
         if let Some(flight) = known {
             drop(flights);
             if let Some(seat) = Seat::join(&flight) {
-                return (seat, false);
+                return Err((seat, load));
             }
             // Perhaps the last one: its end unlists it, which takes the lock.
             drop(flight);
@@ -271,10 +273,10 @@ impl Flights {
         }
         let number = flights.get(&key).map_or(0, |(number, _)| number + 1);
         // Nothing is dropped in here that would ask for this lock.
-        let seat = begin(Listed { flights: Arc::clone(self), key, number });
+        let seat = begin(load, Listed { flights: Arc::clone(self), key, number });
         let flight: Arc<dyn Any + Send + Sync> = Arc::clone(&seat.flight) as _;
         flights.insert(key, (number, Arc::downgrade(&flight)));
-        (seat, true)
+        Ok(seat)
     }
 
     /// Flights under way.

@@ -9,10 +9,12 @@ use http::{HeaderMap, Response, StatusCode};
 use hyper::body::Incoming;
 
 use super::body::Body;
+use super::paced::Paced;
 use super::plain::Plain;
+use super::recall::{How, Remembered};
 use super::record::{Record, micros};
 use super::relay::{Events, Relay, Watchdog};
-use super::{limits, tunnel};
+use super::{limits, share, tunnel};
 use crate::error::{Error, Kind};
 use crate::openai;
 use crate::upstream::send::Lease;
@@ -36,6 +38,8 @@ pub enum Flow {
         lease: Lease,
     },
     Events(Box<Events>),
+    /// Events from memory, with a pause between them.
+    Paced(Bytes, Duration),
     /// Protocols are switched; nothing of HTTP follows.
     Tunnel(tunnel::Ends),
 }
@@ -48,6 +52,8 @@ const RULE: HeaderName = HeaderName::from_static("x-tidegate-rule");
 const DIFFICULTY: HeaderName = HeaderName::from_static("x-tidegate-difficulty");
 const PII: HeaderName = HeaderName::from_static("x-tidegate-pii");
 const CACHE: HeaderName = HeaderName::from_static("x-tidegate-cache");
+const SIMILARITY: HeaderName = HeaderName::from_static("x-tidegate-cache-similarity");
+const PROBABILITY: HeaderName = HeaderName::from_static("x-tidegate-cache-probability");
 const ATTEMPTS: HeaderName = HeaderName::from_static("x-tidegate-attempts");
 const OVERHEAD: HeaderName = HeaderName::from_static("x-tidegate-overhead-us");
 const TIMING: HeaderName = HeaderName::from_static("server-timing");
@@ -65,6 +71,7 @@ pub fn succeeded(mut record: Box<Record>, answered: Answered) -> Response<Body> 
         Flow::Plain { begun, rest, watchdog, lease } => {
             Body::Plain(Box::new(Plain::new(begun, rest, watchdog, lease, record)))
         }
+        Flow::Paced(events, pace) => Body::Paced(Box::new(Paced::new(events, pace, record))),
         Flow::Events(events) => Body::Relay(Box::new(Relay::new(*events, record))),
         Flow::Tunnel(ends) => {
             tunnel::open(ends, record);
@@ -93,10 +100,11 @@ fn respond(status: StatusCode, headers: HeaderMap, body: Body) -> Response<Body>
 }
 
 /// The contract's headers: where it ran and why, and what the gateway added.
-fn describe(record: &mut Record, status: StatusCode, headers: &mut HeaderMap) {
+pub fn describe(record: &mut Record, status: StatusCode, headers: &mut HeaderMap) {
     let overhead = record.head(status);
     // What is written below and by the server: a map that has to grow costs more than all of it.
     headers.reserve(20);
+    remembered(record, headers);
     let upstream = record.target.as_ref().map(|(_, target)| &target.upstream).or(record.elsewhere.as_ref());
     if let Some(upstream) = upstream {
         headers.insert(PLACEMENT, HeaderValue::from_static(upstream.placement_name()));
@@ -104,7 +112,6 @@ fn describe(record: &mut Record, status: StatusCode, headers: &mut HeaderMap) {
     }
     if let Some((_, target)) = &record.target {
         headers.insert(MODEL, target.name_header.clone());
-        headers.insert(CACHE, HeaderValue::from_static("off"));
     }
     if let Some(entry) = &record.route {
         headers.insert(ROUTE, entry.name_header.clone());
@@ -124,6 +131,33 @@ fn describe(record: &mut Record, status: StatusCode, headers: &mut HeaderMap) {
     limits::describe(record, headers);
     headers.insert(OVERHEAD, HeaderValue::from(micros(overhead)));
     headers.insert(TIMING, timing(overhead, record.queued, record.upstream_wait));
+}
+
+/// What the cache was to the request, and what is told of an answer out of it.
+fn remembered(record: &Record, headers: &mut HeaderMap) {
+    if record.route.is_some() {
+        headers.insert(CACHE, HeaderValue::from_static(record.remembered.label()));
+    }
+    let Remembered::Known(entry, how) = &record.remembered else { return };
+    headers.insert(PLACEMENT, HeaderValue::from_static("cache"));
+    headers.insert(MODEL, entry.headers.model.clone());
+    if let Some(difficulty) = entry.facts.difficulty {
+        headers.insert(DIFFICULTY, thousandths(difficulty.into()));
+    }
+    if let Some(pii) = &entry.headers.pii {
+        headers.insert(PII, pii.clone());
+    }
+    if let How::Alike { similarity, probability } = how {
+        headers.insert(SIMILARITY, thousandths((*similarity).into()));
+        headers.insert(PROBABILITY, thousandths((*probability).into()));
+    }
+}
+
+/// The head of an answer that was asked for by another one, for this one.
+pub fn shared(record: &Record, headers: &HeaderMap) -> HeaderMap {
+    let mut headers = share::without_own(headers);
+    headers.insert(CACHE, HeaderValue::from_static(record.remembered.label()));
+    headers
 }
 
 /// `0.312`

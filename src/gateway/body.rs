@@ -6,8 +6,10 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
+use super::paced::Paced;
 use super::plain::Plain;
 use super::relay::Relay;
+use super::seat::SeatBody;
 
 /// An answer's body.
 #[derive(Debug)]
@@ -16,6 +18,10 @@ pub enum Body {
     Whole(Option<Bytes>),
     /// Server-sent events.
     Relay(Box<Relay>),
+    /// Server-sent events that several follow.
+    Shared(Box<SeatBody>),
+    /// Events from memory, one after the other.
+    Paced(Box<Paced>),
     /// Any other body, streamed through.
     Plain(Box<Plain>),
 }
@@ -38,6 +44,8 @@ impl http_body::Body for Body {
         match self.get_mut() {
             Body::Whole(bytes) => Poll::Ready(bytes.take().map(|b| Ok(Frame::data(b)))),
             Body::Relay(relay) => relay.poll(cx).map(|bytes| bytes.map(|b| Ok(Frame::data(b)))),
+            Body::Shared(seat) => seat.poll(cx).map(|bytes| bytes.map(|b| Ok(Frame::data(b)))),
+            Body::Paced(paced) => paced.poll(cx).map(|bytes| bytes.map(|b| Ok(Frame::data(b)))),
             Body::Plain(plain) => plain.poll(cx),
         }
     }
@@ -49,7 +57,7 @@ impl http_body::Body for Body {
     fn size_hint(&self) -> SizeHint {
         match self {
             Body::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
-            Body::Relay(_) => SizeHint::default(),
+            Body::Relay(_) | Body::Shared(_) | Body::Paced(_) => SizeHint::default(),
             Body::Plain(plain) => plain.size_hint(),
         }
     }

@@ -6,10 +6,13 @@
 use bytes::Bytes;
 use smallvec::SmallVec;
 
+use super::keep::Settlement;
+use super::recall::Remembered;
 use super::record::{Record, micros};
 use super::seen::Seen;
 use super::tries::{INTERRUPTED, OK, Try};
 use crate::audit::TextHasher;
+use crate::cache::Facts;
 use crate::error::{Kind, Result};
 use crate::ledger::entry::{self, Attempt, Entry, Tokens};
 use crate::ledger::journal::Slot;
@@ -134,7 +137,42 @@ impl Record {
         Costs { attempts, saving }
     }
 
+    /// Those who share the answer, and whoever keeps it, are told how it ended and what it has cost.
+    pub(super) fn settle(&mut self, outcome: Option<Kind>, costs: &Costs) {
+        let Some(settled) = self.settles.take() else { return };
+        let usage = self.tries.last().map(|attempt| attempt.usage).unwrap_or_default();
+        let (route, rule) = self.names();
+        let (model, upstream) =
+            self.target.as_ref().map_or(("", ""), |(_, target)| (&target.name, &target.upstream.name));
+        let facts = Facts {
+            tenant: self.tenant_name().into(),
+            route: route.into(),
+            rule: rule.into(),
+            model: model.into(),
+            upstream: upstream.into(),
+            difficulty: self.seen.difficulty.map(|difficulty| difficulty as f32),
+            pii: self.pii().into(),
+            prompt: usage.prompt,
+            completion: usage.completion,
+            cost: costs.attempts.last().copied().flatten().map_or(0, |cost| cost.usd),
+        };
+        settled.set(Settlement { outcome, facts });
+    }
+
+    /// Types and counts of personal data, or those that were there when the answer was made.
+    fn pii(&self) -> &str {
+        match &self.remembered {
+            Remembered::Known(entry, _) => &entry.facts.pii,
+            _ => self.private.as_ref().map_or("", |told| &told.text),
+        }
+    }
+
     fn saving(&self, paid: Option<Cost>) -> NanoUsd {
+        match &self.remembered {
+            Remembered::Known(entry, _) => return entry.facts.cost,
+            Remembered::Shared(head) => return head.settled.cost(),
+            Remembered::Off | Remembered::Miss => {}
+        }
         let (Some(paid), Some(decision), Some(last)) = (paid, &self.decision, self.tries.last()) else { return 0 };
         if self.target.is_none() || decision.considered.len() < 2 {
             return 0;
@@ -185,8 +223,8 @@ impl Record {
             status: if outcome == INTERRUPTED { 0 } else { self.status_sent() },
             stream: self.stream,
             privacy: self.privacy.name(),
-            cache: "off",
-            pii: self.private.as_ref().map_or("", |told| &told.text),
+            cache: self.remembered.label(),
+            pii: self.pii(),
             difficulty: seen.difficulty.map(|difficulty| difficulty as f32),
             threshold: seen.difficulty.map(|_| seen.threshold.value as f32),
             saving: costs.saving,

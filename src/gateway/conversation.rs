@@ -95,6 +95,8 @@ mod tests {
             has_retiring: false,
             needs_conversation: true,
             is_sticky,
+            terms: None,
+            scope: [0; 32],
             is_decided: true,
             threshold: Threshold::unset(),
             knowledge_until: None,

@@ -5,8 +5,10 @@
 use http::{Method, Request, Response};
 use hyper::body::Incoming;
 
+use super::read::Read;
+use super::recall::Recalled;
 use super::record::Record;
-use super::{Body, Gateway, admit, answer, attempt, decide, inspect, models, passthrough, read};
+use super::{Body, Gateway, admit, answer, attempt, decide, inspect, models, passthrough, read, recall, share};
 use crate::error::{Error, Kind};
 use crate::openai::Endpoint;
 
@@ -16,39 +18,65 @@ impl Gateway {
         // The one snapshot load of the request.
         let snapshot = self.shared.snapshot();
         let mut record = Record::open(self, snapshot, &request);
-        let answered = self.answer(request, &mut record).await;
-        match answered {
-            Ok(answered) => answer::succeeded(record, answered),
+        match self.enter(request, &mut record).await {
+            Ok(Entered::Answered(answered)) => answer::succeeded(record, answered),
+            Ok(Entered::Alone(read)) => self.ask_alone(*read, record).await,
+            Ok(Entered::Wanted(read, wanted)) => share::ask(self, *read, wanted, record).await,
             Err(error) => answer::failed(record, &error),
         }
     }
 
     /// Nobody gets further than this without a key, where keys are asked for.
-    async fn answer(&self, request: Request<Incoming>, record: &mut Record) -> Result<answer::Answered, Error> {
+    async fn enter(&self, request: Request<Incoming>, record: &mut Record) -> Result<Entered, Error> {
         let destination = destination(&request)?;
         if let Err(error) = admit::enter(request.headers(), record) {
             record.waiting(read::discard(request)).await;
             return Err(error);
         }
         match destination {
-            Destination::Model(endpoint) => self.ask_model(endpoint, request, record).await,
-            Destination::Models => models::answer(&request, record),
-            Destination::Elsewhere => passthrough::run(self, request, record).await,
+            Destination::Model(endpoint) => remembered(endpoint, request, record).await,
+            Destination::Models => models::answer(&request, record).map(Entered::Answered),
+            Destination::Elsewhere => passthrough::run(self, request, record).await.map(Entered::Answered),
         }
     }
 
-    /// admit → read → inspect → decide → look up → attempt → relay → record. (The cache is still to come.)
-    async fn ask_model(
-        &self,
-        endpoint: Endpoint,
-        request: Request<Incoming>,
-        record: &mut Record,
-    ) -> Result<answer::Answered, Error> {
-        let read = read::read(endpoint, request, record).await?;
+    /// For one client, with nothing kept.
+    pub async fn ask_alone(&self, read: Read, mut record: Box<Record>) -> Response<Body> {
+        match self.ask(read, &mut record).await {
+            Ok(answered) => answer::succeeded(record, answered),
+            Err(error) => answer::failed(record, &error),
+        }
+    }
+
+    /// inspect → decide → attempt.
+    pub async fn ask(&self, read: Read, record: &mut Record) -> Result<answer::Answered, Error> {
         let (read, inspected) = inspect::inspect(read, record).await?;
         let plan = decide::decide(&read, &inspected, record)?;
         attempt::run(self, &read, &plan, &inspected, record).await
     }
+}
+
+/// How far a request has come when it has been let in and read.
+enum Entered {
+    Answered(answer::Answered),
+    /// To be asked by itself.
+    Alone(Box<Read>),
+    /// To be asked together with others, and kept.
+    Wanted(Box<Read>, recall::Wanted),
+}
+
+/// read → recall: what is remembered is answered at once.
+async fn remembered(endpoint: Endpoint, request: Request<Incoming>, record: &mut Record) -> Result<Entered, Error> {
+    let (headers, body) = read::take(request, record).await?;
+    if let Some(answered) = recall::at_once(endpoint, &headers, &body, record) {
+        return Ok(Entered::Answered(answered));
+    }
+    let read = read::read(endpoint, headers, body, record).await?;
+    Ok(match recall::recall(&read, record).await? {
+        Recalled::Answered(answered) => Entered::Answered(answered),
+        Recalled::Alone => Entered::Alone(Box::new(read)),
+        Recalled::Wanted(wanted) => Entered::Wanted(Box::new(read), wanted),
+    })
 }
 
 /// Who answers a path.

@@ -4,9 +4,9 @@
 //! cookies and where he came from never go up; the provider's account, cookies and server never come down.
 
 use http::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, DATE, EXPECT, FORWARDED, HOST, HeaderMap,
-    HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, SERVER, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
-    VIA,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, DATE,
+    EXPECT, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, SERVER,
+    SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT, VIA,
 };
 
 /// Headers for the upstream. `decoded`: the gateway reads the answer, so it must come uncompressed.
@@ -19,6 +19,45 @@ pub fn upwards(client: &HeaderMap, decoded: bool) -> HeaderMap {
     }
     drop_nominated(client, &mut headers);
     headers
+}
+
+/// Headers that go up and may change an answer (`openai-beta`, an operator's own): an answer is kept for those who send the same.
+pub fn that_matter(client: &HeaderMap) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+    client.iter().filter(|(name, _)| !is_common(name) && !is_neutral(name) && !is_dropped_upwards(name))
+}
+
+/// Nothing in these headers changes an answer, or says how it is to be come by.
+pub fn are_usual(client: &HeaderMap) -> bool {
+    let is_usual = |name: &HeaderName| {
+        is_common(name)
+            || *name != CACHE_CONTROL
+                && !name.as_str().starts_with("x-tidegate-")
+                && (is_neutral(name) || is_dropped_upwards(name))
+    };
+    client.keys().all(is_usual)
+}
+
+/// What nearly every request has; looked at first, because it is quick.
+fn is_common(name: &HeaderName) -> bool {
+    [HOST, CONTENT_TYPE, CONTENT_LENGTH, ACCEPT, USER_AGENT, AUTHORIZATION, ACCEPT_ENCODING, CONNECTION].contains(name)
+}
+
+/// What goes up and changes no answer: languages of error pages, traces, what browsers add.
+fn is_neutral(name: &HeaderName) -> bool {
+    const NEUTRAL: [&str; 10] = [
+        "accept-language",
+        "cache-control",
+        "pragma",
+        "dnt",
+        "priority",
+        "traceparent",
+        "tracestate",
+        "upgrade-insecure-requests",
+        "idempotency-key",
+        "b3",
+    ];
+    let name = name.as_str();
+    NEUTRAL.contains(&name) || ["sec-", "x-b3-", "x-datadog-"].iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// Headers for the client, out of an upstream's answer.

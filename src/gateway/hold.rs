@@ -96,7 +96,8 @@ impl Hold<'_> {
     async fn stream(self, body: Incoming, lease: Lease) -> Result<Flow> {
         let by = self.deadline.min(self.started + self.target.upstream.timeouts.first_token);
         let asked = self.read.view.stream_options.as_ref().is_some_and(|o| o.include_usage);
-        let strip_usage = !asked && matches!(self.read.endpoint, Endpoint::Chat | Endpoint::Completions);
+        let strip_usage =
+            !asked && !self.read.is_shared && matches!(self.read.endpoint, Endpoint::Chat | Endpoint::Completions);
         let mut events = Events::new(body, lease, self.watchdog(), strip_usage);
         if let Some(restorer) = self.restorer.clone() {
             events.restore(Stream::new(restorer));

@@ -1,4 +1,4 @@
-//! One request, in reading order: `handle` is the table of contents, then `admit`, `read`, `inspect`, `decide`, `attempt`, `relay`, `record`.
+//! One request, in reading order: `handle` is the table of contents, then `admit`, `read`, `recall`, `share`, `inspect`, `decide`, `attempt`, `relay`, `record`.
 //!
 //! What a reader could get wrong: stages hand typed values on; nothing is put into request extensions, and what must live until a stream
 //! ends (the record, the lease of the connection) is moved into the answer's body.
@@ -17,16 +17,21 @@ pub mod handle;
 pub mod headers;
 pub mod hold;
 pub mod inspect;
+pub mod keep;
 pub mod limits;
 pub mod look;
 pub mod models;
+pub mod paced;
 pub mod passthrough;
 pub mod plain;
 pub mod read;
+pub mod recall;
 pub mod record;
 pub mod relay;
+pub mod seat;
 pub mod seen;
 pub mod shadow;
+pub mod share;
 pub mod tell;
 pub mod tries;
 pub mod tunnel;

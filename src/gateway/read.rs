@@ -21,7 +21,7 @@ use crate::task;
 const FIRST_ALLOCATION: u64 = 64 << 10;
 
 /// Reading a longer body takes more than some 200 microseconds: others that share the worker do not wait for it.
-const LONG: usize = 256 << 10;
+pub const LONG: usize = 256 << 10;
 
 /// A request as the stages after this one see it.
 #[derive(Debug)]
@@ -35,10 +35,12 @@ pub struct Read {
     pub hints: Hints,
     /// Tokens of the prompt, estimated.
     pub input_tokens: u64,
+    /// Others may follow the answer: usage stays in its stream for those who asked for it.
+    pub is_shared: bool,
 }
 
-/// Reads a request that names a model.
-pub async fn read(endpoint: Endpoint, request: Request<Incoming>, record: &mut Record) -> Result<Read> {
+/// Takes a request in: its headers, and its body as it came.
+pub async fn take(request: Request<Incoming>, record: &mut Record) -> Result<(HeaderMap, Bytes)> {
     let (parts, incoming) = request.into_parts();
     // A bad hint is refused before a large body is taken in.
     Hints::from_headers(&parts.headers)?;
@@ -47,9 +49,14 @@ pub async fn read(endpoint: Endpoint, request: Request<Incoming>, record: &mut R
     let reading = collect(incoming, server.max_body.0, server.body_timeout.0);
     let body = record.waiting(reading).await?;
     record.saw_prompt(&body);
+    Ok((parts.headers, body))
+}
+
+/// Reads a request that names a model.
+pub async fn read(endpoint: Endpoint, headers: HeaderMap, body: Bytes, record: &mut Record) -> Result<Read> {
     let read = match body.len() {
-        LONG.. => record.waiting(task::blocking(move || understand(endpoint, parts.headers, body))).await??,
-        _ => understand(endpoint, parts.headers, body)?,
+        LONG.. => record.waiting(task::blocking(move || understand(endpoint, headers, body))).await??,
+        _ => understand(endpoint, headers, body)?,
     };
     record.stream = read.view.stream;
     Ok(read)
@@ -73,7 +80,7 @@ pub fn understand(endpoint: Endpoint, headers: HeaderMap, body: Bytes) -> Result
     let messages = view.pieces.iter().map(|piece| piece.message + 1).max().unwrap_or(0);
     let texts = view.pieces.iter().filter_map(|piece| body.get(piece.range.clone()));
     let input_tokens = tokens::estimate_pieces(texts, messages);
-    Ok(Read { endpoint, headers, body, view, model, hints, input_tokens })
+    Ok(Read { endpoint, headers, body, view, model, hints, input_tokens, is_shared: false })
 }
 
 /// No SDK compresses requests; guessing at one would mean forwarding what was never looked at.

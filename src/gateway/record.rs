@@ -13,6 +13,8 @@ use super::admit::Admission;
 use super::books::Open;
 use super::conversation::{self, Turn};
 use super::inspect::Told;
+use super::keep::Settled;
+use super::recall::Remembered;
 use super::seen::Seen;
 use super::shadow::{self, Shadowing};
 use super::tries::{INTERRUPTED, OK, Role, Tries, Try};
@@ -56,6 +58,10 @@ pub struct Record {
     pub seen: Seen,
     /// What was found of personal data; `None`: nobody looked.
     pub private: Option<Box<Told>>,
+    /// What the cache was to it.
+    pub remembered: Remembered,
+    /// Told when it is closed: others wait for its answer.
+    pub settles: Option<Arc<Settled>>,
     pub target: Option<(TargetId, Arc<Target>)>,
     /// Where a passed-through request went.
     pub elsewhere: Option<Arc<Upstream>>,
@@ -99,6 +105,8 @@ impl Record {
             shadow: Shadowing::None,
             seen: Seen::default(),
             private: None,
+            remembered: Remembered::Off,
+            settles: None,
             target: None,
             elsewhere: None,
             tries: Tries::default(),
@@ -116,6 +124,11 @@ impl Record {
 
     pub fn shared(&self) -> &Shared {
         &self.gateway.shared
+    }
+
+    /// The worker that it came to.
+    pub fn worker(&self) -> usize {
+        self.gateway.worker
     }
 
     /// When the request's head was here.
@@ -305,6 +318,7 @@ impl Record {
         shadow::ended(self, outcome);
         self.settle_usage(outcome);
         let costs = self.costs();
+        self.settle(outcome, &costs);
         self.measure(outcome, &costs);
         let durable = &self.gateway.shared.durable;
         if durable.access.is_on() {

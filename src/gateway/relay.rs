@@ -16,6 +16,7 @@ use smallvec::SmallVec;
 use tokio::time::{Instant, Sleep};
 
 use super::record::Record;
+use super::seat::without_usage;
 use crate::error::{Error, Kind, Result};
 use crate::openai;
 use crate::openai::produced::Produced;
@@ -72,6 +73,8 @@ pub struct Events {
     watchdog: Watchdog,
     lease: Lease,
     strip_usage: bool,
+    /// Among what is ready is the frame with nothing but the usage.
+    has_usage: bool,
     usage: Option<Usage>,
     produced: Produced,
     /// Puts hidden values back.
@@ -91,6 +94,7 @@ impl Events {
             watchdog,
             lease,
             strip_usage,
+            has_usage: false,
             usage: None,
             produced: Produced::default(),
             restoring: None,
@@ -132,12 +136,16 @@ impl Events {
         let (strip, usage, saw_data, saw_error) =
             (self.strip_usage, &mut self.usage, &mut self.saw_data, &mut self.saw_error);
         let (produced, restoring) = (&mut self.produced, &mut self.restoring);
+        let has_usage = &mut self.has_usage;
         let visit = |frame: Frame<'_>| {
             let data = frame.data;
             if let Some(seen) = usage::of_event(data) {
                 usage.get_or_insert_default().absorb(&seen.usage);
-                if strip && seen.alone {
-                    return Keep::No;
+                if seen.alone {
+                    *has_usage = true;
+                    if strip {
+                        return Keep::No;
+                    }
                 }
             } else {
                 produced.event(data);
@@ -225,11 +233,24 @@ pub struct Relay {
     /// `None` once the stream has ended: with it the connection is let go.
     events: Option<Events>,
     record: Option<Box<Record>>,
+    /// The client of the record does not get the usage, though others may.
+    hash_without_usage: bool,
+    had_usage: bool,
 }
 
 impl Relay {
     pub fn new(events: Events, record: Box<Record>) -> Relay {
-        Relay { events: Some(events), record: Some(record) }
+        Relay { events: Some(events), record: Some(record), hash_without_usage: false, had_usage: false }
+    }
+
+    /// The record hears of the answer as its client gets it: without the frame of usage.
+    pub fn hash_without_usage(&mut self, without: bool) {
+        self.hash_without_usage = without;
+    }
+
+    /// The last bytes held the frame with nothing but the usage, perhaps.
+    pub fn had_usage(&self) -> bool {
+        self.had_usage
     }
 
     /// The next bytes for the client.
@@ -238,8 +259,13 @@ impl Relay {
         match events.poll_next(cx) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Some(Ok(bytes))) => {
+                self.had_usage = events.has_usage;
+                events.has_usage &= !events.ready.is_empty();
                 if let Some(record) = &mut self.record {
-                    record.saw_answer(&bytes);
+                    match self.had_usage && self.hash_without_usage {
+                        true => record.saw_answer(&without_usage(bytes.clone())),
+                        false => record.saw_answer(&bytes),
+                    }
                 }
                 Poll::Ready(Some(bytes))
             }

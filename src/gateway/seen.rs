@@ -38,11 +38,34 @@ pub struct Seen {
     pub notes: &'static str,
 }
 
+impl Seen {
+    /// Of a request that nobody decided: it was answered from memory.
+    pub fn of_request(read: &Read) -> Seen {
+        Seen {
+            input_tokens: read.input_tokens,
+            max_output_tokens: read.view.max_output_tokens,
+            modalities: read.view.modalities,
+            images: read.view.images,
+            has_tools: read.view.has_tools,
+            turns: read.view.turns,
+            placement: read.hints.placement,
+            privacy: read.hints.privacy,
+            tags: tags(read),
+            endpoint: read.endpoint.name(),
+            ..Seen::default()
+        }
+    }
+}
+
+/// `k=v,k=v`
+fn tags(read: &Read) -> String {
+    read.hints.tags.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",")
+}
+
 impl Record {
     /// Keeps what the records tell of the decision's grounds.
     pub fn note(&mut self, read: &Read, looked: &Looked<'_>) {
         let signals = &looked.signals;
-        let tags = &read.hints.tags;
         self.seen = Seen {
             input_tokens: signals.input_tokens,
             max_output_tokens: signals.max_output_tokens,
@@ -52,7 +75,7 @@ impl Record {
             turns: signals.turns,
             placement: read.hints.placement,
             privacy: read.hints.privacy,
-            tags: tags.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(","),
+            tags: tags(read),
             endpoint: read.endpoint.name(),
             difficulty: looked.model.map(|_| signals.difficulty),
             threshold: looked.threshold,

@@ -3,6 +3,7 @@
 //! What a reader could get wrong: no label comes from the client: tenants, models and rules are those of the configuration.
 
 use super::books::Costs;
+use super::recall::Remembered;
 use super::record::{Record, micros};
 use super::tries::OK;
 use crate::config::file::Placement;
@@ -42,8 +43,10 @@ impl Record {
         if let Some(difficulty) = self.seen.difficulty {
             metrics.routing.difficulty.observe(difficulty);
         }
+        self.count_remembered(metrics);
         if costs.saving > 0 {
-            let saved = metrics.money.saved.with_label_values(&[self.tenant_name(), "edge"]);
+            let by = if self.remembered.is_saving() { "cache" } else { "edge" };
+            let saved = metrics.money.saved.with_label_values(&[self.tenant_name(), by]);
             saved.inc_by(costs.saving as f64 / NANOS_PER_USD);
         }
         if let Some(told) = &self.private {
@@ -69,13 +72,24 @@ impl Record {
         }
     }
 
+    /// Requests that name a model, by what the cache was to them.
+    fn count_remembered(&self, metrics: &Metrics) {
+        if self.snapshot.cache.is_some() && self.route.is_some() {
+            metrics.cache.tenants.with_label_values(&[self.tenant_name(), self.remembered.label()]).inc();
+        }
+    }
+
+    /// What sharing a call came to: `coalesced`, or `alone` where the answer could not be shared.
+    pub(super) fn count_flight(&self, result: &str) {
+        self.shared().durable.metrics.cache.requests.with_label_values(&["flight", result]).inc();
+    }
+
     /// One more request; the usual series is resolved once.
     fn count(&self, metrics: &Metrics, outcome: Option<Kind>) {
         let rule = self.route.as_ref().zip(self.rule).and_then(|(route, rule)| route.rules.get(rule));
         let (route_name, rule_name) = self.names();
         let resolve = || {
-            let (placement, model) =
-                self.target.as_ref().map_or(("", ""), |(_, t)| (t.upstream.placement_name(), t.name.as_str()));
+            let (placement, model) = self.answered_by();
             let outcome = outcome.map_or(OK, Kind::label);
             let labels = &[route_name, self.tenant_name(), placement, model, rule_name, outcome];
             metrics.requests.with_label_values(labels)
@@ -85,6 +99,16 @@ impl Record {
         match resolved.and_then(|((id, _), rule)| rule.ok(*id, tenant, resolve)) {
             Some(counter) => counter.inc(),
             None => resolve().inc(),
+        }
+    }
+
+    /// Placement and model of the answer, as labels.
+    fn answered_by(&self) -> (&str, &str) {
+        match (&self.target, &self.remembered) {
+            (Some((_, target)), _) => (target.upstream.placement_name(), &target.name),
+            (None, Remembered::Known(entry, _)) => ("cache", &entry.facts.model),
+            (None, Remembered::Shared(head)) => ("cache", head.settled.get().map_or("", |s| &s.facts.model)),
+            (None, _) => ("", ""),
         }
     }
 
@@ -99,6 +123,7 @@ impl Record {
 
     pub(super) fn line<'a>(&'a self, outcome: Option<Kind>, attempts: &'a str) -> Line<'a> {
         let (route, rule) = self.names();
+        let (placement, model) = self.answered_by();
         let target = self.target.as_ref().map(|(_, target)| target);
         let upstream = target.map(|t| &t.upstream).or(self.elsewhere.as_ref());
         let usage = self.tries.last().map(|attempt| attempt.usage).unwrap_or_default();
@@ -111,9 +136,9 @@ impl Record {
             outcome: outcome.map_or(OK, Kind::label),
             route,
             rule,
-            model: target.map_or("", |t| t.name.as_str()),
+            model,
             upstream: upstream.map_or("", |u| u.name.as_str()),
-            placement: upstream.map_or("", |u| u.placement_name()),
+            placement: upstream.map_or(placement, |u| u.placement_name()),
             attempts,
             stream: self.stream,
             prompt_tokens: usage.prompt,

@@ -60,6 +60,11 @@ pub trait AdminState: Send + Sync + 'static {
     /// # Errors
     /// As above.
     fn feedback(&self, body: &[u8]) -> Result<Value, (u16, String)>;
+    /// Forgets answers: `{"route": NAME}` and the like.
+    ///
+    /// # Errors
+    /// As above.
+    fn purge(&self, body: &[u8]) -> Result<Value, (u16, String)>;
     /// The decision for the request in `body`, without sending it: a chat request as it is, or
     /// `{request, endpoint?, headers?, tenant?, app?}`.
     ///
@@ -94,6 +99,7 @@ impl Handle for Admin {
             "/api/usage" if get => self.usage(request.uri().query().unwrap_or("")).await,
             "/api/reload" if post => self.reload().await,
             "/api/explain" if post => self.explain(request.into_body()).await,
+            "/api/cache/purge" if post => self.purge(request.into_body()).await,
             "/api/feedback" if post => self.feedback(request.into_body()).await,
             "/api/requests" if get => {
                 let query = request.uri().query().unwrap_or("").to_owned();
@@ -105,7 +111,7 @@ impl Handle for Admin {
             }
             "/" | "/livez" | "/readyz" | "/metrics" | "/api/config" | "/api/upstreams" | "/api/usage"
             | "/api/requests" => not_allowed("GET, HEAD"),
-            "/api/reload" | "/api/explain" | "/api/feedback" => not_allowed("POST"),
+            "/api/reload" | "/api/explain" | "/api/feedback" | "/api/cache/purge" => not_allowed("POST"),
             _ => error(StatusCode::NOT_FOUND, "no such page on the admin listener, GET / lists them all"),
         }
     }
@@ -125,6 +131,7 @@ impl Admin {
              GET  /api/requests/ID  one with its decision and attempts\n\
              POST /api/reload     load the configuration file again\n\
              POST /api/explain    the decision for the request in the body, without sending it\n\
+             POST /api/cache/purge  forget answers: {{\"route\": …}}, tenant, model, key, or {{\"all\": true}}\n\
              POST /api/feedback   {{\"request_id\": …, \"score\": -1 to 1, \"comment\": …}}\n",
             env!("CARGO_PKG_VERSION")
         );
@@ -164,6 +171,13 @@ impl Admin {
             Ok(Ok((content_type, body))) => answer(StatusCode::OK, content_type, body.into()),
             Ok(Err(reason)) => error(StatusCode::BAD_REQUEST, &reason),
             Err(_) => error(StatusCode::INTERNAL_SERVER_ERROR, "the ledger could not be asked; this is a bug"),
+        }
+    }
+
+    async fn purge(&self, body: Incoming) -> Answer {
+        match read(body).await {
+            Ok(body) => self.blocking(move |state| state.purge(&body)).await,
+            Err(answer) => answer,
         }
     }
 

@@ -32,6 +32,7 @@ impl Admin {
         }
         self.money(&snapshot);
         self.routing(&snapshot);
+        self.shared.measure_cache(&snapshot);
         metrics.render()
     }
 

@@ -5,10 +5,11 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::Shared;
 use super::snapshot::Snapshot;
-use crate::cache::Store;
+use crate::cache::{Key, Purge, Store};
 use crate::config::file::File;
 use crate::config::load::Loaded;
 
@@ -66,4 +67,52 @@ fn without(section: Option<&Value>, keys: &[&str]) -> Value {
         map.retain(|key, _| !keys.contains(&key.as_str()));
     }
     section
+}
+
+/// The keys of a purge, as the admin API takes them: exactly one.
+const NAMES: [&str; 5] = ["all", "route", "tenant", "model", "key"];
+
+impl Shared {
+    /// Forgets what `{"route": NAME}`, `{"tenant": …}`, `{"model": …}`, `{"key": …}` or `{"all": true}` names.
+    ///
+    /// # Errors
+    /// The status to answer with, and why.
+    pub fn purge(&self, body: &[u8]) -> Result<Value, (u16, String)> {
+        let wrong = |why: &str| {
+            (
+                400,
+                format!(
+                    "{why}; send one of {{\"route\": NAME}}, {{\"tenant\": NAME}}, {{\"model\": NAME}}, {{\"key\": HEX}}, {{\"all\": true}}"
+                ),
+            )
+        };
+        let asked: Value = serde_json::from_slice(body).map_err(|_| wrong("the body is no JSON"))?;
+        let object =
+            asked.as_object().filter(|object| object.len() == 1).ok_or_else(|| wrong("it names not one thing"))?;
+        let (by, value) = object.iter().next().ok_or_else(|| wrong("it names nothing"))?;
+        let by = NAMES.into_iter().find(|name| name == by).ok_or_else(|| wrong("it names nothing that is known"))?;
+        let name = value.as_str().unwrap_or_default().to_owned();
+        let what = match by {
+            "all" if value == &Value::Bool(true) => Purge::Everything,
+            "route" if value.is_string() => Purge::Route(name),
+            "tenant" if value.is_string() => Purge::Tenant(name),
+            "model" if value.is_string() => Purge::Model(name),
+            "key" => Purge::Key(Key::parse(&name).ok_or_else(|| wrong("the key is not of 64 hexadecimal digits"))?),
+            _ => return Err(wrong("the value is of the wrong type")),
+        };
+        let snapshot = self.snapshot();
+        let store = snapshot.cache.as_ref().ok_or((404, "the cache is off: add `cache: {}` to the file".to_owned()))?;
+        let purged = store.purge(&what);
+        self.durable.metrics.cache.purged.with_label_values(&[by]).inc_by(purged);
+        Ok(json!({ "purged": purged }))
+    }
+
+    /// Gauges of what is remembered, as it is now.
+    pub fn measure_cache(&self, snapshot: &Snapshot) {
+        let metrics = &self.durable.metrics.cache;
+        let (bytes, entries) = snapshot.cache.as_ref().map_or((0, 0), |store| store.memory.size());
+        let as_gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        metrics.bytes.with_label_values(&["memory"]).set(as_gauge(bytes));
+        metrics.entries.with_label_values(&["memory"]).set(as_gauge(entries));
+    }
 }

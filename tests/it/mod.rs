@@ -13,6 +13,7 @@ mod policy;
 mod protect;
 mod protect_edges;
 mod records;
+mod remember;
 mod sdk;
 mod server;
 mod shares;

@@ -152,7 +152,7 @@ async fn flights_are_found_as_long_as_they_are_listed() {
     let flights = Arc::new(Flights::default());
     let key = Key([1; 32]);
     let (open, wait) = tokio::sync::oneshot::channel::<()>();
-    let begin = |listed: Listed| {
+    let begin = |(), listed: Listed| {
         Test::begin(
             Box::pin(async move {
                 let _ = wait.await;
@@ -162,26 +162,25 @@ async fn flights_are_found_as_long_as_they_are_listed() {
             10,
         )
     };
-    let (mut leader, began) = flights.join_or_begin(key, begin);
-    assert!(began);
-    let (mut follower, began) = flights.join_or_begin::<&'static str, u32>(key, |_| unreachable!());
-    assert!(!began);
+    let mut leader = flights.join_or_begin(key, (), begin).unwrap();
+    let (mut follower, load) =
+        flights.join_or_begin::<&'static str, u32, _>(key, "load", |_, _| unreachable!()).unwrap_err();
+    assert_eq!(load, "load");
     open.send(()).unwrap();
     assert!(matches!(follower.told().await, Told::Whole(..)));
     assert!(matches!(leader.told().await, Told::Whole(..)));
     assert!(flights.is_empty());
     // Dropped before it has landed, it is listed no more.
-    let (seat, began) = flights.join_or_begin(key, |listed| {
-        Test::begin(
-            Box::pin(async move {
-                std::future::pending::<()>().await;
-                drop(listed);
-                Landed::Alone(1)
-            }),
-            10,
-        )
-    });
-    assert!(began && flights.len() == 1);
+    let begin = |(), listed: Listed| {
+        let asking = async move {
+            std::future::pending::<()>().await;
+            drop(listed);
+            Landed::Alone(1)
+        };
+        Test::begin(Box::pin(asking), 10)
+    };
+    let seat = flights.join_or_begin(key, (), begin).unwrap();
+    assert_eq!(flights.len(), 1);
     drop(seat);
     assert!(flights.is_empty());
 }

@@ -180,6 +180,10 @@ impl AdminState for NoAdmin {
         Err((404, "nothing is recorded".into()))
     }
 
+    fn purge(&self, _: &[u8]) -> Result<Value, (u16, String)> {
+        Err((404, "nothing is recorded".into()))
+    }
+
     fn metrics(&self) -> String {
         String::new()
     }

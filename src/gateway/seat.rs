@@ -1,0 +1,127 @@
+//! A shared stream: as the source of a call, and as the body of each who has a seat at it.
+//!
+//! What a reader could get wrong: pieces are the same bytes for everybody; only the frame with the usage is taken out for those who have not asked
+//! for it.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use super::keep::{Keeper, Settled};
+use super::recall::Form;
+use super::record::Record;
+use super::relay::Relay;
+use super::share::OurSeat;
+use crate::cache::flight::{Next, Piece, Source};
+use crate::error::{Error, Kind};
+use crate::openai;
+use crate::openai::sse::{Frames, Keep};
+use crate::openai::usage;
+use crate::task;
+
+/// An upstream's stream that several may follow.
+pub struct SharedStream {
+    relay: Relay,
+    keeper: Option<Keeper>,
+}
+
+impl SharedStream {
+    pub fn new(relay: Relay, keeper: Keeper) -> SharedStream {
+        SharedStream { relay, keeper: Some(keeper) }
+    }
+}
+
+impl Source for SharedStream {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Piece>> {
+        self.relay.poll(cx).map(|bytes| {
+            let bytes = bytes?;
+            Some(Piece { bytes, has_usage: self.relay.had_usage() })
+        })
+    }
+
+    fn ended(&mut self, log: Option<Vec<Bytes>>) {
+        if let (Some(keeper), Some(pieces)) = (self.keeper.take(), log) {
+            task::spawn("keeping an answer", keeper.keep_stream(pieces));
+        }
+    }
+}
+
+/// The body of one who has a seat.
+#[derive(Debug)]
+pub struct SeatBody {
+    /// `None`: it has ended.
+    seat: Option<OurSeat>,
+    usage: bool,
+    /// His own; the one who asked first has given his to the call.
+    record: Option<Box<Record>>,
+    settled: Arc<Settled>,
+}
+
+impl SeatBody {
+    pub fn new(seat: OurSeat, form: Form, record: Option<Box<Record>>, settled: Arc<Settled>) -> SeatBody {
+        SeatBody { seat: Some(seat), usage: form.usage, record, settled }
+    }
+
+    /// The next bytes for the client.
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        loop {
+            let Some(seat) = &mut self.seat else { return Poll::Ready(None) };
+            match seat.poll_next(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Next::Piece(piece)) => {
+                    let bytes = if piece.has_usage && !self.usage { without_usage(piece.bytes) } else { piece.bytes };
+                    if bytes.is_empty() {
+                        continue;
+                    }
+                    if let Some(record) = &mut self.record {
+                        record.saw_answer(&bytes);
+                    }
+                    return Poll::Ready(Some(bytes));
+                }
+                Poll::Ready(Next::End) => {
+                    let outcome = self.settled.get().and_then(|settlement| settlement.outcome);
+                    self.close(outcome);
+                    return Poll::Ready(None);
+                }
+                Poll::Ready(Next::LeftBehind) => {
+                    self.close(Some(Kind::Overloaded));
+                    let message = "the answer is shared with others, and came faster than it was taken in";
+                    return Poll::Ready(Some(openai::error::event(&Error::gateway(Kind::Overloaded, message)).into()));
+                }
+            }
+        }
+    }
+
+    fn close(&mut self, outcome: Option<Kind>) {
+        self.seat = None;
+        if let Some(record) = self.record.take() {
+            record.close(outcome);
+        }
+    }
+}
+
+impl Drop for SeatBody {
+    fn drop(&mut self) {
+        if self.seat.is_some() {
+            self.close(Some(Kind::ClientGone));
+        }
+    }
+}
+
+/// Whole frames without the one that has nothing but the usage.
+pub fn without_usage(bytes: Bytes) -> Bytes {
+    let mut rest: SmallVec<[Bytes; 2]> = SmallVec::new();
+    let keep = |data: &[u8]| if usage::of_event(data).is_some_and(|seen| seen.alone) { Keep::No } else { Keep::Yes };
+    let mut frames = Frames::new();
+    if frames.push(bytes.clone(), keep, &mut rest).is_err() {
+        return bytes;
+    }
+    rest.extend(frames.finish());
+    match rest.len() {
+        0 => Bytes::new(),
+        1 => rest.remove(0),
+        _ => Bytes::from(rest.concat()),
+    }
+}
