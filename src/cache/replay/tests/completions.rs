@@ -17,7 +17,8 @@ fn logprobs(text: &str, fits: bool) -> Value {
     }
     let scores: Vec<f64> = (0..tokens.len()).map(|at| -0.125 * at as f64).collect();
     let offsets: Vec<usize> = (0..tokens.len()).map(|at| at * 3).collect();
-    json!({"tokens": tokens, "token_logprobs": scores, "top_logprobs": tokens.iter().map(|token| json!({token: -0.5})).collect::<Value>(), "text_offset": offsets})
+    let top: Vec<Value> = tokens.iter().map(|token| json!({token: -0.5})).collect();
+    json!({"tokens": tokens, "token_logprobs": scores, "top_logprobs": top, "text_offset": offsets})
 }
 
 prop_compose! {
