@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::members::{Choices, Holding, Members, is_empty, is_null, text};
+use super::pieces;
 
 /// Said by every chunk, the same each time.
 const SAME: [&str; 5] = ["id", "created", "model", "service_tier", "system_fingerprint"];
@@ -152,7 +153,7 @@ impl<'a> Chunks<'a> {
 
     /// Makes room for a text that will be told.
     pub(super) fn expect(&mut self, text: usize) {
-        self.out.reserve((text / 6 + 6) * (self.head.len() + 100));
+        self.out.reserve(text + (text / 6 + 6).min(pieces::MOST) * (self.head.len() + 100));
     }
 
     /// One chunk with one choice, which `choice` writes.
