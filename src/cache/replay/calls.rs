@@ -3,7 +3,7 @@
 //! What a reader could get wrong: servers differ in how a delta says which call it continues. OpenAI counts (`index`); some leave the index
 //! out, Gemini's says 0 for each of several whole calls. A delta with another id and a name begins a new call, whatever its index.
 
-use super::members::{Holding, Members, Name, is_empty, is_null, is_whole, text};
+use super::members::{Holding, MOST, Members, Name, is_empty, is_null, is_whole, text};
 use super::pieces;
 
 #[derive(Debug)]
@@ -78,6 +78,9 @@ impl<'a> Calls<'a> {
                 None => None,
             };
             let at = self.which(index, &members, &function);
+            if at == MOST {
+                return None;
+            }
             if at == self.0.len() {
                 self.0.push(Call { index, members: Members::default(), function: Said::default() });
             }
@@ -159,6 +162,9 @@ impl<'a> Told<'a> {
 /// Tells the tool calls of a plain answer: `delta` is called with the inside of each delta. `None` if they cannot be told.
 pub(super) fn tell(value: &str, mut delta: impl FnMut(&[u8])) -> Option<()> {
     let calls: Vec<CallDelta<'_>> = serde_json::from_str(value).ok()?;
+    if calls.len() > MOST {
+        return None;
+    }
     let mut inside = Vec::with_capacity(256);
     let mut ids: Vec<&str> = Vec::new();
     for (at, call) in calls.into_iter().enumerate() {

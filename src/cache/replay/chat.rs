@@ -4,13 +4,12 @@
 //! among `TEXTS` and comes twice may be either, so such a stream is not kept.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use super::calls::{self, Calls, Said};
-use super::envelope::{Around, Chunks, write_index};
+use super::envelope::{Chunks, FromChunks, in_order, join, write_index};
 use super::events::said_before_done;
 use super::logprobs::{Joined, Parts};
-use super::members::{Choices, Holding, Members, Name, is_empty, is_null, is_whole, list, text, write_key};
+use super::members::{Choices, Holding, Members, Name, is_empty, is_null, is_whole, text, write_key};
 
 const PLAIN: &str = "chat.completion";
 const CHUNK: &str = "chat.completion.chunk";
@@ -31,7 +30,6 @@ impl Name for Message {
 }
 
 type ChunkChoice<'a> = Holding<'a, Delta, Option<Members<'a>>>;
-type Chunk<'a> = Holding<'a, Choices, Option<Vec<ChunkChoice<'a>>>>;
 type PlainChoice<'a> = Holding<'a, Message, Members<'a>>;
 type Answer<'a> = Holding<'a, Choices, Vec<PlainChoice<'a>>>;
 
@@ -50,75 +48,37 @@ struct Choice<'a> {
 }
 
 pub(super) fn to_plain(events: &[u8]) -> Option<Vec<u8>> {
-    let said = said_before_done(events)?;
-    let mut around = Around::default();
-    let mut choices: BTreeMap<u32, Choice<'_>> = BTreeMap::new();
-    for chunk in &said {
-        let chunk: Chunk<'_> = serde_json::from_str(chunk).ok()?;
-        if chunk.held.is_none() && chunk.rest.get("usage").is_none() {
-            return None;
-        }
-        around.note(chunk.rest)?;
-        for (place, choice) in chunk.held.flatten().into_iter().flatten().enumerate() {
-            let index = match choice.rest.get("index") {
-                Some(index) => index.parse().ok()?,
-                None => u32::try_from(place).ok()?,
-            };
-            choices.entry(index).or_default().note(choice)?;
-        }
-    }
-    let mut told = Vec::with_capacity(1024);
-    for (index, choice) in &choices {
-        if !told.is_empty() {
-            told.push(b',');
-        }
-        choice.write(*index, &mut told)?;
-    }
-    (!told.is_empty()).then(|| around.plain(PLAIN, |out| out.extend_from_slice(&told)))
+    join::<Choice<'_>>(&said_before_done(events)?, PLAIN)
 }
 
-impl<'a> Choice<'a> {
+impl<'a> FromChunks<'a> for Choice<'a> {
+    type Chunk = ChunkChoice<'a>;
+
+    fn index(chunk: &ChunkChoice<'a>) -> Option<&'a str> {
+        chunk.rest.get("index")
+    }
+
     fn note(&mut self, choice: ChunkChoice<'a>) -> Option<()> {
+        // A whole message instead of a delta is no stream of ours.
+        if choice.held.is_none() && choice.rest.told("message").is_some() {
+            return None;
+        }
         for (key, value) in choice.rest.0 {
             match &*key {
                 // Perplexity says the message so far beside the delta.
                 "index" | "message" => {}
                 "logprobs" => self.logprobs.note(value)?,
-                "finish_reason" => {
-                    self.finish_reason = Some(value).filter(|value| !is_null(value)).or(self.finish_reason)
-                }
-                _ if list(value).is_some() => self.members.settle(key, value)?,
-                _ => self.members.renew(key, value),
+                "finish_reason" if is_null(value) => {}
+                "finish_reason" => self.finish_reason = Some(value),
+                // Whether a text or list goes on or stands for itself cannot be known.
+                _ if value.starts_with(['"', '[']) => self.members.settle(key, value)?,
+                _ => self.members.renew(key, value)?,
             }
         }
         for (key, value) in choice.held.flatten().into_iter().flat_map(|delta| delta.0) {
             self.note_delta(key, value)?;
         }
         Some(())
-    }
-
-    fn note_delta(&mut self, key: Cow<'a, str>, value: &'a str) -> Option<()> {
-        if let Some(at) = TEXTS.iter().position(|name| *name == key) {
-            let known = self.texts.get_mut(at)?.get_or_insert_default();
-            if !is_null(value) {
-                known.get_or_insert_default().push_str(text(value)?);
-            }
-            return Some(());
-        }
-        match &*key {
-            "role" if is_empty(value) => Some(()),
-            "role" if self.role.is_some_and(|role| role != value) => None,
-            "role" => {
-                self.role = Some(value);
-                text(value).map(drop)
-            }
-            "tool_calls" => self.calls.note(value),
-            "function_call" if is_null(value) => Some(()),
-            "function_call" => self.function_call.get_or_insert_default().note(Members::parse(value)?),
-            // Sound comes in pieces of its own.
-            "audio" if !is_null(value) => None,
-            _ => self.message.settle(key, value),
-        }
     }
 
     fn write(&self, index: u32, out: &mut Vec<u8>) -> Option<()> {
@@ -163,19 +123,37 @@ impl<'a> Choice<'a> {
     }
 }
 
+impl<'a> Choice<'a> {
+    fn note_delta(&mut self, key: Cow<'a, str>, value: &'a str) -> Option<()> {
+        if let Some(at) = TEXTS.iter().position(|name| *name == key) {
+            let known = self.texts.get_mut(at)?.get_or_insert_default();
+            if !is_null(value) {
+                known.get_or_insert_default().push_str(text(value)?);
+            }
+            return Some(());
+        }
+        match &*key {
+            "role" if is_empty(value) => Some(()),
+            "role" if self.role.is_some_and(|role| role != value) => None,
+            "role" => {
+                self.role = Some(value);
+                text(value).map(drop)
+            }
+            "tool_calls" => self.calls.note(value),
+            "function_call" if is_null(value) => Some(()),
+            "function_call" => self.function_call.get_or_insert_default().note(Members::parse(value)?),
+            // Sound comes in pieces of its own.
+            "audio" if !is_null(value) => None,
+            _ => self.message.settle(key, value),
+        }
+    }
+}
+
 pub(super) fn to_stream(plain: &str, usage: bool) -> Option<Vec<u8>> {
     let answer: Answer<'_> = serde_json::from_str(plain).ok()?;
     let mut chunks = Chunks::new(answer.rest, PLAIN, CHUNK, usage)?;
-    let choices = answer.held?;
-    let last = choices.len().checked_sub(1)?;
-    let mut before = None;
-    for (at, choice) in choices.into_iter().enumerate() {
-        let index: u32 = choice.rest.get("index")?.parse().ok()?;
-        if before.is_some_and(|before| before >= index) {
-            return None;
-        }
-        before = Some(index);
-        tell(choice, index, at == last, &mut chunks)?;
+    for (choice, index, is_last) in in_order(answer.held?, |choice| choice.rest.get("index"))? {
+        tell(choice, index, is_last, &mut chunks)?;
     }
     Some(chunks.done())
 }
@@ -230,11 +208,7 @@ fn tell(choice: PlainChoice<'_>, index: u32, is_last: bool, chunks: &mut Chunks<
         members.write_more(out, |name, _| !matches!(name, "index" | "logprobs" | "finish_reason"));
         out.push(b'}');
     };
-    if is_last {
-        chunks.last(end)
-    } else {
-        chunks.chunk(end)
-    }
+    chunks.end_choice(is_last, end);
     Some(())
 }
 

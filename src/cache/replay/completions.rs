@@ -2,16 +2,13 @@
 //!
 //! What a reader could get wrong: the chunks of a stream say the same object as the plain answer, `text_completion`.
 
-use std::collections::BTreeMap;
-
-use super::envelope::{Around, Chunks, write_index};
+use super::envelope::{Chunks, FromChunks, in_order, join, write_index};
 use super::events::said_before_done;
 use super::logprobs::{Joined, Parts, Step};
-use super::members::{Choices, Holding, Members, is_null, is_whole, list, text};
+use super::members::{Choices, Holding, Members, is_null, is_whole, text};
 
 const OBJECT: &str = "text_completion";
 
-type Chunk<'a> = Holding<'a, Choices, Option<Vec<Members<'a>>>>;
 type Answer<'a> = Holding<'a, Choices, Vec<Members<'a>>>;
 
 /// A choice of a stream, put together.
@@ -24,34 +21,16 @@ struct Choice<'a> {
 }
 
 pub(super) fn to_plain(events: &[u8]) -> Option<Vec<u8>> {
-    let said = said_before_done(events)?;
-    let mut around = Around::default();
-    let mut choices: BTreeMap<u32, Choice<'_>> = BTreeMap::new();
-    for chunk in &said {
-        let chunk: Chunk<'_> = serde_json::from_str(chunk).ok()?;
-        if chunk.held.is_none() && chunk.rest.get("usage").is_none() {
-            return None;
-        }
-        around.note(chunk.rest)?;
-        for (place, choice) in chunk.held.flatten().into_iter().flatten().enumerate() {
-            let index = match choice.get("index") {
-                Some(index) => index.parse().ok()?,
-                None => u32::try_from(place).ok()?,
-            };
-            choices.entry(index).or_default().note(choice)?;
-        }
-    }
-    let mut told = Vec::with_capacity(1024);
-    for (index, choice) in &choices {
-        if !told.is_empty() {
-            told.push(b',');
-        }
-        choice.write(*index, &mut told)?;
-    }
-    (!told.is_empty()).then(|| around.plain(OBJECT, |out| out.extend_from_slice(&told)))
+    join::<Choice<'_>>(&said_before_done(events)?, OBJECT)
 }
 
-impl<'a> Choice<'a> {
+impl<'a> FromChunks<'a> for Choice<'a> {
+    type Chunk = Members<'a>;
+
+    fn index(chunk: &Members<'a>) -> Option<&'a str> {
+        chunk.get("index")
+    }
+
     fn note(&mut self, choice: Members<'a>) -> Option<()> {
         for (key, value) in choice.0 {
             match &*key {
@@ -59,11 +38,11 @@ impl<'a> Choice<'a> {
                 "text" if is_null(value) => {}
                 "text" => self.text.push_str(text(value)?),
                 "logprobs" => self.logprobs.note(value)?,
-                "finish_reason" => {
-                    self.finish_reason = Some(value).filter(|value| !is_null(value)).or(self.finish_reason)
-                }
-                _ if list(value).is_some() => self.members.settle(key, value)?,
-                _ => self.members.renew(key, value),
+                "finish_reason" if is_null(value) => {}
+                "finish_reason" => self.finish_reason = Some(value),
+                // Whether a text or list goes on or stands for itself cannot be known.
+                _ if value.starts_with(['"', '[']) => self.members.settle(key, value)?,
+                _ => self.members.renew(key, value)?,
             }
         }
         Some(())
@@ -89,16 +68,8 @@ impl<'a> Choice<'a> {
 pub(super) fn to_stream(plain: &str, usage: bool) -> Option<Vec<u8>> {
     let answer: Answer<'_> = serde_json::from_str(plain).ok()?;
     let mut chunks = Chunks::new(answer.rest, OBJECT, OBJECT, usage)?;
-    let choices = answer.held?;
-    let last = choices.len().checked_sub(1)?;
-    let mut before = None;
-    for (at, choice) in choices.iter().enumerate() {
-        let index: u32 = choice.get("index")?.parse().ok()?;
-        if before.is_some_and(|before| before >= index) {
-            return None;
-        }
-        before = Some(index);
-        tell(choice, index, at == last, &mut chunks)?;
+    for (choice, index, is_last) in in_order(answer.held?, |choice| choice.get("index"))? {
+        tell(&choice, index, is_last, &mut chunks)?;
     }
     Some(chunks.done())
 }
@@ -130,11 +101,7 @@ fn tell(choice: &Members<'_>, index: u32, is_last: bool, chunks: &mut Chunks<'_>
         choice.write_more(out, |name, _| !matches!(name, "index" | "text" | "logprobs" | "finish_reason"));
         out.push(b'}');
     };
-    if is_last {
-        chunks.last(end)
-    } else {
-        chunks.chunk(end)
-    }
+    chunks.end_choice(is_last, end);
     Some(())
 }
 

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use super::members::{Members, elements, is_null, is_whole, list, text, write_key};
+use super::members::{MOST, Members, elements, is_null, is_whole, list, text, write_key};
 use super::pieces;
 
 /// The log probabilities of a stream's choice, put together.
@@ -28,6 +28,9 @@ impl<'a> Joined<'a> {
         let lists = self.lists.get_or_insert_default();
         for (name, value) in Members::parse(value)?.0 {
             let at = lists.iter().position(|(known, _)| *known == name).unwrap_or(lists.len());
+            if at == MOST {
+                return None;
+            }
             if at == lists.len() {
                 lists.push((name, None));
             }

@@ -12,7 +12,7 @@ use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// Most members of one object; real ones stay below forty, and finding a key is a walk.
-const MOST: usize = 256;
+pub(super) const MOST: usize = 256;
 
 /// The members of an object. Values are JSON text.
 #[derive(Debug, Default, Clone)]
@@ -53,26 +53,30 @@ impl<'a> Members<'a> {
     }
 
     /// Takes a value that may be said again: what is null or empty adds nothing, a scalar or object may be repeated as it is. `None` if it
-    /// says something else than before: whether that replaces or continues cannot be known.
+    /// says something else than before, or is a text or list again: whether that replaces or continues cannot be known.
     pub(super) fn settle(&mut self, key: Cow<'a, str>, value: &'a str) -> Option<()> {
         match self.0.iter_mut().find(|(known, _)| *known == key) {
-            None => self.0.push((key, value)),
-            Some((_, before)) if is_empty(before) => *before = if is_null(value) { before } else { value },
+            None => return self.add(key, value),
+            Some((_, before)) if is_null(before) || (is_empty(before) && !is_null(value)) => *before = value,
             Some(_) if is_empty(value) => {}
-            // A text that comes twice may be two equal pieces.
-            Some((_, before)) if *before == value && !value.starts_with('"') => {}
+            Some((_, before)) if *before == value && !value.starts_with(['"', '[']) => {}
             Some(_) => return None,
         }
         Some(())
     }
 
     /// Takes a value of which the newest counts, unless it is null.
-    pub(super) fn renew(&mut self, key: Cow<'a, str>, value: &'a str) {
+    pub(super) fn renew(&mut self, key: Cow<'a, str>, value: &'a str) -> Option<()> {
         match self.0.iter_mut().find(|(known, _)| *known == key) {
-            None => self.0.push((key, value)),
+            None => return self.add(key, value),
             Some((_, before)) if !is_null(value) => *before = value,
             Some(_) => {}
         }
+        Some(())
+    }
+
+    fn add(&mut self, key: Cow<'a, str>, value: &'a str) -> Option<()> {
+        (self.0.len() < MOST).then(|| self.0.push((key, value)))
     }
 
     /// Writes the members that `keep` lets through, a comma in front of each.

@@ -4,34 +4,35 @@
 //! them. A cut never falls inside an escape or a surrogate pair, nor before what belongs to the character in front (accents, joiners, skin
 //! tones, flags).
 
-/// From this many bytes on a piece ends where a word does.
+/// From this many bytes on a piece ends where a word does, in a text of usual length.
 const ENOUGH: usize = 6;
-/// From this many bytes on it ends behind any character.
-const LONG: usize = 20;
-/// From this many on, whatever follows: a hostile text of accents is cut too.
-const TOO_LONG: usize = 160;
+/// About the most pieces of a text: each costs a frame of some 300 bytes, so pieces grow with a text that is longer than 24 KiB.
+pub(super) const MOST: usize = 4096;
 
 /// The pieces of an escaped text; joined, they are the text.
 pub(super) fn cut(escaped: &str) -> impl Iterator<Item = &str> {
+    let enough = ENOUGH.max(escaped.len() / MOST);
     let mut rest = escaped;
     std::iter::from_fn(move || {
         if rest.is_empty() {
             return None;
         }
-        let (piece, after) = rest.split_at(end(rest));
+        let (piece, after) = rest.split_at(end(rest, enough));
         rest = after;
         Some(piece)
     })
 }
 
-/// Where the first piece of a text ends.
-fn end(text: &str) -> usize {
+/// Where the first piece of a text ends: where a word does once there are `enough` bytes; behind any character at three times that; at
+/// thirty times whatever follows (a hostile text of accents).
+fn end(text: &str, enough: usize) -> usize {
+    let (long, too_long) = (enough * 3 + 2, enough * 30);
     let (mut at, mut before) = (0, None);
     while let Some((unit, length)) = first(text.get(at..).unwrap_or_default()) {
         if let Some(before) = before
-            && at >= ENOUGH
-            && (at >= LONG || is_space(unit) && !is_space(before))
-            && (at >= TOO_LONG || !is_bound(before, unit))
+            && at >= enough
+            && (at >= long || is_space(unit) && !is_space(before))
+            && (at >= too_long || !is_bound(before, unit))
         {
             return at;
         }

@@ -56,7 +56,9 @@ pub(super) fn to_stream(plain: &str) -> Option<Vec<u8>> {
         return None;
     }
     let items = elements(response.get("output")?)?;
-    let mut events = Events { out: Vec::with_capacity(plain.len() * 24 + 2048), next: 0, place: String::new() };
+    // The answer comes once more at the end, its texts twice before.
+    let room = plain.len() * 4 + (plain.len() / 6).min(pieces::MOST) * 200 + 2048;
+    let mut events = Events { out: Vec::with_capacity(room), next: 0, place: String::new() };
     for kind in ["response.created", "response.in_progress"] {
         events.tell(kind, |out| {
             out.extend_from_slice(b",\"response\":");

@@ -42,7 +42,8 @@ prop_compose! {
             message["function_call"] = json!({"name": "f", "arguments": arguments});
         }
         if others {
-            message["annotations"] = json!([{"type": "url_citation", "url_citation": {"start_index": 0, "end_index": 1, "url": "https://example.org", "title": "t"}}]);
+            message["annotations"] = json!([{"type": "url_citation", "url_citation": {
+                "start_index": 0, "end_index": 1, "url": "https://example.org", "title": "t"}}]);
             message["of_another"] = json!({"a": [1, 2.5, "b"]});
         }
         message
@@ -240,6 +241,54 @@ fn a_stream_that_is_not_whole_is_not_kept() {
     assert_eq!(to_plain(Chat, &behind), None, "something behind the end");
     assert_eq!(to_plain(Chat, b"data: {\"choices\":[\n\ndata: [DONE]\n\n"), None);
     assert_eq!(to_plain(Chat, b"data: {\"id\":\"\xff\",\"choices\":[]}\n\ndata: [DONE]\n\n"), None);
+}
+
+#[test]
+fn lists_and_texts_that_come_twice_are_not_guessed_at() {
+    let with = |member: &Value| {
+        let mut choice = json!({"index": 0, "delta": {"content": "a"}, "finish_reason": "stop"});
+        choice["of_another"] = member.clone();
+        chunk(&choice)
+    };
+    assert!(plain(&[with(&json!([5]))]).is_some());
+    assert_eq!(plain(&[with(&json!([5])), with(&json!([5]))]), None);
+    assert_eq!(plain(&[with(&json!("a")), with(&json!("a"))]), None);
+    let answer = plain(&[with(&json!({"a": 1})), with(&json!({"a": 2})), with(&Value::Null)]).unwrap();
+    assert_eq!(answer["choices"][0]["of_another"], json!({"a": 2}), "the newest of what only one chunk can say whole");
+    let whole = chunk(&json!({"index": 0, "message": {"role": "assistant", "content": "a"}, "finish_reason": "stop"}));
+    assert_eq!(plain(&[whole]), None, "a message is no delta");
+}
+
+#[test]
+fn what_no_server_sends_is_not_put_together_at_any_price() {
+    let calls_of =
+        |count: usize| -> Vec<Value> { (0..count).map(|at| json!([call(&format!("c{at}"), "f", "{}")])).collect() };
+    assert!(calls(&calls_of(256)).is_some());
+    assert_eq!(calls(&calls_of(257)), None);
+    let members_of = |count: usize| {
+        let events: Vec<Value> =
+            (0..count).map(|at| delta(&json!({format!("k{at}"): 1}))).chain([end("stop")]).collect();
+        plain(&events)
+    };
+    assert!(members_of(256).is_some());
+    assert_eq!(members_of(257), None);
+    assert_eq!(
+        to_plain(Chat, b"data: {\"id\":1,\"id\":2,\"choices\":[{\"index\":0}]}\n\ndata: [DONE]\n\n"),
+        None,
+        "a key twice"
+    );
+}
+
+#[test]
+fn halves_of_a_character_are_joined_and_a_lone_one_is_refused() {
+    let pieces = |pieces: &[&str]| {
+        let chunk =
+            |piece: &&str| format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{piece}\"}}}}]}}\n\n");
+        let events = pieces.iter().map(chunk).collect::<String>() + "data: [DONE]\n\n";
+        to_plain(Chat, events.as_bytes()).map(|plain| parsed(&plain)["choices"][0]["message"]["content"].take())
+    };
+    assert_eq!(pieces(&["\\ud83d", "\\ude00"]).unwrap(), "😀");
+    assert_eq!(pieces(&["\\ud83d", "a"]), None);
 }
 
 #[test]

@@ -17,7 +17,8 @@ fn logprobs(text: &str, fits: bool) -> Value {
     }
     let scores: Vec<f64> = (0..tokens.len()).map(|at| -0.125 * at as f64).collect();
     let offsets: Vec<usize> = (0..tokens.len()).map(|at| at * 3).collect();
-    json!({"tokens": tokens, "token_logprobs": scores, "top_logprobs": tokens.iter().map(|token| json!({token: -0.5})).collect::<Value>(), "text_offset": offsets})
+    let top: Vec<Value> = tokens.iter().map(|token| json!({token: -0.5})).collect();
+    json!({"tokens": tokens, "token_logprobs": scores, "top_logprobs": top, "text_offset": offsets})
 }
 
 prop_compose! {
@@ -91,7 +92,7 @@ fn tokens_side_by_side_go_with_their_text() {
 #[test]
 fn an_error_or_a_broken_chunk_is_no_answer() {
     let chunk = json!({"choices": [{"text": "a", "index": 0, "finish_reason": "stop"}], "id": "c"});
-    assert!(to_plain(Completions, &stream(&[chunk.clone()])).is_some());
+    assert!(to_plain(Completions, &stream(std::slice::from_ref(&chunk))).is_some());
     assert_eq!(to_plain(Completions, &stream(&[chunk.clone(), json!({"error": "Unauthorized"})])), None);
     assert_eq!(to_plain(Completions, &stream(&[chunk, json!({"choices": [{"text": 1, "index": 0}]})])), None);
     assert_eq!(to_plain(Completions, &stream(&[json!({"choices": [], "usage": {}})])), None);

@@ -47,8 +47,15 @@ fn a_piece_is_a_word_or_two() {
 fn what_is_one_for_a_reader_stays_one() {
     let family = "👩‍👩‍👧‍👦";
     assert_eq!(list(&family.repeat(2)), [family, family]);
-    assert_eq!(list(&format!("0123456789012345678e\u{301}x")), ["0123456789012345678e\u{301}", "x"]);
+    assert_eq!(list("0123456789012345678e\u{301}x"), ["0123456789012345678e\u{301}", "x"]);
     let pair = "\\ud83d\\ude00";
     assert_eq!(list(&pair.repeat(3)), [pair.repeat(2), pair.to_owned()]);
     assert!(list(&"\u{301}".repeat(1000)).len() > 10, "but not without end");
+}
+
+#[test]
+fn a_long_text_comes_in_longer_pieces() {
+    let count = |words: usize| list("tide ".repeat(words).trim_end()).len();
+    assert_eq!(count(1000), 500);
+    assert!((2000..=4096).contains(&count(200_000)));
 }
