@@ -41,8 +41,8 @@ pub enum Landed<H, A> {
 pub trait Source: Send {
     /// The next piece; `None`: it has ended, and [`Source::ended`] is called.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Piece>>;
-    /// All that has come, or `None` if its beginning is no longer there.
-    fn ended(&mut self, log: Option<Vec<Bytes>>);
+    /// All that has come, or `None` if its beginning is no longer there. As long as `flight` is held, others are told it from there.
+    fn ended(&mut self, log: Option<Vec<Bytes>>, flight: Arc<dyn Any + Send + Sync>);
 }
 
 /// The call, until its head is there.
@@ -123,7 +123,7 @@ impl<H: Send + Sync + 'static, A: Send + 'static> Flight<H, A> {
     }
 
     /// Polls the call once, unless somebody else is at it. True: something has changed.
-    fn drive(&self) -> bool {
+    fn drive(self: &Arc<Self>) -> bool {
         let Some(mut call) = self.call.try_lock() else { return false };
         let cx = &mut Context::from_waker(&self.waker);
         match &mut *call {
@@ -157,7 +157,7 @@ impl<H: Send + Sync + 'static, A: Send + 'static> Flight<H, A> {
                     None => {
                         let whole = log.end();
                         drop(log);
-                        source.ended(whole);
+                        source.ended(whole, Arc::clone(self) as _);
                         *call = Call::Over;
                     }
                 }
@@ -167,7 +167,7 @@ impl<H: Send + Sync + 'static, A: Send + 'static> Flight<H, A> {
     }
 
     /// Looks with `seen` until there is something to see, driving the call on between.
-    fn look<T>(&self, number: usize, cx: &Context<'_>, mut seen: impl FnMut() -> Option<T>) -> Poll<T> {
+    fn look<T>(self: &Arc<Self>, number: usize, cx: &Context<'_>, mut seen: impl FnMut() -> Option<T>) -> Poll<T> {
         if let Some(seen) = seen() {
             return Poll::Ready(seen);
         }

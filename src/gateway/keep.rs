@@ -44,6 +44,11 @@ impl Settled {
         self.0.get()
     }
 
+    /// It has ended as it should.
+    pub fn is_well(&self) -> bool {
+        self.get().is_some_and(|settlement| settlement.outcome.is_none())
+    }
+
     /// What the call has cost, as far as that is known by now.
     pub fn cost(&self) -> NanoUsd {
         self.get().map_or(0, |settlement| settlement.facts.cost)

@@ -3,6 +3,7 @@
 //! What a reader could get wrong: pieces are the same bytes for everybody; only the frame with the usage is taken out for those who have not asked
 //! for it.
 
+use std::any::Any;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -20,6 +21,7 @@ use crate::openai;
 use crate::openai::sse::{Frames, Keep};
 use crate::openai::usage;
 use crate::task;
+use crate::telemetry::metrics::Following;
 
 /// An upstream's stream that several may follow.
 pub struct SharedStream {
@@ -41,9 +43,14 @@ impl Source for SharedStream {
         })
     }
 
-    fn ended(&mut self, log: Option<Vec<Bytes>>) {
-        if let (Some(keeper), Some(pieces)) = (self.keeper.take(), log) {
-            task::spawn("keeping an answer", keeper.keep_stream(pieces));
+    fn ended(&mut self, log: Option<Vec<Bytes>>, flight: Arc<dyn Any + Send + Sync>) {
+        // Nobody is to join what has failed.
+        let keeper = self.keeper.take().filter(|keeper| keeper.settled.is_well());
+        if let (Some(keeper), Some(pieces)) = (keeper, log) {
+            task::spawn("keeping an answer", async move {
+                keeper.keep_stream(pieces).await;
+                drop(flight);
+            });
         }
     }
 }
@@ -55,13 +62,13 @@ pub struct SeatBody {
     seat: Option<OurSeat>,
     usage: bool,
     /// His own; the one who asked first has given his to the call.
-    record: Option<Box<Record>>,
+    own: Option<(Box<Record>, Following)>,
     settled: Arc<Settled>,
 }
 
 impl SeatBody {
-    pub fn new(seat: OurSeat, form: Form, record: Option<Box<Record>>, settled: Arc<Settled>) -> SeatBody {
-        SeatBody { seat: Some(seat), usage: form.usage, record, settled }
+    pub fn new(seat: OurSeat, form: Form, own: Option<(Box<Record>, Following)>, settled: Arc<Settled>) -> SeatBody {
+        SeatBody { seat: Some(seat), usage: form.usage, own, settled }
     }
 
     /// The next bytes for the client.
@@ -75,7 +82,7 @@ impl SeatBody {
                     if bytes.is_empty() {
                         continue;
                     }
-                    if let Some(record) = &mut self.record {
+                    if let Some((record, _)) = &mut self.own {
                         record.saw_answer(&bytes);
                     }
                     return Poll::Ready(Some(bytes));
@@ -96,7 +103,7 @@ impl SeatBody {
 
     fn close(&mut self, outcome: Option<Kind>) {
         self.seat = None;
-        if let Some(record) = self.record.take() {
+        if let Some((record, _)) = self.own.take() {
             record.close(outcome);
         }
     }

@@ -22,6 +22,7 @@ use crate::cache::flight::{Asking, Flight, Landed, Listed, Seat, Source, Told};
 use crate::cache::replay;
 use crate::config::file::OnSharedError;
 use crate::error::{Error, Kind, Side};
+use crate::telemetry::metrics::Following;
 
 /// An answer's head, as everybody gets it who waits for it.
 #[derive(Debug)]
@@ -93,6 +94,7 @@ async fn follow(
 ) -> Response<Body> {
     record.seen = super::seen::Seen::of_request(&read);
     let form = Form::of(&read);
+    let following = Following::begin(&record.shared().durable.metrics.cache.following);
     let told = record.waiting_upstream(seat.told()).await;
     let answered = match told {
         Told::Failed(error) => {
@@ -106,7 +108,7 @@ async fn follow(
             join(&head, &read, &mut record);
             let mut headers = answer::shared(&record, &head.headers);
             answer::describe(&mut record, head.status, &mut headers);
-            let body = SeatBody::new(seat, form, Some(record), Arc::clone(&head.settled));
+            let body = SeatBody::new(seat, form, Some((record, following)), Arc::clone(&head.settled));
             return respond(head.status, headers, Body::Shared(Box::new(body)));
         }
         Told::Flowing(head) => {
@@ -126,6 +128,7 @@ async fn follow(
             answer::succeeded(record, answered)
         }
         None => {
+            drop(following);
             record.count_flight("alone");
             gateway.ask_alone(read, record).await
         }

@@ -16,7 +16,7 @@ use prometheus::{
     Registry, TextEncoder,
 };
 
-pub use cache::Cache;
+pub use cache::{Cache, Following};
 pub use money::Money;
 pub use private::Private;
 pub use routing::Routing;

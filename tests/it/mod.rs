@@ -2,6 +2,7 @@
 
 mod accounts;
 mod audit;
+mod coalesce;
 mod config;
 mod eval;
 mod failover;

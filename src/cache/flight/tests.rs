@@ -21,7 +21,7 @@ impl Source for Sent {
         self.from.poll_recv(cx).map(|bytes| bytes.map(|bytes| Piece { bytes, has_usage: false }))
     }
 
-    fn ended(&mut self, log: Option<Vec<Bytes>>) {
+    fn ended(&mut self, log: Option<Vec<Bytes>>, _: Arc<dyn Any + Send + Sync>) {
         *self.ended.lock() = Some(log.map(|log| log.len()));
     }
 }

@@ -3,9 +3,26 @@
 //! What a reader could get wrong: a request that was answered from disk missed in memory first, so it counts in both tiers; each request counts once
 //! in `tidegate_cache_tenant_requests_total`.
 
-use prometheus::{GaugeVec, IntCounter, IntCounterVec, IntGaugeVec};
+use prometheus::{GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 
 use super::Build;
+
+/// As long as it lives, one more request follows another one's call.
+#[derive(Debug)]
+pub struct Following(IntGauge);
+
+impl Following {
+    pub fn begin(gauge: &IntGauge) -> Following {
+        gauge.inc();
+        Following(gauge.clone())
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
 
 /// What was remembered, and what that was good for.
 #[derive(Debug)]
@@ -16,6 +33,8 @@ pub struct Cache {
     pub memory_miss: IntCounter,
     /// `tenant`, `result` (`hit`, `semantic`, `coalesced`, `miss`, `off`)
     pub tenants: IntCounterVec,
+    /// Requests that wait for, or follow, an answer that another one asked for.
+    pub following: IntGauge,
     /// `tier`
     pub bytes: IntGaugeVec,
     /// `tier`
@@ -45,6 +64,10 @@ impl Cache {
                 "requests by tenant and what the cache was to them (hit, semantic, coalesced, miss, off)",
                 &["tenant", "result"],
             )?,
+            following: build.register(IntGauge::new(
+                "tidegate_cache_following",
+                "requests that wait for, or follow, an answer that another one has asked for",
+            )?)?,
             bytes: build.gauges("tidegate_cache_bytes", "bytes kept, by tier", &["tier"])?,
             entries: build.gauges("tidegate_cache_entries", "answers kept, by tier", &["tier"])?,
             purged: build.counters(
