@@ -38,7 +38,8 @@ impl Coder {
         self.turn(&mut turned);
         let largest = turned.iter().fold(0.0_f32, |largest, part| largest.max(part.abs()));
         let unit = largest / f32::from(i8::MAX);
-        let bytes = turned.iter().map(|part| (part / unit).round() as i8).collect();
+        // Half away from zero by hand: without SSE 4.1, `round` is a call.
+        let bytes = turned.iter().map(|part| (part / unit + 0.5_f32.copysign(*part)) as i8).collect();
         let signs = turned
             .chunks(64)
             .map(|parts| parts.iter().enumerate().fold(0, |word, (bit, part)| word | (u64::from(*part > 0.0) << bit)))

@@ -15,7 +15,7 @@ use super::segment::{ENTRIES, Segment};
 
 /// Entries that are compared byte by byte, of all that are compared by their signs. Measured (docs/decisions/0016): of the four nearest among
 /// 100,000 questions, 98.6 % are among the 512 with the most signs in common.
-const CANDIDATES: usize = 512;
+const CANDIDATES: usize = 320;
 /// What a room and its first segment take beside the entries: two reference-counted blocks, the list, the place in the map.
 const ROOM_BYTES: usize = 192;
 const SEGMENT_BYTES: usize = 136;
@@ -91,17 +91,7 @@ impl Room {
             }
             return best.found;
         }
-        let mut candidates: Vec<Candidate> = Vec::with_capacity(wanted + ENTRIES);
-        let mut below = u16::MAX;
-        for (at, segment) in (0_u32..).zip(segments.iter()) {
-            segment.read().propose(question, below, at, &mut candidates);
-            if candidates.len() > wanted {
-                let (_, worst, _) = candidates.select_nth_unstable_by_key(wanted - 1, |candidate| candidate.differing);
-                below = worst.differing;
-                candidates.truncate(wanted);
-            }
-        }
-        candidates.sort_unstable_by_key(|candidate| (candidate.segment, candidate.position));
+        let candidates = propose(&segments, question, wanted);
         for together in candidates.chunk_by(|a, b| a.segment == b.segment) {
             let Some(segment) = together.first().and_then(|first| segments.get(first.segment as usize)) else {
                 continue;
@@ -114,6 +104,33 @@ impl Room {
         }
         best.found
     }
+}
+
+/// At least `wanted` entries whose signs differ in the fewest places, with all that tie with the last of them, in the order of their places.
+fn propose(segments: &Segments, question: &Code, wanted: usize) -> Vec<Candidate> {
+    let mut candidates: Vec<Candidate> = Vec::with_capacity(4 * wanted);
+    // How many candidates differ in how many places; `kept` of them in fewer than `below`. As more are seen, `below` sinks.
+    let mut by_difference = vec![0_usize; question.bytes.len() + 1];
+    let (mut kept, mut below) = (0, by_difference.len());
+    for (at, segment) in (0_u32..).zip(segments.iter()) {
+        let before = candidates.len();
+        segment.read().propose(question, below.try_into().unwrap_or(u16::MAX), at, &mut candidates);
+        for candidate in candidates.iter().skip(before) {
+            if let Some(count) = by_difference.get_mut(usize::from(candidate.differing)) {
+                *count += 1;
+                kept += 1;
+            }
+        }
+        while let Some(last) = below.checked_sub(1).and_then(|last| by_difference.get(last)) {
+            if kept - last < wanted {
+                break;
+            }
+            kept -= last;
+            below -= 1;
+        }
+    }
+    candidates.retain(|candidate| usize::from(candidate.differing) < below);
+    candidates
 }
 
 /// The segment with the fewest entries, where those are less than half of what it can have: what removals leave is filled before more is added.

@@ -14,51 +14,52 @@ pub(super) struct Candidate {
     pub segment: u32,
 }
 
-/// Entries looked at together: most blocks hold no candidate, which one comparison tells.
-const BLOCK: usize = 32;
+/// Entries whose signs lie together: the first word of each, then the second of each. One comparison tells of most that none is a candidate.
+pub(super) const LANES: usize = 8;
 
-/// Appends the entries of a segment that differ from `question` in fewer than `below` signs.
+/// Appends the entries of a segment that differ from `question` in fewer than `below` signs; `signs` in blocks of `LANES` entries.
 #[multiversion(targets(
     "x86_64+avx512f+avx512bw+avx512vl+avx512vpopcntdq+popcnt",
     "x86_64+avx2+popcnt+bmi1+bmi2",
     "x86_64+sse4.2+popcnt"
 ))]
-pub(super) fn propose(signs: &[u64], question: &[u64], below: u16, segment: u32, out: &mut Vec<Candidate>) {
-    match <&[u64; 4]>::try_from(question) {
-        // 256 dimensions, those of the built-in embedder: a length known here is a loop less.
-        Ok(question) => in_blocks(signs, question, below, segment, out),
-        Err(_) => in_blocks(signs, question, below, segment, out),
-    }
-}
-
-#[inline(always)]
-fn in_blocks<Q: AsRef<[u64]> + ?Sized>(
+pub(super) fn propose(
     signs: &[u64],
-    question: &Q,
+    entries: usize,
+    question: &[u64],
     below: u16,
     segment: u32,
     out: &mut Vec<Candidate>,
 ) {
-    let question = question.as_ref();
+    match <&[u64; 4]>::try_from(question) {
+        // 256 dimensions, those of the built-in embedder: a length known here is a loop less.
+        Ok(question) => in_blocks(signs, entries, question, below, segment, out),
+        Err(_) => in_blocks(signs, entries, question, below, segment, out),
+    }
+}
+
+#[inline(always)]
+fn in_blocks(signs: &[u64], entries: usize, question: &[u64], below: u16, segment: u32, out: &mut Vec<Candidate>) {
     if question.is_empty() {
         return;
     }
-    let mut counts = [u16::MAX; BLOCK];
-    for (block, entries) in signs.chunks(BLOCK * question.len()).enumerate() {
-        let mut fewest = u16::MAX;
-        let mut counted = 0;
-        for (entry, count) in entries.chunks_exact(question.len()).zip(&mut counts) {
-            *count =
-                entry.iter().zip(question).map(|(entry, question)| (entry ^ question).count_ones()).sum::<u32>() as u16;
-            fewest = fewest.min(*count);
-            counted += 1;
+    for (block, words) in signs.chunks_exact(LANES * question.len()).enumerate() {
+        let mut counts = [0_u64; LANES];
+        for (words, question) in words.as_chunks::<LANES>().0.iter().zip(question) {
+            for (count, word) in counts.iter_mut().zip(words) {
+                *count += u64::from((word ^ question).count_ones());
+            }
         }
-        if fewest >= below {
+        let mut any = false;
+        for count in counts {
+            any |= count < u64::from(below);
+        }
+        if !any {
             continue;
         }
-        for (at, differing) in counts.iter().take(counted).enumerate() {
-            if *differing < below {
-                out.push(Candidate { differing: *differing, position: (block * BLOCK + at) as u16, segment });
+        for (position, count) in (block * LANES..entries).zip(counts) {
+            if count < u64::from(below) {
+                out.push(Candidate { differing: count as u16, position: position as u16, segment });
             }
         }
     }
@@ -84,11 +85,17 @@ mod tests {
         #[test]
         fn every_entry_below_is_proposed(words in 1_usize..6, entries in 0_usize..200, seed in any::<u64>(), below in 0_u16..200) {
             let word = |at: usize| (seed ^ at as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left((at % 61) as u32);
-            let signs: Vec<u64> = (0..entries * words).map(word).collect();
+            let plain: Vec<u64> = (0..entries * words).map(word).collect();
+            let mut signs = vec![0; entries.div_ceil(LANES) * LANES * words];
+            for (at, entry) in plain.chunks(words).enumerate() {
+                for (nth, word) in entry.iter().enumerate() {
+                    signs[(at / LANES * words + nth) * LANES + at % LANES] = *word;
+                }
+            }
             let question: Vec<u64> = (0..words).map(|at| word(at + 7_919)).collect();
             let mut found = Vec::new();
-            propose(&signs, &question, below, 3, &mut found);
-            let expected: Vec<(u16, u16)> = signs
+            propose(&signs, entries, &question, below, 3, &mut found);
+            let expected: Vec<(u16, u16)> = plain
                 .chunks(words)
                 .enumerate()
                 .map(|(at, entry)| (entry.iter().zip(&question).map(|(a, b)| (a ^ b).count_ones() as u16).sum(), at as u16))

@@ -4,7 +4,7 @@
 
 use super::Neighbour;
 use super::code::Code;
-use super::scan::{self, Candidate};
+use super::scan::{self, Candidate, LANES};
 
 /// Entries of a full segment: 130 KB are copied when it grows for the last time, some ten microseconds that a lookup may wait for.
 pub(super) const ENTRIES: usize = 1024;
@@ -17,6 +17,7 @@ const SLACK: usize = 4;
 pub(super) struct Segment {
     ids: Vec<u64>,
     units: Vec<f32>,
+    /// In blocks, see `scan::propose`.
     signs: Vec<u64>,
     bytes: Vec<i8>,
 }
@@ -36,16 +37,26 @@ impl Segment {
     }
 
     pub fn push(&mut self, id: u64, code: &Code) {
+        let at = self.ids.len();
         if self.ids.len() == self.ids.capacity() {
             let room = (self.ids.len() * 2).clamp(FIRST_ENTRIES, ENTRIES.max(self.ids.len() + 1)) - self.ids.len();
             self.ids.reserve_exact(room);
             self.units.reserve_exact(room);
-            self.signs.reserve_exact(room * code.signs.len());
+            self.signs
+                .reserve_exact((self.ids.len() + room).next_multiple_of(LANES) * code.signs.len() - self.signs.len());
             self.bytes.reserve_exact(room * code.bytes.len());
         }
         self.ids.push(id);
         self.units.push(code.unit);
-        self.signs.extend_from_slice(&code.signs);
+        if at % LANES == 0 {
+            self.signs.resize(self.signs.len() + LANES * code.signs.len(), 0);
+        }
+        let words = code.signs.len();
+        for (nth, word) in code.signs.iter().enumerate() {
+            if let Some(place) = self.signs.get_mut(place(at, nth, words)) {
+                *place = *word;
+            }
+        }
         self.bytes.extend_from_slice(&code.bytes);
     }
 
@@ -56,11 +67,17 @@ impl Segment {
     /// Whether the entry was here.
     pub fn remove(&mut self, id: u64) -> bool {
         let Some(at) = self.ids.iter().position(|kept| *kept == id) else { return false };
-        let entries = self.ids.len();
+        let last = self.ids.len() - 1;
+        let (words, width) = (self.signs.len() / (last + 1).next_multiple_of(LANES), self.bytes.len() / (last + 1));
         self.ids.swap_remove(at);
         self.units.swap_remove(at);
-        swap_remove(&mut self.signs, at, entries);
-        swap_remove(&mut self.bytes, at, entries);
+        for nth in 0..words {
+            let from = place(last, nth, words);
+            self.signs.copy_within(from..=from, place(at, nth, words));
+        }
+        self.signs.truncate(last.next_multiple_of(LANES) * words);
+        self.bytes.copy_within(last * width.., at * width);
+        self.bytes.truncate(last * width);
         if self.ids.capacity() > self.ids.len() * SLACK {
             self.ids.shrink_to_fit();
             self.units.shrink_to_fit();
@@ -71,7 +88,7 @@ impl Segment {
     }
 
     pub fn propose(&self, question: &Code, below: u16, segment: u32, out: &mut Vec<Candidate>) {
-        scan::propose(&self.signs, &question.signs, below, segment, out);
+        scan::propose(&self.signs, self.ids.len(), &question.signs, below, segment, out);
     }
 
     /// The entry at a position, if there still is one.
@@ -84,10 +101,7 @@ impl Segment {
     }
 }
 
-/// As `Vec::swap_remove`, for the part of `all` that belongs to entry `at` of `entries`.
-fn swap_remove<T: Copy>(all: &mut Vec<T>, at: usize, entries: usize) {
-    let width = all.len() / entries;
-    let last = all.len() - width;
-    all.copy_within(last.., at * width);
-    all.truncate(last);
+/// Where the `nth` of an entry's `words` words of signs is.
+fn place(entry: usize, nth: usize, words: usize) -> usize {
+    (entry / LANES * words + nth) * LANES + entry % LANES
 }
