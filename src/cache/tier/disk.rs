@@ -78,8 +78,13 @@ impl Disk {
         let opened = Store::open(&path, capacity, seal.check(), &mut index);
         let opened = match opened {
             Err(error) if store::is_damage(&error) => {
-                let aside = store::move_aside(&path).map_err(|e| format!("cannot move {} aside: {e}", path.display()))?;
-                tracing::warn!("the cache in {} is damaged ({error}) and was moved to {}", path.display(), aside.display());
+                let aside =
+                    store::move_aside(&path).map_err(|e| format!("cannot move {} aside: {e}", path.display()))?;
+                tracing::warn!(
+                    "the cache in {} is damaged ({error}) and was moved to {}",
+                    path.display(),
+                    aside.display()
+                );
                 index.clear();
                 Store::open(&path, capacity, seal.check(), &mut index)
             }
@@ -88,7 +93,15 @@ impl Disk {
         let store = opened.map_err(|error| format!("cannot open {}: {error}; {remedy}", path.display()))?;
         let bytes = AtomicU64::new(store.bytes().unwrap_or(0));
         let (readers, figures) = (Readers::new(path.clone()), Figures::default());
-        let inner = Arc::new(Inner { seal, index: RwLock::new(index), readers, figures, capacity, bytes, damaged: AtomicBool::new(false) });
+        let inner = Arc::new(Inner {
+            seal,
+            index: RwLock::new(index),
+            readers,
+            figures,
+            capacity,
+            bytes,
+            damaged: AtomicBool::new(false),
+        });
         let (jobs, queue) = sync_channel(QUEUE);
         let writer = Writer { inner: Arc::clone(&inner), jobs: queue, path, store: Some(store), failing: false };
         let thread = std::thread::Builder::new().name("cache-disk".into()).spawn(move || writer.run());
@@ -99,12 +112,15 @@ impl Disk {
     /// What was put under this key, if it is there and holds.
     pub async fn get(&self, key: &Key) -> Option<Kept> {
         let name = fingerprint(self.inner.seal.name(Place::Disk, key));
-        let (found, outcome) = match self.inner.index.read().ask(name) {
-            None => (None, Outcome::Miss),
-            Some(id) => return self.read(*key, name, id).await,
-        };
-        self.inner.figures.looked(outcome);
-        found
+        // A statement of its own: the lock must not be held while the disk is read.
+        let id = self.inner.index.read().ask(name);
+        match id {
+            Some(id) => self.read(*key, name, id).await,
+            None => {
+                self.inner.figures.looked(Outcome::Miss);
+                None
+            }
+        }
     }
 
     async fn read(&self, key: Key, name: u64, id: i64) -> Option<Kept> {

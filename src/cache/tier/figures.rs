@@ -117,7 +117,8 @@ mod tests {
         Write::ALL.iter().for_each(|write| figures.wrote(*write, 2));
         assert!(Outcome::ALL.iter().all(|outcome| figures.lookups(*outcome) == 1));
         assert!(Write::ALL.iter().all(|write| figures.writes(*write) == 2));
-        let mut names: Vec<&str> = Outcome::ALL.iter().map(|o| o.label()).chain(Write::ALL.iter().map(|w| w.label())).collect();
+        let mut names: Vec<&str> =
+            Outcome::ALL.iter().map(|o| o.label()).chain(Write::ALL.iter().map(|w| w.label())).collect();
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), 12);

@@ -85,7 +85,10 @@ impl Store {
         let transaction = self.db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
         let same = version == SCHEMA
-            && transaction.query_row("SELECT secret FROM about", [], |row| row.get::<_, Vec<u8>>(0)).optional()?.as_deref()
+            && transaction
+                .query_row("SELECT secret FROM about", [], |row| row.get::<_, Vec<u8>>(0))
+                .optional()?
+                .as_deref()
                 == Some(&check);
         if !same {
             transaction.execute_batch(
@@ -119,7 +122,8 @@ impl Store {
         let mut changes = vec![];
         let done = rows.iter().try_for_each(|row| {
             self.make_room(row.sealed.len() as u64, index, &mut changes)?;
-            let earlier = changes.iter().rev().find(|change| change.name == row.name).map(|c| c.is_there.then_some(c.id));
+            let earlier =
+                changes.iter().rev().find(|change| change.name == row.name).map(|c| c.is_there.then_some(c.id));
             if let Some(id) = earlier.unwrap_or_else(|| index.read().id(row.name)) {
                 self.delete(id)?;
                 changes.push(Change { name: row.name, id, is_there: false });
@@ -150,7 +154,8 @@ impl Store {
     /// Forgets entries until there is room for one of so many bytes: the oldest first, but one that was asked for since its last turn
     /// gets another.
     fn make_room(&mut self, bytes: u64, index: &RwLock<Index>, changes: &mut Vec<Change>) -> rusqlite::Result<()> {
-        let mut entries = changes.iter().fold(index.read().len() as i64, |sum, c| sum + if c.is_there { 1 } else { -1 });
+        let mut entries =
+            changes.iter().fold(index.read().len() as i64, |sum, c| sum + if c.is_there { 1 } else { -1 });
         // Two pages for what an entry needs besides its bytes.
         while self.used()? + bytes + 2 * self.page > self.capacity || entries >= MAX_ENTRIES {
             let oldest = self.oldest()?;

@@ -100,7 +100,10 @@ async fn the_file_stays_within_its_capacity_and_what_is_asked_for_stays() {
     let mut largest = 0;
     for round in 0..60u64 {
         // 6 MB in all, of sizes from nothing to 40 KB.
-        let of = |n: u64| Kept { bytes: Bytes::from(vec![n as u8; (n as usize * 7919) % 40_000 * usize::from(n % 5 == 0)]), ..kept(n) };
+        let of = |n: u64| Kept {
+            bytes: Bytes::from(vec![n as u8; (n as usize * 7919) % 40_000 * usize::from(n % 5 == 0)]),
+            ..kept(n)
+        };
         put(&disk, (round * 25..round * 25 + 25).map(|n| (key(n), of(n)))).await;
         assert!(disk.get(&key(0)).await.is_some(), "asked for in each round: {round}");
         largest = largest.max(std::fs::metadata(file(&folder)).unwrap().len());
@@ -187,7 +190,10 @@ async fn what_does_not_unseal_is_a_miss_and_goes() {
     let disk = open(&folder);
     put(&disk, (0..4).map(|n| (key(n), kept(n)))).await;
     tamper(&folder, "UPDATE bodies SET sealed = (SELECT sealed FROM bodies WHERE id = 2) WHERE id = 1");
-    tamper(&folder, "UPDATE bodies SET sealed = substr(sealed, 1, 50) || x'00' || substr(sealed, 52) WHERE id = 3");
+    tamper(
+        &folder,
+        "UPDATE bodies SET sealed = CAST(substr(sealed, 1, 50) || x'00' || substr(sealed, 52) AS BLOB) WHERE id = 3",
+    );
     assert_eq!(disk.get(&key(0)).await, None, "another's in its place");
     assert_eq!(disk.get(&key(2)).await, None, "changed");
     assert_eq!(disk.figures().lookups(Outcome::Unsealed), 2);
@@ -246,7 +252,12 @@ async fn two_processes_may_have_it_open_during_an_upgrade() {
 async fn a_killed_process_leaves_a_file_that_can_be_read() {
     let folder = tempfile::tempdir().unwrap();
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "--ignored", "--nocapture", concat!(module_path!(), "::writes_until_killed").split_once("::").unwrap().1])
+        .args([
+            "--exact",
+            "--ignored",
+            "--nocapture",
+            concat!(module_path!(), "::writes_until_killed").split_once("::").unwrap().1,
+        ])
         .env("TIDEGATE_TEST_FOLDER", folder.path())
         .stdout(Stdio::piped())
         .spawn()

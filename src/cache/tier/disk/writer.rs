@@ -27,7 +27,10 @@ const BATCH_BYTES: usize = 4 << 20;
 pub enum Job {
     Put(Key, Kept, Taken),
     /// An entry that does not unseal.
-    Drop { name: u64, id: i64 },
+    Drop {
+        name: u64,
+        id: i64,
+    },
     /// A reader found the file damaged.
     Damaged,
     Purge(Purge, oneshot::Sender<Result<u64, String>>),

@@ -16,7 +16,9 @@ pub fn parse(url: &str) -> Result<redis::Client, String> {
     }
     if url.contains("#insecure") {
         let why = "would take any certificate";
-        return Err(format!("the shared cache's URL ends in #insecure, which {why}; use redis:// where TLS is not needed"));
+        return Err(format!(
+            "the shared cache's URL ends in #insecure, which {why}; use redis:// where TLS is not needed"
+        ));
     }
     if url.starts_with("rediss://") || url.starts_with("valkeys://") {
         // The driver asks for the process's provider; where another one is installed already that one serves.
@@ -47,7 +49,9 @@ mod tests {
 
     #[test]
     fn what_is_refused_is_not_shown() {
-        for url in ["http://:secret@localhost", "redis://:secret@localhost/none", "secret", "rediss://:secret@h/#insecure"] {
+        for url in
+            ["http://:secret@localhost", "redis://:secret@localhost/none", "secret", "rediss://:secret@h/#insecure"]
+        {
             let error = parse(url).unwrap_err();
             assert!(error.starts_with("the shared cache's URL ") && !error.contains("secret"), "{url}: {error}");
         }

@@ -70,7 +70,9 @@ fn tell(failing: &mut bool, done: Result<(), Outcome>) {
         Ok(()) if std::mem::take(failing) => tracing::info!("the shared cache takes answers again"),
         // Being down is told by the link.
         Err(Outcome::Refused) if !std::mem::replace(failing, true) => {
-            tracing::warn!("the shared cache does not take answers (out of memory, read-only, or no permission to SET)");
+            tracing::warn!(
+                "the shared cache does not take answers (out of memory, read-only, or no permission to SET)"
+            );
         }
         _ => {}
     }
@@ -96,11 +98,7 @@ async fn put(inner: &Inner, batch: &[(Key, Kept, Taken)]) -> Result<u64, Outcome
 }
 
 /// The marks of each entry as of now; those that are missing are given.
-async fn in_force(
-    inner: &Inner,
-    up: &mut Up,
-    batch: &[(Key, Kept, Taken)],
-) -> Result<Vec<Option<Marks>>, Outcome> {
+async fn in_force(inner: &Inner, up: &mut Up, batch: &[(Key, Kept, Taken)]) -> Result<Vec<Option<Marks>>, Outcome> {
     let mut subjects: Vec<_> = batch.iter().flat_map(|(_, kept, _)| marks::subjects(&kept.labels)).collect();
     subjects.sort_unstable_by_key(|(kind, label)| (*kind as u8, *label));
     subjects.dedup();
@@ -125,7 +123,8 @@ async fn in_force(
 }
 
 async fn purge(inner: &Inner, by: Purge) -> Result<Option<u64>, String> {
-    let failed = |why: Outcome| format!("the shared cache could not be purged ({}); try again when it is up", why.label());
+    let failed =
+        |why: Outcome| format!("the shared cache could not be purged ({}); try again when it is up", why.label());
     let mut up = inner.link.up().ok_or_else(|| failed(Outcome::Skipped))?;
     let Some(subject) = marks::subject(by) else {
         let Purge::Key(key) = by else { return Ok(Some(0)) };
