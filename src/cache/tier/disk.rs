@@ -151,8 +151,8 @@ impl Disk {
         if size as u64 > self.inner.capacity / LARGEST || kept.until_us <= now_us() {
             return figures.wrote(Write::Unfit, 1);
         }
-        let queued = self.room.take(size).map(|taken| self.jobs.try_send(Job::Put(*key, kept.clone(), taken)));
-        if !matches!(queued, Some(Ok(()))) {
+        let queued = self.room.take(size).map(|taken| self.jobs.try_send(Job::Put(*key, kept.clone(), taken)).is_ok());
+        if queued != Some(true) {
             figures.wrote(Write::Full, 1);
         }
     }
@@ -177,7 +177,8 @@ impl Disk {
         let (reply, answer) = oneshot::channel();
         let (jobs, job) = (self.jobs.clone(), job(reply));
         // The queue may be full: this waits for it, no request does.
-        task::blocking(move || jobs.send(job)).await.map_err(|_| ended())?.map_err(|_| ended())?;
+        let _ = task::blocking(move || jobs.send(job).is_ok()).await;
+        // Where it was not sent nobody answers.
         answer.await.map_err(|_| ended())?
     }
 
@@ -186,7 +187,7 @@ impl Disk {
         let Some(thread) = self.thread.lock().take() else { return };
         let jobs = self.jobs.clone();
         // Its panic, if any, has been reported by the hook.
-        let _ = task::blocking(move || jobs.send(Job::Finish).map(|()| thread.join())).await;
+        let _ = task::blocking(move || jobs.send(Job::Finish).is_ok().then(|| thread.join())).await;
     }
 
     /// What lookups and writes came to.

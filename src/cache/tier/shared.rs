@@ -111,8 +111,8 @@ impl Shared {
         if size > LARGEST || kept.until_us <= now_us() {
             return figures.wrote(Write::Unfit, 1);
         }
-        let queued = self.room.take(size).map(|taken| self.jobs.try_send(Job::Put(*key, kept.clone(), taken)));
-        if !matches!(queued, Some(Ok(()))) {
+        let queued = self.room.take(size).map(|taken| self.jobs.try_send(Job::Put(*key, kept.clone(), taken)).is_ok());
+        if queued != Some(true) {
             figures.wrote(Write::Full, 1);
         }
     }
@@ -184,7 +184,7 @@ impl Inner {
     async fn get(&self, key: &Key) -> Result<Kept, Outcome> {
         let mut up = self.link.up().ok_or(Outcome::Skipped)?;
         let mut ask = redis::cmd("MGET");
-        ask.arg(&self.name(key)).arg(&self.epoch);
+        ask.arg(self.name(key)).arg(&self.epoch);
         let asked = tokio::time::Instant::now();
         let answer = writer::answered(self.link.ask(&mut up, &ask, self.settings.deadline).await?)?;
         let Ok([sealed, epoch]) = <[Value; 2]>::try_from(answer) else { return Err(Outcome::Refused) };

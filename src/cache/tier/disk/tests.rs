@@ -101,7 +101,7 @@ async fn the_file_stays_within_its_capacity_and_what_is_asked_for_stays() {
     for round in 0..60u64 {
         // 6 MB in all, of sizes from nothing to 40 KB.
         let of = |n: u64| Kept {
-            bytes: Bytes::from(vec![n as u8; (n as usize * 7919) % 40_000 * usize::from(n % 5 == 0)]),
+            bytes: Bytes::from(vec![n as u8; (n as usize * 7919) % 40_000 * usize::from(n.is_multiple_of(5))]),
             ..kept(n)
         };
         put(&disk, (round * 25..round * 25 + 25).map(|n| (key(n), of(n)))).await;

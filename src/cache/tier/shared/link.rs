@@ -140,7 +140,11 @@ impl Link {
     }
 }
 
-async fn connect(client: &redis::Client, probe: &Cmd, deadline: Duration) -> Result<MultiplexedConnection, String> {
+pub(super) async fn connect(
+    client: &redis::Client,
+    probe: &Cmd,
+    deadline: Duration,
+) -> Result<MultiplexedConnection, String> {
     // Deadlines are kept here: the driver's own would only be a second timer.
     let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
     let connecting = client.get_multiplexed_async_connection_with_config(&config);

@@ -88,7 +88,7 @@ async fn put(inner: &Inner, batch: &[(Key, Kept, Taken)]) -> Result<u64, Outcome
         let left_ms = (kept.until_us - now) / 1_000;
         let (Some(marks), true) = (marks, left_ms > 0) else { continue };
         let Some(sealed) = inner.seal.seal(Place::Shared, key, kept, marks) else { continue };
-        pipeline.cmd("SET").arg(&inner.name(key)).arg(sealed).arg("PX").arg(left_ms).ignore();
+        pipeline.cmd("SET").arg(inner.name(key)).arg(sealed).arg("PX").arg(left_ms).ignore();
         entries += 1;
     }
     if entries > 0 {
@@ -129,7 +129,7 @@ async fn purge(inner: &Inner, by: Purge) -> Result<Option<u64>, String> {
     let Some(subject) = marks::subject(by) else {
         let Purge::Key(key) = by else { return Ok(Some(0)) };
         let mut delete = redis::cmd("DEL");
-        delete.arg(&inner.name(&key));
+        delete.arg(inner.name(&key));
         return match inner.link.ask_patiently(&mut up, &delete).await.map_err(failed)? {
             Value::Int(removed) => Ok(Some(removed.unsigned_abs())),
             _ => Err(failed(Outcome::Refused)),
