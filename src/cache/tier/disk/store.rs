@@ -24,6 +24,9 @@ const EVICT: usize = 16;
 /// Entries forgotten in one transaction: no reader of the log waits long.
 const SWEEP: usize = 512;
 
+/// Pages given back at a time: each may have to be moved.
+const TRIM: u64 = 128;
+
 /// Entries at most: 17 bytes each in memory, 36 where the map has just grown.
 const MAX_ENTRIES: i64 = 1 << 20;
 
@@ -71,7 +74,8 @@ impl Store {
         let db = Connection::open(path)?;
         db.busy_timeout(BUSY)?;
         // Before the first table: afterwards it would take rewriting the file.
-        db.execute_batch("PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")?;
+        // Pages of 16 KiB: an answer of two or three KB would leave half of a smaller one empty.
+        db.execute_batch("PRAGMA page_size = 16384; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")?;
         db.execute_batch("PRAGMA journal_size_limit = 4194304; PRAGMA cache_size = -2048; PRAGMA temp_store = MEMORY")?;
         db.set_prepared_statement_cache_capacity(32);
         let page = pragma(&db, "page_size")?;
@@ -189,15 +193,15 @@ impl Store {
 
     /// Forgets what is past its time; number of entries.
     pub fn sweep(&mut self, now_us: i64, index: &RwLock<Index>) -> rusqlite::Result<u64> {
-        self.forget("SELECT id, name FROM entries WHERE until_us <= ?1 LIMIT ?2", now_us, index)
+        self.forget("SELECT id, name FROM entries WHERE until_us <= ?1", now_us, index)
     }
 
     /// Forgets what has this label; number of entries.
     pub fn purge(&mut self, by: By, label: i64, index: &RwLock<Index>) -> rusqlite::Result<u64> {
         let sql = match by {
-            By::Route => "SELECT id, name FROM entries WHERE route = ?1 LIMIT ?2",
-            By::Tenant => "SELECT id, name FROM entries WHERE tenant = ?1 LIMIT ?2",
-            By::Model => "SELECT id, name FROM entries WHERE model = ?1 LIMIT ?2",
+            By::Route => "SELECT id, name FROM entries WHERE route = ?1",
+            By::Tenant => "SELECT id, name FROM entries WHERE tenant = ?1",
+            By::Model => "SELECT id, name FROM entries WHERE model = ?1",
         };
         let forgotten = self.forget(sql, label, index)?;
         self.settle_on_disk()?;
@@ -206,7 +210,7 @@ impl Store {
 
     /// Forgets one entry; number of entries.
     pub fn purge_one(&mut self, name: u64, index: &RwLock<Index>) -> rusqlite::Result<u64> {
-        let forgotten = self.forget("SELECT id, name FROM entries WHERE name = ?1 LIMIT ?2", name as i64, index)?;
+        let forgotten = self.forget("SELECT id, name FROM entries WHERE name = ?1", name as i64, index)?;
         self.settle_on_disk()?;
         Ok(forgotten)
     }
@@ -218,6 +222,7 @@ impl Store {
         let done = self.db.execute_batch("DELETE FROM entries; DELETE FROM bodies");
         self.settle(done)?;
         index.write().clear();
+        self.shrink(u64::MAX)?;
         self.settle_on_disk()?;
         Ok(count as u64)
     }
@@ -232,43 +237,37 @@ impl Store {
     }
 
     fn forget(&mut self, sql: &str, value: i64, index: &RwLock<Index>) -> rusqlite::Result<u64> {
-        let mut forgotten = 0;
-        loop {
+        let all: Vec<(i64, u64)> = {
+            let mut select = self.db.prepare_cached(sql)?;
+            let rows = select.query_map([value], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64)))?;
+            rows.collect::<Result<_, _>>()?
+        };
+        for some in all.chunks(SWEEP) {
             self.db.execute_batch("BEGIN IMMEDIATE")?;
-            let done = self.forget_some(sql, value);
-            let some = self.settle(done)?;
+            let done = some.iter().try_for_each(|(id, _)| self.delete(*id).map(drop));
+            self.settle(done)?;
             let mut index = index.write();
             some.iter().for_each(|(id, name)| index.remove(*name, *id));
-            forgotten += some.len() as u64;
-            if some.len() < SWEEP {
-                return Ok(forgotten);
-            }
         }
-    }
-
-    fn forget_some(&self, sql: &str, value: i64) -> rusqlite::Result<Vec<(i64, u64)>> {
-        let mut select = self.db.prepare_cached(sql)?;
-        let rows = select.query_map([value, SWEEP as i64], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64)))?;
-        let some: Vec<(i64, u64)> = rows.collect::<Result<_, _>>()?;
-        some.iter().try_for_each(|(id, _)| self.delete(*id).map(drop))?;
-        Ok(some)
+        Ok(all.len() as u64)
     }
 
     /// What was purged must not come back after a power cut: the log goes into the file and is synced.
     fn settle_on_disk(&mut self) -> rusqlite::Result<()> {
-        self.shrink(0)?;
         self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
     }
 
-    /// Gives pages back that nothing needs any more, beyond a twentieth of the capacity.
+    /// Gives back a few of the pages that nothing needs any more, beyond a twentieth of the capacity: what is left is for entries to come.
     pub fn trim(&mut self) -> rusqlite::Result<()> {
-        self.shrink(self.capacity / 20 / self.page)
+        let free = pragma(&self.db, "freelist_count")?;
+        self.shrink(free.saturating_sub(self.capacity / 20 / self.page).min(TRIM))
     }
 
-    fn shrink(&mut self, keep: u64) -> rusqlite::Result<()> {
-        let free = pragma(&self.db, "freelist_count")?;
-        if free > keep {
-            let mut vacuum = self.db.prepare(&format!("PRAGMA incremental_vacuum({})", free - keep))?;
+    fn shrink(&mut self, pages: u64) -> rusqlite::Result<()> {
+        if pages > 0 {
+            // Zero stands for all.
+            let pages = if pages == u64::MAX { 0 } else { pages };
+            let mut vacuum = self.db.prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;
             let mut steps = vacuum.query([])?;
             while steps.next()?.is_some() {}
         }

@@ -95,7 +95,8 @@ fn launch(folder: &Path, settings: &[&str]) -> Child {
             return child;
         }
     }
-    panic!("the server ended: {all}")
+    let ended = child.wait();
+    panic!("the server ended ({ended:?}): {all}")
 }
 
 /// Answers commands as `answer` says: its second argument is the command, its result the bytes sent; `None`: nothing is.
