@@ -2,6 +2,7 @@
 # Makes sure that what a build or a test needs is there, saying what it installs; says exactly what is missing where it cannot.
 #   scripts/setup.sh build     rust toolchain, C compiler, cmake (pingora-core builds zlib-ng with it)
 #   scripts/setup.sh postgres  a Postgres server, for the ledger's tests (they are skipped without it)
+#   scripts/setup.sh redis     a Redis server, for the shared cache's tests (they are skipped without it)
 #   scripts/setup.sh fuzz      besides: a C++ compiler (libFuzzer)
 #   scripts/setup.sh deny      cargo-deny into the cache folder
 #   scripts/setup.sh oha       oha into the cache folder
@@ -38,6 +39,12 @@ need_postgres() {
     || die "no Postgres server on this machine (Debian: apt-get install postgresql)"
 }
 
+# The package starts a server of its own, which no test uses.
+need_redis() {
+  have redis-server || have valkey-server || apt_install redis-server \
+    || die "no Redis server on this machine (Debian: apt-get install redis-server)"
+}
+
 # cargo_tool NAME VERSION: a cargo tool in the cache folder, once.
 cargo_tool() {
   local name=$1 version=$2
@@ -52,9 +59,10 @@ for what in "${@:-build}"; do
   case "$what" in
     build) need_rust; need_cc; need_cmake ;;
     postgres) need_postgres ;;
+    redis) need_redis ;;
     fuzz) need_rust; need_cc; need_cxx; need_cmake ;;
     deny) cargo_tool cargo-deny "$CARGO_DENY" ;;
     oha) need_cmake; cargo_tool oha "$OHA" ;;
-    *) die "unknown: $what (build, postgres, fuzz, deny or oha)" ;;
+    *) die "unknown: $what (build, postgres, redis, fuzz, deny or oha)" ;;
   esac
 done

@@ -15,6 +15,7 @@ failed=0
 rust() {
   local status=0
   "$ROOT/scripts/setup.sh" postgres || warn "the ledger's tests with Postgres are skipped"
+  "$ROOT/scripts/setup.sh" redis || warn "the shared cache's tests with Redis are skipped"
   nice cargo test --locked --no-fail-fast </dev/null 2>&1 | tee "$WORK/rust.log" || status=1
   # A test that says SKIPPED counts as passed for cargo.
   # shellcheck disable=SC2046
