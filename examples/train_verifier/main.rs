@@ -1,0 +1,160 @@
+//! Trains the verifier of the semantic cache and measures it; the weights go to `src/cache/semantic/verify/weights.bin`.
+//!
+//! What a reader could get wrong: the sets are not in the repository; `CACHE_DATA` and `ROUTING_DATA` name the folders. The same data give the same
+//! file to the bit. Calibration and thresholds come from folds held out by sentence or block.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a tool's output")]
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a tool stops at what is wrong")]
+
+mod change;
+mod learn;
+mod measure;
+mod natural;
+mod pair;
+mod random;
+mod report;
+mod rewrite;
+mod templates;
+mod vocabulary;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use tidegate::cache::semantic::verify::forest::Forest;
+use tidegate::cache::semantic::verify::{Question, Verifier};
+
+use learn::{Plan, Row, learn};
+use pair::{Pair, fold};
+use random::Random;
+use vocabulary::Vocabulary;
+
+const PLAN: Plan = Plan { trees: 260, depth: 5, rate: 0.08, seed: 7 };
+const FOLDS: u32 = 5;
+/// Share of the same among the neighbours that the index proposes: most are near misses.
+const PRIOR: f64 = 0.3;
+/// Errors for which a threshold is kept.
+const ERRORS: [f64; 8] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2];
+
+fn main() {
+    let folder = |name: &str| PathBuf::from(std::env::var(name).unwrap_or_else(|_| panic!("{name} names no folder")));
+    let (cache, routing) = (folder("CACHE_DATA"), folder("ROUTING_DATA"));
+    let pairs = corpus(&cache, &routing, &Vocabulary::read(None), 11);
+    println!("{} pairs, {} the same", pairs.len(), pairs.iter().filter(|pair| pair.same).count());
+    let rows = rows(&pairs);
+    let held = held_out(&pairs, &rows, PLAN);
+    report::kinds(&pairs, &rows, &held);
+    if std::env::args().any(|arg| arg == "--errors") {
+        report::errors(&pairs, &held, 12);
+    }
+    if std::env::args().any(|arg| arg == "--measure") {
+        report::left_out(&pairs, &rows, PLAN);
+    }
+    let scored: Vec<(f64, bool)> = held.iter().zip(&pairs).map(|(score, pair)| (*score, pair.same)).collect();
+    let calibration = measure::calibrate(&scored, PRIOR);
+    let sure: Vec<(f64, bool)> = scored
+        .iter()
+        .map(|(score, same)| (tidegate::cache::semantic::verify::forest::along(&calibration, *score), *same))
+        .collect();
+    let bound = |error: &f64| measure::threshold(&sure, PRIOR, *error).map(|bar| (*error as f32, bar as f32));
+    let thresholds: Vec<(f32, f32)> = ERRORS.iter().filter_map(bound).collect();
+    println!("thresholds {thresholds:?}");
+    let forest = Forest { trees: learn(&rows.iter().collect::<Vec<_>>(), PLAN), calibration, thresholds };
+    report::used(&forest);
+    let bytes = forest.write();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cache/semantic/verify/weights.bin");
+    let path = std::env::var("WEIGHTS").map_or(path, PathBuf::from);
+    println!("{} bytes, {}", bytes.len(), Verifier::new(&bytes).identity());
+    std::fs::write(&path, bytes).expect("the weights are written");
+    report::sets(&forest, &cache);
+}
+
+/// All pairs to learn from.
+fn corpus(cache: &Path, routing: &Path, words: &Vocabulary, seed: u64) -> Vec<Pair> {
+    let random = &mut Random(seed);
+    let mut pairs =
+        templates::pairs(&templates::blocks(include_str!("templates/questions.txt")), "question", 60, words, random);
+    pairs.extend(templates::pairs(
+        &templates::blocks(include_str!("templates/problems.txt")),
+        "problem",
+        120,
+        words,
+        random,
+    ));
+    let written = natural::written();
+    let own: Vec<(String, Option<String>)> =
+        written.iter().filter(|pair| pair.same).map(|pair| (pair.a.clone(), Some(pair.b.clone()))).collect();
+    for _ in 0..3 {
+        pairs.extend(natural::worked(&own, "written", words, random));
+        pairs.extend(written.iter().cloned());
+    }
+    let mock = natural::labelled(cache, "gptcache_mock_pairs");
+    let mocked: Vec<(String, Option<String>)> =
+        mock.iter().map(|pair| (pair.a.clone(), Some(pair.b.clone()))).collect();
+    let texts: Vec<String> = mock.iter().map(|pair| pair.a.clone()).collect();
+    pairs.extend(natural::worked(&mocked, "gptcache_mock_pairs", words, random));
+    pairs.extend(natural::lookalikes(&texts, "gptcache_mock_pairs", 999, |a, b| mock[a].b != mock[b].b, random));
+    pairs.extend(mock);
+    for set in ["banking77_intent_pairs", "snips_slot_swap"] {
+        pairs.extend(natural::labelled(cache, set));
+    }
+    for (name, most) in [
+        ("easy_clinc150", 1500),
+        ("easy_banking77", 700),
+        ("llmrouter_mix", 2500),
+        ("mmlu_1500", 700),
+        ("math_l5", 700),
+    ] {
+        let mut prompts = natural::prompts(routing, name);
+        random.shuffle(&mut prompts);
+        let texts: Vec<String> = prompts.iter().map(|(text, _)| text.clone()).collect();
+        let may = |a: usize, b: usize| prompts[a].1 != prompts[b].1 || !name.starts_with("easy");
+        pairs.extend(natural::lookalikes(&texts, name, most, may, random));
+        let bases: Vec<(String, Option<String>)> = texts.into_iter().take(most).map(|text| (text, None)).collect();
+        let name = if name.starts_with("math") { "problems_math" } else { name };
+        pairs.extend(natural::worked(&bases, name, words, random));
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    pairs.retain(|pair| pair.a.len() < 1_500 && pair.b.len() < 1_500 && seen.insert((pair.a.clone(), pair.b.clone())));
+    pairs
+}
+
+/// Features and weights: kinds count alike whatever their number of pairs, within reason.
+fn rows(pairs: &[Pair]) -> Vec<Row> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    pairs.iter().for_each(|pair| *counts.entry(&pair.kind).or_default() += 1);
+    let weight = |pair: &Pair| {
+        let share = (1_500.0 / counts[pair.kind.as_str()] as f64).clamp(0.4, 3.0);
+        // The same intent is not always the same answer.
+        let trust = if pair.kind.starts_with("banking77") && pair.same { 0.15 } else { 1.0 };
+        share * trust
+    };
+    pairs
+        .iter()
+        .map(|pair| {
+            let (a, b) = (Question::prepare(&pair.a), Question::prepare(&pair.b));
+            Row { features: Verifier::features(&a, &b), same: pair.same, weight: weight(pair) }
+        })
+        .collect()
+}
+
+/// Each pair's score by trees that saw none of its group.
+fn held_out(pairs: &[Pair], rows: &[Row], plan: Plan) -> Vec<f64> {
+    let of: Vec<u32> = pairs.iter().map(|pair| fold(&pair.group, FOLDS)).collect();
+    let mut scores = vec![0.0; rows.len()];
+    let models: Vec<Forest> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..FOLDS)
+            .map(|out| {
+                let of = &of;
+                scope.spawn(move || {
+                    let own: Vec<&Row> =
+                        rows.iter().zip(of).filter(|(_, fold)| **fold != out).map(|(row, _)| row).collect();
+                    Forest { trees: learn(&own, plan), ..Forest::default() }
+                })
+            })
+            .collect();
+        workers.into_iter().map(|worker| worker.join().expect("a fold is learnt")).collect()
+    });
+    for (place, score) in scores.iter_mut().enumerate() {
+        *score = models[of[place] as usize].score(&rows[place].features);
+    }
+    scores
+}
