@@ -120,6 +120,7 @@ impl State {
             thresholds: Controls::default(),
             conversations: Conversations::default(),
             shadows: Shadows::default(),
+            data_dir: data_dir.map(Path::to_path_buf),
             pii_keys: protection::keys(data_dir).map_err(Failure::Environment)?,
             books,
         };

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::key::{Key, label};
 use super::replay;
+use super::tier::{Kept, Labels};
 use crate::openai::Endpoint;
 use crate::upstream::price::NanoUsd;
 
@@ -61,14 +62,6 @@ pub struct Headers {
     pub rule: HeaderValue,
     pub model: HeaderValue,
     pub pii: Option<HeaderValue>,
-}
-
-/// Hashes of names to purge by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Labels {
-    pub route: u64,
-    pub tenant: u64,
-    pub model: u64,
 }
 
 /// What tiers beyond memory keep of an entry.

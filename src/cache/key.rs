@@ -14,7 +14,8 @@ pub struct Key(pub [u8; 32]);
 
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Key({})", self.hex())
+        // Whoever reads a log need not be able to tell which requests were alike.
+        f.write_str("Key")
     }
 }
 

@@ -16,6 +16,7 @@ pub mod routing;
 pub mod shadows;
 pub mod snapshot;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -56,6 +57,8 @@ pub struct Durable {
     pub conversations: Conversations,
     /// Copies of requests under way.
     pub shadows: Shadows,
+    /// Where what must survive a restart is kept; `None`: nothing is.
+    pub data_dir: Option<PathBuf>,
     /// Keys of labels and hashes.
     pub pii_keys: Keys,
     /// Journal, ledger and audit chain; `None`: nothing is recorded.

@@ -68,7 +68,7 @@ pub async fn prepare(loaded: &Loaded, durable: &Durable, before: Option<&Snapsho
         routes,
         classifiers,
         protection: Protection::build(file, durable.workers)?,
-        cache: remembering::store(file, durable.workers, before),
+        cache: remembering::store(file, durable, before)?,
         tenant_scopes: remembering::of_tenants(loaded),
         tenants: tenants(file, durable)?,
         models_answer: models::list(&models),

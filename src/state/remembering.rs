@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::Shared;
 use super::snapshot::Snapshot;
+use super::{Durable, Shared};
 use crate::cache::{Key, Purge, Store};
 use crate::config::file::File;
 use crate::config::load::Loaded;
@@ -24,10 +24,14 @@ const NOT_OF_TENANT: [&str; 4] = ["keys", "limits", "budget", "priority"];
 const NOT_OF_ROUTE: [&str; 2] = ["aliases", "cache"];
 
 /// The store: the one from before, if it fits.
-pub fn store(file: &File, workers: usize, before: Option<&Snapshot>) -> Option<Arc<Store>> {
-    let section = file.cache.as_ref()?;
+///
+/// # Errors
+/// A tier cannot be opened; as a text for people.
+pub fn store(file: &File, durable: &Durable, before: Option<&Snapshot>) -> Result<Option<Arc<Store>>, String> {
+    let Some(section) = &file.cache else { return Ok(None) };
     let kept = before.and_then(|snapshot| snapshot.cache.clone()).filter(|store| store.fits(section));
-    Some(kept.unwrap_or_else(|| Arc::new(Store::new(section, workers))))
+    let open = || Store::open(section, durable.data_dir.as_deref(), durable.workers, &durable.control).map(Arc::new);
+    kept.map_or_else(open, Ok).map(Some)
 }
 
 /// The scope of a route: itself, all models and where they run (a rule may name any of them), what is looked for in requests.

@@ -11,25 +11,14 @@ pub mod seal;
 pub mod secret;
 pub mod shared;
 
-use std::fmt;
-
 use bytes::Bytes;
+
+use super::key::Key;
 
 pub use disk::Disk;
 pub use figures::{Figures, Outcome, Write};
 pub use seal::Seal;
 pub use shared::Shared;
-
-/// What an entry is found by: BLAKE3 of scope and canonical request.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Key(pub [u8; 32]);
-
-impl fmt::Debug for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Whoever reads a log need not be able to tell which requests were alike.
-        f.write_str("Key")
-    }
-}
 
 /// Hashes of the names that an entry can be purged by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
