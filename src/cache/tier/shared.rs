@@ -88,7 +88,7 @@ impl Shared {
         let (jobs, queue) = mpsc::channel(QUEUE);
         let _on = runtime.enter();
         let settings = &inner.settings;
-        let drive = Arc::clone(&inner.link).drive(client, inner.names.ask(&[]), settings.deadline, settings.pause);
+        let drive = Arc::clone(&inner.link).drive(client, inner.names.probe(), settings.deadline, settings.pause);
         let driver = task::spawn("cache-shared-link", drive);
         let writer = Mutex::new(Some(task::spawn("cache-shared-writer", writer::write(Arc::clone(&inner), queue))));
         Ok(Shared { inner, jobs, room: Room::new(QUEUE_BYTES), driver, writer })

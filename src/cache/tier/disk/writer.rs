@@ -108,8 +108,10 @@ impl Writer {
                 let _ = self.with(|store| store.drop_one(name, id, &index.index));
             }
             Job::Purge(by, reply) => {
+                let purged = self.purge(by);
+                self.measure();
                 // Whoever asked may have gone.
-                let _ = reply.send(self.purge(by));
+                let _ = reply.send(purged);
             }
             #[cfg(test)]
             Job::Sweep(now, reply) => {

@@ -72,6 +72,11 @@ impl Names {
         command
     }
 
+    /// What a server must answer to be asked at all. Two names, as in a lookup: a cluster, which keeps them apart, says so at once.
+    pub fn probe(&self) -> Cmd {
+        self.ask(&[(Kind::Everything, 0)])
+    }
+
     /// Gives a mark to each that has none (`None` stands for the epoch), whatever others do at the same time.
     pub fn give(&self, missing: &[Option<Subject>], draw: &mut impl FnMut() -> Option<u64>) -> Option<Pipeline> {
         let mut pipeline = redis::pipe();

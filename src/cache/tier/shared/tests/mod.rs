@@ -235,7 +235,7 @@ async fn user_password_and_database_are_taken_from_the_url() {
     let count =
         |db: u32| -> i64 { redis::cmd("DBSIZE").query(&mut server.client(&format!("?pass=other&db={db}"))).unwrap() };
     assert_eq!((count(0), count(3)), (0, 6));
-    let probe = Names::new("tg1:", seal()).ask(&[]);
+    let probe = Names::new("tg1:", seal()).probe();
     for wrong in ["?user=ann&pass=wr0ng", "?user=eve&pass=wr0ng", "?user=ann&pass=s3cret&db=99", ""] {
         let client = address::parse(&format!("{}{wrong}", server.url())).unwrap();
         let reason = link::connect(&client, &probe, patient().deadline).await.unwrap_err();
@@ -252,7 +252,7 @@ async fn user_password_and_database_are_taken_from_the_url() {
 fn greeting(command: &[String]) -> Option<Vec<u8>> {
     match command[0].as_str() {
         "CLIENT" => Some(b"+OK\r\n".to_vec()),
-        "MGET" if command.len() == 2 => Some(b"*1\r\n$-1\r\n".to_vec()),
+        "MGET" if command.len() == 3 && command[2] == "tg1:gen:all" => Some(b"*2\r\n$-1\r\n$-1\r\n".to_vec()),
         _ => None,
     }
 }
@@ -311,16 +311,22 @@ async fn rubbish_is_a_miss() {
 #[tokio::test]
 async fn a_server_that_is_full_of_refusals_is_down() {
     let folder = server::socket_folder();
-    server::fake(folder.path(), |command| match command.len() {
-        3 => Some(b"-LOADING later\r\n".to_vec()),
-        _ => greeting(command),
-    });
+    server::fake(folder.path(), |command| greeting(command).or_else(|| Some(b"-LOADING later\r\n".to_vec())));
     let shared = begin(&server::url(folder.path()), Settings { pause: Duration::from_secs(3600), ..patient() });
     shared.until(true).await;
     for _ in 0..shared.inner.settings.failures {
         assert_eq!(shared.get(&key(1)).await, None);
     }
     assert_eq!((shared.figures().lookups(Outcome::Refused), shared.is_up()), (5, false));
+}
+
+#[tokio::test]
+async fn a_cluster_is_not_asked() {
+    let Some(server) = server::start(&["--cluster-enabled", "yes"]) else { return };
+    let client = address::parse(&server.url()).unwrap();
+    let probe = Names::new("tg1:", seal()).probe();
+    let reason = link::connect(&client, &probe, patient().deadline).await.unwrap_err();
+    assert!(["the server said CROSSSLOT", "the server said CLUSTERDOWN"].contains(&reason.as_str()), "{reason}");
 }
 
 #[tokio::test]
