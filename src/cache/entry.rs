@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::key::{Key, label};
 use super::replay;
-use super::tier::{Kept, Labels};
+use super::tier::Labels;
 use crate::openai::Endpoint;
 use crate::upstream::price::NanoUsd;
 

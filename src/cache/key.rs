@@ -50,6 +50,14 @@ impl Scope {
         self
     }
 
+    /// The scope of what surrounds a question.
+    pub fn around(&self, request: &[u8]) -> u128 {
+        let key = self.clone().with(b"around").key(request);
+        let mut first = [0; 16];
+        first.copy_from_slice(key.0.get(..16).unwrap_or(&[0; 16]));
+        u128::from_le_bytes(first)
+    }
+
     /// The key of a request within it.
     pub fn key(&self, request: &[u8]) -> Key {
         Key(*self.0.clone().update(request).finalize().as_bytes())

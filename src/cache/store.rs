@@ -54,7 +54,7 @@ impl Store {
             semantic: section
                 .semantic
                 .as_ref()
-                .map(|with| Semantic::new(semantic::embedder::DIMENSIONS, with.entries, questions)),
+                .map(|with| Semantic::new(with.entries, questions)),
             tiers: tiers(section, data_dir, runtime)?,
             section: section.clone(),
             purges: AtomicU64::new(0),

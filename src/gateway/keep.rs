@@ -6,16 +6,19 @@
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use prometheus::IntCounterVec;
 
 use super::read::Read;
 use super::recall::Wanted;
 use super::record::Record;
 use crate::cache::flight::Listed;
 use crate::cache::replay::{self, Finish};
+use crate::cache::semantic::agree::agree;
+use crate::cache::semantic::{Asked, Semantic};
 use crate::cache::{Entry, Facts};
 use crate::config::file::Privacy;
 use crate::error::Kind;
-use crate::openai::Endpoint;
+use crate::openai::{Endpoint, said};
 use crate::task;
 use crate::upstream::price::NanoUsd;
 
@@ -62,12 +65,34 @@ pub struct Keeper {
     endpoint: Endpoint,
     privacy: Privacy,
     pub settled: Arc<Settled>,
+    /// The question, to be found by others.
+    asked: Option<Asked>,
+    /// An answer that would have been given for it, to be compared.
+    checked: Option<Checked>,
     _listed: Option<Listed>,
 }
 
 impl Keeper {
     pub fn new(read: &Read, wanted: &Wanted, record: &Record, settled: Arc<Settled>, listed: Option<Listed>) -> Keeper {
-        Keeper { wanted: wanted.clone(), endpoint: read.endpoint, privacy: record.privacy, settled, _listed: listed }
+        Keeper {
+            wanted: wanted.clone(),
+            endpoint: read.endpoint,
+            privacy: record.privacy,
+            settled,
+            asked: None,
+            checked: None,
+            _listed: listed,
+        }
+    }
+
+    /// The answer will be found by this question, too.
+    pub fn asked(&mut self, asked: Asked) {
+        self.asked = Some(asked);
+    }
+
+    /// The answer will be compared with one that would have been given.
+    pub fn check(&mut self, entry: Arc<Entry>, probability: f32, verified: IntCounterVec) {
+        self.checked = Some(Checked { entry, probability, verified });
     }
 
     /// Keeps a plain answer whose record is closed. `None`: it is not to be kept.
@@ -102,7 +127,42 @@ impl Keeper {
         let entry = Entry::new(*key, self.endpoint, now, until, settlement.facts.clone(), Bytes::from(plain));
         let entry = Arc::new(entry);
         store.keep(&entry, *purges);
+        store.keep_beyond(&entry, self.privacy);
+        if let Some(semantic) = &store.semantic {
+            if let Some(asked) = &self.asked {
+                semantic.remember(asked, entry.key);
+            }
+            if let Some(checked) = &self.checked {
+                checked.compare(&entry, semantic);
+            }
+        }
         Some(entry)
+    }
+}
+
+/// An answer to a question in other words that was not given, to see whether it would have been right.
+#[derive(Debug)]
+struct Checked {
+    entry: Arc<Entry>,
+    probability: f32,
+    /// `route`, `result`
+    verified: IntCounterVec,
+}
+
+impl Checked {
+    fn compare(&self, asked: &Entry, semantic: &Semantic) {
+        let said = |entry: &Entry| said::of_answer(entry.plain());
+        let agreed = said(&self.entry).zip(said(asked)).and_then(|(one, other)| agree(&one, &other));
+        let route = &asked.facts.route;
+        let result = match agreed {
+            Some(true) => "right",
+            Some(false) => "wrong",
+            None => "unknown",
+        };
+        self.verified.with_label_values(&[route.as_str(), result]).inc();
+        if let Some(was_right) = agreed {
+            semantic.doubts.learn(route, self.probability.into(), was_right);
+        }
     }
 }
 

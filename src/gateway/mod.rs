@@ -7,6 +7,7 @@ pub mod admit;
 pub mod analyzer;
 pub mod answer;
 pub mod attempt;
+pub mod beyond;
 pub mod body;
 pub mod books;
 pub mod conversation;

@@ -16,11 +16,13 @@ use super::record::Record;
 use super::share::Head;
 use super::{admit, decide};
 use crate::cache::quick::{Circumstances, Known};
+use crate::cache::semantic::index;
 use crate::cache::{Entry, Key, Scope, Store, Terms};
 use crate::config::file::Privacy;
 use crate::error::{Error, Kind, Result};
 use crate::openai::Endpoint;
 use crate::openai::canon::{self, Canon};
+use crate::openai::view::{Source, decode_string};
 use crate::signals::SignalId;
 use crate::signals::hints::CacheHint;
 use crate::state::RouteEntry;
@@ -92,6 +94,15 @@ pub struct Wanted {
     pub refresh: bool,
     /// When there had been so many purges.
     pub purges: u64,
+    /// The question, where one in other words may be answered alike.
+    pub question: Option<Question>,
+}
+
+/// The last thing that the user said, and what surrounds it.
+#[derive(Debug, Clone)]
+pub struct Question {
+    pub scope: index::Scope,
+    pub text: String,
 }
 
 /// In which form the client wants an answer.
@@ -155,7 +166,8 @@ pub async fn recall(read: &Read, record: &mut Record) -> Result<Recalled> {
     if canon.is_live || !terms.is_steady(read.endpoint, canon.temperature) {
         return Ok(Recalled::Alone);
     }
-    let key = scope(read, entry, record).key(&canon.bytes);
+    let scope = scope(read, entry, record);
+    let key = scope.key(&canon.bytes);
     record.remembered = Remembered::Miss;
     let now = record.arrived_us();
     let found = if demand.refresh { None } else { store.memory.get(&key, now) };
@@ -182,7 +194,30 @@ pub async fn recall(read: &Read, record: &mut Record) -> Result<Recalled> {
         terms: terms.clone(),
         refresh: demand.refresh,
         purges: store.purges(),
+        question: terms.semantic.and_then(|_| question(read, &scope)),
     }))
+}
+
+/// The last message, if it is the user's and nothing but one text. A list of inputs, images and the like have no question.
+fn question(read: &Read, scope: &Scope) -> Option<Question> {
+    let view = &read.view;
+    let last = view.pieces.iter().filter(|piece| piece.source != Source::ToolDefinition).max_by_key(|p| p.message)?;
+    let is_alone = view.pieces.iter().filter(|piece| piece.message == last.message && is_said(piece.source)).count() == 1;
+    let is_question = match read.endpoint {
+        Endpoint::Chat | Endpoint::Responses => last.source == Source::User,
+        Endpoint::Completions => last.source == Source::Input && view.pieces.len() == 1,
+        Endpoint::Embeddings => false,
+    };
+    if !is_alone || !is_question || view.opaque || view.images > 0 || view.files > 0 || read.body.len() > LONG {
+        return None;
+    }
+    let text = decode_string(read.body.get(last.range.clone())?)?.into_owned();
+    let around = canon::canon(&read.body, Some(last.range.clone())).ok()?;
+    Some(Question { scope: index::Scope(scope.around(&around.bytes)), text })
+}
+
+fn is_said(source: Source) -> bool {
+    !matches!(source, Source::ToolDefinition | Source::ToolName | Source::Name)
 }
 
 async fn spell(read: &Read, record: &mut Record) -> Result<Canon> {

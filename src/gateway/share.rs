@@ -12,11 +12,11 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use super::answer::{self, Answered, Flow};
 use super::keep::{Keeper, Settled};
 use super::read::Read;
-use super::recall::{self, Form, How, Remembered, Wanted};
+use super::recall::{self, Form, How, Recalled, Remembered, Wanted};
 use super::record::Record;
 use super::relay::Relay;
 use super::seat::{SeatBody, SharedStream};
-use super::{Body, Gateway};
+use super::{Body, Gateway, beyond};
 use crate::cache::Entry;
 use crate::cache::flight::{Asking, Flight, Landed, Listed, Seat, Source, Told};
 use crate::cache::replay;
@@ -130,7 +130,12 @@ async fn follow(
         None => {
             drop(following);
             record.count_flight("alone");
-            gateway.ask_alone(read, record).await
+            // It may have been kept in the meantime.
+            match recall::recall(&read, &mut record).await {
+                Ok(Recalled::Answered(answered)) => answer::succeeded(record, answered),
+                Ok(_) => gateway.ask_alone(read, record).await,
+                Err(error) => answer::failed(record, &error),
+            }
         }
     }
 }
@@ -187,6 +192,10 @@ fn call(
         // Followers may have asked for usage: it is taken out for each who has not.
         read.is_shared = true;
         let form = Form::of(&read);
+        let mut keeper = keeper;
+        if let Some((entry, how)) = beyond::find(&gateway, &read, &wanted, &mut keeper, &mut record).await {
+            return found(entry, how, &read, form, &wanted, keeper, record);
+        }
         match gateway.ask(read, &mut record).await {
             Err(error) => {
                 let is_shared = wanted.terms.on_error == OnSharedError::Share && concerns_all(&error, &record);
@@ -196,6 +205,42 @@ fn call(
             Ok(answered) => land(answered, record, keeper, form).await,
         }
     })
+}
+
+/// An answer that was found beyond memory, or to a question in other words.
+fn found(
+    entry: Arc<Entry>,
+    how: How,
+    read: &Read,
+    form: Form,
+    wanted: &Wanted,
+    keeper: Keeper,
+    mut record: Box<Record>,
+) -> Landed<Head, Response<Body>> {
+    record.settles = None;
+    record.seen = super::seen::Seen::of_request(read);
+    if let Some(route) = record.snapshot.routes.get(&read.model).cloned() {
+        recall::known_route(&route, &entry, &mut record);
+    }
+    let given = recall::give(&entry, how, form, &wanted.terms, &wanted.store, &mut record);
+    let settled = Arc::clone(&keeper.settled);
+    match given {
+        Some(Answered { status, mut headers, flow: Flow::Whole(bytes) }) => {
+            answer::describe(&mut record, status, &mut headers);
+            record.saw_answer(&bytes);
+            record.close(None);
+            let entry = OnceLock::from(entry);
+            let head = Head { status, headers, is_stream: form.stream, settled, entry, found: Some(how) };
+            Landed::Whole(head, bytes)
+        }
+        // The others look again, and find it in memory.
+        Some(answered) => Landed::Alone(answer::succeeded(record, answered)),
+        None => {
+            let error = Error::gateway(Kind::Internal, "a kept answer cannot be told as a stream");
+            let own = answer::failed(record, &error);
+            Landed::Failed { error, is_shared: false, own }
+        }
+    }
 }
 
 /// An upstream's answer is the same for all; the one's own budget, limit or leaving is not.

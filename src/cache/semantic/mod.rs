@@ -3,12 +3,13 @@
 //! What a reader could get wrong: likeness is no reason to answer; only the verifier's probability is, and what has been seen of its
 //! mistakes since (`Doubt`). A question is compared within its scope only: there everything but its wording is the same.
 
+pub mod agree;
 pub mod doubt;
 pub mod embedder;
 pub mod index;
 pub mod verify;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use doubt::Doubts;
 use embedder::Embedder;
@@ -60,7 +61,9 @@ pub struct Alike {
 /// Questions and where their answers are.
 #[derive(Debug)]
 pub struct Semantic {
-    index: Arc<Index>,
+    /// Made with the first vector, which tells the number of its dimensions.
+    index: Arc<OnceLock<Index>>,
+    entries: usize,
     known: Cache<u64, Arc<Known>, foldhash::fast::RandomState>,
     pub doubts: Doubts,
 }
@@ -71,14 +74,14 @@ pub fn reserved(capacity: u64, entries: u32) -> u64 {
 }
 
 impl Semantic {
-    /// For vectors of `dimensions` numbers, at most so many questions, and as many bytes as `reserved` says.
-    pub fn new(dimensions: usize, entries: u32, reserved: u64) -> Semantic {
+    /// For at most so many questions, and as many bytes as `reserved` says.
+    pub fn new(entries: u32, reserved: u64) -> Semantic {
         let entries = u64::from(entries).min(reserved / PLANNED).max(1);
-        let index = Arc::new(Index::new(dimensions, usize::try_from(entries).unwrap_or(usize::MAX)));
+        let index: Arc<OnceLock<Index>> = Arc::default();
         let of_index = Arc::clone(&index);
         let put_out = move |id: Arc<u64>, known: Arc<Known>, cause: moka::notification::RemovalCause| {
             if cause != moka::notification::RemovalCause::Replaced {
-                of_index.remove(known.scope, *id);
+                of_index.get().into_iter().for_each(|index| index.remove(known.scope, *id));
             }
         };
         let known = Cache::builder()
@@ -87,15 +90,16 @@ impl Semantic {
             .eviction_policy(moka::policy::EvictionPolicy::lru())
             .eviction_listener(put_out)
             .build_with_hasher(foldhash::fast::RandomState::default());
-        Semantic { index, known, doubts: Doubts::default() }
+        let entries = usize::try_from(entries).unwrap_or(usize::MAX);
+        Semantic { index, entries, known, doubts: Doubts::default() }
     }
 
-    /// A question for the built-in embedder. `None`: too long to be compared, or no words.
-    pub fn prepare(scope: Scope, text: &str) -> Option<Asked> {
+    /// A question with its vector; without one, the built-in embedder makes it. `None`: too long to be compared, or no words.
+    pub fn prepare(scope: Scope, text: &str, vector: Option<Vec<f32>>) -> Option<Asked> {
         if text.len() > verify::MAX_BYTES {
             return None;
         }
-        let vector = Embedder::builtin().embed(text);
+        let vector = vector.unwrap_or_else(|| Embedder::builtin().embed(text));
         vector.iter().any(|x| *x != 0.0).then(|| Asked {
             scope,
             question: Arc::new(Question::prepare(text)),
@@ -106,7 +110,7 @@ impl Semantic {
     /// The question that most probably means the same; whether that is enough is for `Doubts` to say.
     pub fn nearest(&self, asked: &Asked) -> Option<Alike> {
         let verifier = Verifier::builtin();
-        let near = self.index.nearest(asked.scope, &asked.vector, PROPOSED);
+        let near = self.index.get()?.nearest(asked.scope, &asked.vector, PROPOSED);
         let alike = near.into_iter().filter_map(|neighbour| {
             let known = self.known.get(&neighbour.id)?;
             let probability = verifier.probability(&known.question, &asked.question) as f32;
@@ -118,7 +122,8 @@ impl Semantic {
     /// The answer with this key is one to this question.
     pub fn remember(&self, asked: &Asked, key: Key) {
         let id = id(key);
-        if self.index.insert(asked.scope, id, &asked.vector) {
+        let index = self.index.get_or_init(|| Index::new(asked.vector.len(), self.entries));
+        if index.insert(asked.scope, id, &asked.vector) {
             let known = Known { key, scope: asked.scope, question: Arc::clone(&asked.question) };
             self.known.insert(id, Arc::new(known));
         }
@@ -132,7 +137,7 @@ impl Semantic {
     /// Bytes and questions, as of now.
     pub fn size(&self) -> (u64, u64) {
         self.known.run_pending_tasks();
-        (self.known.weighted_size() + self.index.bytes() as u64, self.known.entry_count())
+        (self.known.weighted_size() + self.index.get().map_or(0, |index| index.bytes() as u64), self.known.entry_count())
     }
 }
 
@@ -147,12 +152,12 @@ mod tests {
     use super::*;
 
     fn asked(scope: u128, text: &str) -> Asked {
-        Semantic::prepare(Scope(scope), text).unwrap()
+        Semantic::prepare(Scope(scope), text, None).unwrap()
     }
 
     #[test]
     fn a_question_is_found_within_its_scope() {
-        let semantic = Semantic::new(embedder::DIMENSIONS, 100, 1 << 20);
+        let semantic = Semantic::new(100, 1 << 20);
         let key = Key([1; 32]);
         semantic.remember(&asked(1, "How do I reset my password?"), key);
         let found = semantic.nearest(&asked(1, "how do i reset my password")).unwrap();
@@ -160,13 +165,13 @@ mod tests {
         assert!(semantic.nearest(&asked(2, "How do I reset my password?")).is_none());
         semantic.forget(key);
         assert!(semantic.nearest(&asked(1, "How do I reset my password?")).is_none());
-        assert!(Semantic::prepare(Scope(1), &"a b ".repeat(5000)).is_none());
+        assert!(Semantic::prepare(Scope(1), &"a b ".repeat(5000), None).is_none());
     }
 
     #[test]
     fn questions_stay_within_what_they_were_given() {
         let reserved = 1 << 20;
-        let semantic = Semantic::new(embedder::DIMENSIONS, 1_000_000, reserved);
+        let semantic = Semantic::new(1_000_000, reserved);
         for n in 0u32..5000 {
             let mut key = [0; 32];
             key[..4].copy_from_slice(&n.to_le_bytes());

@@ -55,6 +55,12 @@ pub struct Index {
     bytes: AtomicIsize,
 }
 
+impl std::fmt::Debug for Index {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Index").field("entries", &self.len()).finish_non_exhaustive()
+    }
+}
+
 impl Index {
     /// For vectors of `dimensions` numbers; `capacity` in entries over all scopes.
     pub fn new(dimensions: usize, capacity: usize) -> Index {
