@@ -77,6 +77,14 @@ fn no_more_than_the_limit_is_read() {
 }
 
 #[test]
+fn words_that_take_long_to_be_unknown_end_the_reading_early() {
+    let word = format!("{}\u{1f9ff} ", "qz".repeat(49));
+    let mut tokens = Vec::new();
+    assert!(!Embedder::builtin().tokens(&word.repeat(MAX_TOKENS), &mut tokens));
+    assert!((5..20).contains(&tokens.len()), "{}", tokens.len());
+}
+
+#[test]
 fn other_words_for_the_same_are_closer_than_the_same_words_for_another() {
     for (question, same, other) in [
         (

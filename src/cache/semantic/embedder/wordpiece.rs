@@ -29,7 +29,7 @@ pub struct Token {
     pub is_continuation: bool,
 }
 
-/// Appends the tokens of `text`, `MAX_TOKENS` at most; whether all of it was read.
+/// Appends the tokens of `text`, `MAX_TOKENS` at most (fewer where words are unknown); whether all of it was read.
 pub(super) fn tokens(text: &str, vocabulary: &Vocabulary<'_>, out: &mut Vec<Token>) -> bool {
     let limit = out.len() + MAX_TOKENS;
     let mut word = Word::default();
@@ -46,7 +46,7 @@ pub(super) fn tokens(text: &str, vocabulary: &Vocabulary<'_>, out: &mut Vec<Toke
                 }
             });
         }
-        if out.len() > limit {
+        if out.len() + word.in_vain > limit {
             out.truncate(limit);
             return false;
         }
@@ -64,6 +64,8 @@ struct Word {
     /// By byte of the spelling: the character of the text that it comes from.
     origins: SmallVec<[Range<u32>; 64]>,
     chars: usize,
+    /// Pieces found in words that then turned out to be unknown: they count as read, or a text of such words would cost milliseconds.
+    in_vain: usize,
 }
 
 impl Word {
@@ -105,6 +107,7 @@ impl Word {
         }
         let first = out.len();
         if self.chars > MAX_WORD_CHARS || !self.split(vocabulary, out) {
+            self.in_vain += out.len() - first;
             out.truncate(first);
             out.push(Token {
                 id: vocabulary.unknown,
