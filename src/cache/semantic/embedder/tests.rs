@@ -1,3 +1,6 @@
+//! The file, the tokens, what likeness is kept. What a reader could get wrong: sentences here were written for the tests; figures of quality are
+//! in the card.
+
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 
