@@ -17,7 +17,7 @@ fn embed(c: &mut Criterion) {
         let text: String = QUESTION.chars().cycle().take(bytes).collect();
         group.throughput(Throughput::Bytes(text.len() as u64));
         group.bench_with_input(BenchmarkId::from_parameter(bytes), &text, |b, text| {
-            b.iter(|| Embedder::builtin().embed(black_box(text)))
+            b.iter(|| Embedder::builtin().embed(black_box(text)));
         });
     }
     group.finish();

@@ -60,7 +60,8 @@ impl Embedder {
         wordpiece::tokens(text, &self.file.vocabulary, out)
     }
 
-    /// A token's direction, in eighths of a byte's range; its length says nothing. Empty for an id that is not there.
+    /// A token's direction: each token's largest number is 127 or -127, so the length says nothing (`weight` does). Empty for an id that is
+    /// not there.
     pub fn vector(&self, id: u32) -> &[i8] {
         let start = id as usize * DIMENSIONS;
         self.file.vectors.get(start..start + DIMENSIONS).unwrap_or_default()

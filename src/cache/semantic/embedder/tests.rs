@@ -1,3 +1,6 @@
+//! The file, the tokens, what likeness is kept. What a reader could get wrong: sentences here were written for the tests; figures of quality are
+//! in the card.
+
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 
@@ -74,6 +77,14 @@ fn no_more_than_the_limit_is_read() {
     tokens.clear();
     assert!(!Embedder::builtin().tokens(&"word ".repeat(MAX_TOKENS + 1), &mut tokens));
     assert_eq!(tokens.len(), MAX_TOKENS);
+}
+
+#[test]
+fn words_that_take_long_to_be_unknown_end_the_reading_early() {
+    let word = format!("{}\u{1f9ff} ", "qz".repeat(49));
+    let mut tokens = Vec::new();
+    assert!(!Embedder::builtin().tokens(&word.repeat(MAX_TOKENS), &mut tokens));
+    assert!((5..20).contains(&tokens.len()), "{}", tokens.len());
 }
 
 #[test]

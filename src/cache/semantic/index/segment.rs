@@ -48,7 +48,7 @@ impl Segment {
         }
         self.ids.push(id);
         self.units.push(code.unit);
-        if at % LANES == 0 {
+        if at.is_multiple_of(LANES) {
             self.signs.resize(self.signs.len() + LANES * code.signs.len(), 0);
         }
         let words = code.signs.len();

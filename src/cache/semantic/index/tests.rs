@@ -1,3 +1,6 @@
+//! Against a plain model, and what must hold of memory and threads. What a reader could get wrong: among few entries the index is exact; only
+//! `nearly_all_of_the_nearest_are_found_among_many` has more than it takes exact products of.
+
 use std::collections::HashMap;
 
 use proptest::prelude::*;
