@@ -51,10 +51,7 @@ impl Store {
             memory: Memory::new(capacity - quick - questions),
             quick: Quick::new(capacity, workers),
             flights: Arc::default(),
-            semantic: section
-                .semantic
-                .as_ref()
-                .map(|with| Semantic::new(with.entries, questions)),
+            semantic: section.semantic.as_ref().map(|with| Semantic::new(with.entries, questions)),
             tiers: tiers(section, data_dir, runtime)?,
             section: section.clone(),
             purges: AtomicU64::new(0),

@@ -70,7 +70,7 @@ fn in_other_words(
         miss();
         return None;
     };
-    let route = record.route_name_of_scope();
+    let route = &wanted.route.route.name;
     let believed = semantic.doubts.believed(route, alike.probability.into());
     if believed < Verifier::builtin().threshold(terms.max_error) {
         miss();

@@ -88,6 +88,7 @@ pub enum Recalled {
 #[derive(Debug, Clone)]
 pub struct Wanted {
     pub store: Arc<Store>,
+    pub route: Arc<RouteEntry>,
     pub key: Key,
     pub terms: Terms,
     /// What is there is not to be used.
@@ -190,6 +191,7 @@ pub async fn recall(read: &Read, record: &mut Record) -> Result<Recalled> {
     }
     Ok(Recalled::Wanted(Wanted {
         store: Arc::clone(store),
+        route: Arc::clone(entry),
         key,
         terms: terms.clone(),
         refresh: demand.refresh,
@@ -202,7 +204,8 @@ pub async fn recall(read: &Read, record: &mut Record) -> Result<Recalled> {
 fn question(read: &Read, scope: &Scope) -> Option<Question> {
     let view = &read.view;
     let last = view.pieces.iter().filter(|piece| piece.source != Source::ToolDefinition).max_by_key(|p| p.message)?;
-    let is_alone = view.pieces.iter().filter(|piece| piece.message == last.message && is_said(piece.source)).count() == 1;
+    let is_alone =
+        view.pieces.iter().filter(|piece| piece.message == last.message && is_said(piece.source)).count() == 1;
     let is_question = match read.endpoint {
         Endpoint::Chat | Endpoint::Responses => last.source == Source::User,
         Endpoint::Completions => last.source == Source::Input && view.pieces.len() == 1,

@@ -219,9 +219,7 @@ fn found(
 ) -> Landed<Head, Response<Body>> {
     record.settles = None;
     record.seen = super::seen::Seen::of_request(read);
-    if let Some(route) = record.snapshot.routes.get(&read.model).cloned() {
-        recall::known_route(&route, &entry, &mut record);
-    }
+    recall::known_route(&wanted.route, &entry, &mut record);
     let given = recall::give(&entry, how, form, &wanted.terms, &wanted.store, &mut record);
     let settled = Arc::clone(&keeper.settled);
     match given {

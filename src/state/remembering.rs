@@ -9,9 +9,12 @@ use serde_json::{Value, json};
 
 use super::snapshot::Snapshot;
 use super::{Durable, Shared};
+use crate::cache::semantic::verify::Verifier;
+use crate::cache::tier::{Figures, Outcome, Write};
 use crate::cache::{Key, Purge, Store};
 use crate::config::file::File;
 use crate::config::load::Loaded;
+use crate::telemetry::metrics::Cache;
 
 /// The hash of what an answer depends on.
 pub type Scope = [u8; 32];
@@ -107,16 +110,54 @@ impl Shared {
         let snapshot = self.snapshot();
         let store = snapshot.cache.as_ref().ok_or((404, "the cache is off: add `cache: {}` to the file".to_owned()))?;
         let purged = store.purge(&what);
+        let beyond = self.durable.control.block_on(store.purge_beyond(&what));
+        let failed = |tier: &str, why: &str| (500, format!("forgotten in memory, but not in the {tier} tier: {why}"));
+        let disk = beyond.disk.transpose().map_err(|why| failed("disk", &why))?;
+        let shared = beyond.shared.transpose().map_err(|why| failed("shared", &why))?;
         self.durable.metrics.cache.purged.with_label_values(&[by]).inc_by(purged);
-        Ok(json!({ "purged": purged }))
+        Ok(
+            json!({ "purged": purged, "disk": disk, "shared": shared.map(|count| count.map_or(json!("all"), Value::from)) }),
+        )
     }
 
     /// Gauges of what is remembered, as it is now.
     pub fn measure_cache(&self, snapshot: &Snapshot) {
         let metrics = &self.durable.metrics.cache;
-        let (bytes, entries) = snapshot.cache.as_ref().map_or((0, 0), |store| store.memory.size());
-        let as_gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-        metrics.bytes.with_label_values(&["memory"]).set(as_gauge(bytes));
-        metrics.entries.with_label_values(&["memory"]).set(as_gauge(entries));
+        let set = |tier: &str, bytes: u64, entries: u64| {
+            let as_gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+            metrics.bytes.with_label_values(&[tier]).set(as_gauge(bytes));
+            metrics.entries.with_label_values(&[tier]).set(as_gauge(entries));
+        };
+        let Some(store) = &snapshot.cache else { return };
+        let (bytes, entries) = store.memory.size();
+        set("memory", bytes, entries);
+        if let Some(semantic) = &store.semantic {
+            let (bytes, entries) = semantic.size();
+            set("semantic", bytes, entries);
+            for entry in snapshot.routes.values() {
+                let Some(terms) = entry.terms.as_ref().and_then(|terms| terms.semantic) else { continue };
+                let offline = Verifier::builtin().threshold(terms.max_error);
+                let threshold = semantic.doubts.threshold(&entry.route.name, offline);
+                metrics.semantic_threshold.with_label_values(&[entry.route.name.as_str()]).set(threshold);
+            }
+        }
+        if let Some(disk) = &store.tiers.disk {
+            set("disk", disk.bytes(), disk.entries());
+            tell(metrics, "disk", disk.figures());
+        }
+        if let Some(shared) = &store.tiers.shared {
+            tell(metrics, "shared", shared.figures());
+        }
     }
+}
+
+/// A tier counts for itself; counters here are brought up to that. A tier that was opened anew begins at nothing, and they stand until it has
+/// caught up.
+fn tell(metrics: &Cache, tier: &str, figures: &Figures) {
+    let up_to = |label: &str, now: u64| {
+        let counter = metrics.requests.with_label_values(&[tier, label]);
+        counter.inc_by(now.saturating_sub(counter.get()));
+    };
+    Outcome::ALL.into_iter().for_each(|outcome| up_to(outcome.label(), figures.lookups(outcome)));
+    Write::ALL.into_iter().for_each(|write| up_to(write.label(), figures.writes(write)));
 }

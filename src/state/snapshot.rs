@@ -42,6 +42,8 @@ pub struct Snapshot {
     pub protection: Protection,
     /// What is remembered; `None`: nothing is.
     pub cache: Option<Arc<Store>>,
+    /// The `models` key of what makes vectors of questions, or `builtin`; `None`: nothing does.
+    pub embedder: Option<String>,
     /// What answers to tenants depend on, by the tenant's index; the first is nobody's.
     pub tenant_scopes: Vec<Scope>,
     /// Who may ask.

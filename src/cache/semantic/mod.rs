@@ -137,7 +137,10 @@ impl Semantic {
     /// Bytes and questions, as of now.
     pub fn size(&self) -> (u64, u64) {
         self.known.run_pending_tasks();
-        (self.known.weighted_size() + self.index.get().map_or(0, |index| index.bytes() as u64), self.known.entry_count())
+        (
+            self.known.weighted_size() + self.index.get().map_or(0, |index| index.bytes() as u64),
+            self.known.entry_count(),
+        )
     }
 }
 

@@ -4,7 +4,7 @@
 
 use super::{Checker, decoded_items, shown};
 use crate::config::document::Node;
-use crate::config::file::{BUILTIN, Cache, RouteCache, RouteCacheWith};
+use crate::config::file::{BUILTIN, Cache, Placement, RouteCache, RouteCacheWith};
 use crate::config::problem::{nearest, quoted};
 
 /// More wrong answers than this nobody wants.
@@ -61,6 +61,12 @@ fn semantic(checker: &mut Checker<'_>, node: &Node, cache: &Cache) {
                 None => "write `builtin`, or the `models` key of an embedding model".into(),
             };
             checker.error(at, format!("there is no model {}", quoted(&semantic.embedder)), hint);
+        }
+        let upstream = models.get(&semantic.embedder).map(|model| model.upstream.as_str());
+        let upstream = upstream.and_then(|name| checker.input.file.upstreams.get(name));
+        if upstream.is_some_and(|upstream| upstream.placement == Placement::Cloud) {
+            let message = format!("{} runs in the cloud, which would see every question", quoted(&semantic.embedder));
+            checker.error(at, message, "name an embedding model at the edge, or `builtin`");
         }
     }
 }

@@ -68,8 +68,8 @@ impl Default for Exact {
 pub struct Semantic {
     /// The share of answers given for a question in other words that may be wrong, 0 to 0.2. Default 0.01.
     pub max_error: f64,
-    /// What finds questions that look alike: `builtin` (default), or a `models` key of kind embeddings. What is alike enough is always
-    /// decided here.
+    /// What finds questions that look alike: `builtin` (default), or the `models` key of an embedding model at the edge. Whether one is
+    /// alike enough is always decided here.
     pub embedder: String,
     /// Questions kept to compare with; the oldest go first. Default 100000.
     pub entries: u32,
