@@ -93,6 +93,8 @@ pub struct Wanted {
     pub terms: Terms,
     /// What is there is not to be used.
     pub refresh: bool,
+    /// What is not kept anywhere is not to be asked for.
+    pub only_if_kept: bool,
     /// When there had been so many purges.
     pub purges: u64,
     /// The question, where one in other words may be answered alike.
@@ -150,7 +152,7 @@ pub fn at_once(endpoint: Endpoint, headers: &HeaderMap, body: &Bytes, record: &m
 /// Looks in memory.
 ///
 /// # Errors
-/// There is no such model, the key may not ask for it, or only what is remembered was asked for and nothing is.
+/// There is no such model, or the key may not ask for it.
 pub async fn recall(read: &Read, record: &mut Record) -> Result<Recalled> {
     let snapshot = Arc::clone(&record.snapshot);
     let Some(store) = &snapshot.cache else { return Ok(Recalled::Alone) };
@@ -184,17 +186,13 @@ pub async fn recall(read: &Read, record: &mut Record) -> Result<Recalled> {
         record.remembered = Remembered::Miss;
     }
     record.shared().durable.metrics.cache.memory_miss.inc();
-    if demand.only_if_cached {
-        let message =
-            "nothing is remembered for this request, and `cache-control: only-if-cached` asks for nothing else";
-        return Err(Error::client(Kind::Timeout, message));
-    }
     Ok(Recalled::Wanted(Wanted {
         store: Arc::clone(store),
         route: Arc::clone(entry),
         key,
         terms: terms.clone(),
         refresh: demand.refresh,
+        only_if_kept: demand.only_if_cached,
         purges: store.purges(),
         question: terms.semantic.and_then(|_| question(read, &scope)),
     }))

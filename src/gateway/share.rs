@@ -49,8 +49,9 @@ const LIMITS: &str = "x-ratelimit-";
 /// Asks, or waits with those who have asked.
 pub async fn ask(gateway: &Gateway, read: Read, wanted: Wanted, record: Box<Record>) -> Response<Body> {
     let form = Form::of(&read);
-    // Someone's deadline is no matter of the others.
-    let is_shared = wanted.terms.coalesce && !wanted.refresh && read.hints.deadline_ms.is_none();
+    // One's deadline and special wishes are no matter of the others.
+    let is_plain = !wanted.refresh && !wanted.only_if_kept && read.hints.deadline_ms.is_none();
+    let is_shared = wanted.terms.coalesce && is_plain;
     if !is_shared {
         let asking = call(gateway.clone(), read, wanted.clone(), record, None);
         let seat = Flight::begin(asking, wanted.terms.max_entry);
@@ -195,6 +196,12 @@ fn call(
         let mut keeper = keeper;
         if let Some((entry, how)) = beyond::find(&gateway, &read, &wanted, &mut keeper, &mut record).await {
             return found(entry, how, &read, form, &wanted, keeper, record);
+        }
+        if wanted.only_if_kept {
+            let message = "nothing is kept for this request, and `cache-control: only-if-cached` asks for nothing else";
+            let error = Error::client(Kind::Timeout, message);
+            let own = answer::failed(record, &error);
+            return Landed::Failed { error, is_shared: false, own };
         }
         match gateway.ask(read, &mut record).await {
             Err(error) => {

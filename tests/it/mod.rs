@@ -1,6 +1,7 @@
 //! One file per behaviour.
 
 mod accounts;
+mod alike;
 mod audit;
 mod coalesce;
 mod config;
@@ -21,5 +22,6 @@ mod shares;
 mod stream;
 mod tenants;
 mod thresholds;
+mod tiers;
 mod tls;
 mod wire;
