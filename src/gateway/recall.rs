@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::{AGE, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use smallvec::SmallVec;
 
 use super::answer::{Answered, Flow};
 use super::headers;
@@ -15,6 +16,7 @@ use super::read::{LONG, Read};
 use super::record::Record;
 use super::share::Head;
 use super::{admit, decide};
+use crate::cache::key::Within;
 use crate::cache::quick::{Circumstances, Known};
 use crate::cache::semantic::index;
 use crate::cache::{Entry, Key, Scope, Store, Terms};
@@ -306,34 +308,25 @@ fn circumstances(endpoint: Endpoint, record: &Record) -> Circumstances {
 fn scope(read: &Read, route: &RouteEntry, record: &Record) -> Scope {
     let tenant = record.admission.tenant();
     let index = tenant.map_or(0, |tenant| tenant.index);
-    let name = tenant.map_or("", |tenant| tenant.name.as_str());
-    let of_tenant = record.snapshot.tenant_scopes.get(index).map_or(&[][..], |scope| &scope[..]);
-    let mut scope = Scope::default()
-        .with(&route.scope)
-        .with(name.as_bytes())
-        .with(of_tenant)
-        .with(record.privacy.name().as_bytes())
-        .with(read.endpoint.name().as_bytes());
-    let placement = read.hints.placement.map_or("", |hint| hint.name());
-    scope = scope.with(placement.as_bytes());
+    let reads = |signal| route.reads.contains(signal);
     let app = record.admission.app.as_deref().or(read.hints.app.as_deref()).unwrap_or("");
+    let user = record.admission.user.as_deref().or(read.hints.user.as_deref()).unwrap_or("");
     let has_apps = tenant.is_some_and(|tenant| !tenant.apps.is_empty());
-    if has_apps || route.reads.contains(SignalId::App) {
-        scope = scope.with(b"app").with(app.as_bytes());
-    }
-    if route.reads.contains(SignalId::User) {
-        let user = record.admission.user.as_deref().or(read.hints.user.as_deref()).unwrap_or("");
-        scope = scope.with(b"user").with(user.as_bytes());
-    }
-    if route.reads.contains(SignalId::Tags) {
-        for (key, value) in &read.hints.tags {
-            scope = scope.with(b"tag").with(key.as_bytes()).with(value.as_bytes());
-        }
-    }
-    for (name, value) in headers::that_matter(&read.headers) {
-        scope = scope.with(b"header").with(name.as_str().as_bytes()).with(value.as_bytes());
-    }
-    scope
+    let headers: SmallVec<[_; 4]> =
+        headers::that_matter(&read.headers).map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+    let within = Within {
+        route: &route.scope,
+        tenant: tenant.map_or("", |tenant| tenant.name.as_str()),
+        tenant_as: record.snapshot.tenant_scopes.get(index).map_or(&[][..], |scope| &scope[..]),
+        privacy: record.privacy.name(),
+        endpoint: read.endpoint.name(),
+        placement: read.hints.placement.map_or("", |hint| hint.name()),
+        app: (has_apps || reads(SignalId::App)).then_some(app),
+        user: reads(SignalId::User).then_some(user),
+        tags: if reads(SignalId::Tags) { &read.hints.tags } else { &[] },
+        headers: &headers,
+    };
+    within.scope()
 }
 
 /// What the request wants of the cache.
