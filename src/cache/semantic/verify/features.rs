@@ -6,11 +6,12 @@
 use super::align::{Alignment, Link, SAME};
 use super::kinds::{self, KINDS};
 use super::lexicon::{Lexicon, class};
+use super::near;
 use super::order;
 use super::question::{Asks, Question, Word};
 
 /// How many there are before those of the kinds of words.
-const PLAIN: usize = 42;
+const PLAIN: usize = 47;
 /// How many there are.
 pub const COUNT: usize = PLAIN + 2 * KINDS.len();
 
@@ -61,10 +62,16 @@ pub const NAMES: [&str; PLAIN] = [
     "-alone_clash",
     "-adjacent_lost",
     "-name_order",
+    "-voice",
+    "-number_place",
+    "+residual",
+    "+near_less",
+    "+near_more",
 ];
 
 /// Places in `NAMES` that rules and explanations speak of.
 pub mod at {
+    pub const COSINE: usize = 0;
     pub const LOST_MORE: usize = 6;
     pub const ASKS: usize = 16;
     pub const NUMBER_CLASH: usize = 18;
@@ -122,6 +129,7 @@ pub fn features(a: &Question, b: &Question) -> Features {
     numbers(a, b, &links, &mut put);
     opposites(a, b, &links, &mut put);
     order::order(a, b, &links, &mut put);
+    near::near(a, b, &links, &mut put);
     kinds::kinds(a, b, &links, &mut put);
     out
 }

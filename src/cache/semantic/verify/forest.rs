@@ -2,12 +2,15 @@
 //!
 //! What a reader could get wrong: a file holds a hash of the features' names; with other features it is no model, and nothing is ever the same.
 
-use super::features::{COUNT, Features, name};
+use super::features::{COUNT, Features, at, name};
 use super::words::hash;
 
 const MAGIC: &[u8; 4] = b"TGV1";
 /// In place of a feature.
 pub const LEAF: u8 = u8::MAX;
+
+/// What is taken off for numbers that differ on both sides, in log odds.
+const OTHER_NUMBER: f64 = 5.0;
 
 /// A split, or a leaf with its value.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -79,9 +82,10 @@ impl Forest {
         out
     }
 
-    /// In log odds, not calibrated.
+    /// In log odds, not calibrated. Numbers that differ weigh more than any trees say: no wording makes 3 apples 4.
     pub fn score(&self, features: &Features) -> f64 {
-        self.trees.iter().map(|tree| f64::from(leaf(tree, features))).sum()
+        let clash = features.get(at::NUMBER_CLASH).copied().unwrap_or_default().min(1.0);
+        self.trees.iter().map(|tree| f64::from(leaf(tree, features))).sum::<f64>() - OTHER_NUMBER * f64::from(clash)
     }
 }
 

@@ -11,6 +11,7 @@ pub mod features;
 pub mod forest;
 mod kinds;
 mod lexicon;
+mod near;
 mod number;
 mod order;
 mod question;

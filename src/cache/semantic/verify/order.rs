@@ -55,9 +55,23 @@ pub fn order(a: &Question, b: &Question, links: &Alignment, put: &mut impl FnMut
     put(ends(true));
     put(slots.lone);
     put(adjacent(a, b, links));
-    let names =
-        pairs(a, &links.a, |word| word.is(class::NAME | class::PLACE | class::UNKNOWN | class::CODE | class::QUOTED));
+    let named = class::NAME | class::PLACE | class::UNKNOWN | class::CODE | class::QUOTED;
+    // A capital on one side is enough.
+    let is_named = |(from, to): &(usize, usize)| {
+        a.words.get(*from).is_some_and(|word| word.is(named)) || b.words.get(*to).is_some_and(|word| word.is(named))
+    };
+    let names: Vec<(usize, usize)> = content.iter().copied().filter(is_named).collect();
     put(inversions(&names));
+    let things: Vec<(usize, usize)> =
+        content.iter().copied().filter(|(at, _)| a.words.get(*at).is_some_and(|word| !word.is(class::NUMBER))).collect();
+    put(voice(a, b, if names.len() >= 2 { &names } else { &things }));
+    put(number_places(a, b, links));
+}
+
+/// 1 where who does it has changed: the order turned and the voice not, or the voice and not the order.
+fn voice(a: &Question, b: &Question, pairs: &[(usize, usize)]) -> f32 {
+    let turned = inversions(pairs) > 0.0;
+    if pairs.len() >= 2 && turned == (passive(a) == passive(b)) { 1.0 } else { 0.0 }
 }
 
 /// Length of the longest common run of links in order.
@@ -222,6 +236,26 @@ pub fn number_nouns(a: &Question, b: &Question, links: &Alignment) -> f32 {
         let other = to.is_some_and(|to| to != there) && from.is_some_and(|from| from != here);
         let same = a.words.get(here).zip(b.words.get(there)).is_some_and(|(x, y)| x.stem == y.stem);
         count += if other && !same { 1.0 } else { 0.0 };
+    }
+    count
+}
+
+/// Numbers that both have, next to other names or days that both have.
+fn number_places(a: &Question, b: &Question, links: &Alignment) -> f32 {
+    let near = |question: &Question, place: usize| {
+        let kinds = class::NAME | class::PLACE | class::WEEKDAY | class::MONTH | class::COLOUR | class::RELATIVE;
+        let marks = question.words.iter().enumerate().filter(|(_, word)| word.is(kinds));
+        // After it before before it, at the same distance.
+        marks.map(|(at, _)| (2 * at.abs_diff(place) + usize::from(at < place), at)).min().map(|(_, at)| at)
+    };
+    let mut count = 0.0;
+    for (i, j) in pairs(a, &links.a, |word| word.is(class::NUMBER)) {
+        let (Some(here), Some(there)) = (near(a, i), near(b, j)) else { continue };
+        let to = links.a.get(here).and_then(Link::place);
+        let from = links.b.get(there).and_then(Link::place);
+        let stems = a.words.get(here).zip(b.words.get(there));
+        let moved = to.is_some() && from.is_some() && stems.is_some_and(|(x, y)| x.stem != y.stem);
+        count += if moved { 1.0 } else { 0.0 };
     }
     count
 }

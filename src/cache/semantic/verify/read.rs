@@ -239,7 +239,7 @@ impl Reading {
         self.push(word, at, name, is_capital);
         if let Some(last) = self.words.last_mut() {
             last.class = sense(word, last.class, is_capital, is_shout);
-            if name != 0 && last.class & (class::LIGHT | class::GRAMMAR) != 0 {
+            if name != 0 && word != "a" && last.class & (class::LIGHT | class::GRAMMAR) != 0 {
                 last.class &= !class::NAME;
             }
         }
@@ -256,6 +256,8 @@ fn sense(word: &str, class: u32, is_capital: bool, is_shout: bool) -> u32 {
         "go" | "c" | "r" => class & !class::LIGHT,
         "us" if is_shout => class::PLACE | class::NAME,
         "it" if is_shout => class::NAME,
+        // "Square A", "player I" no.
+        "a" if is_capital => class::NAME,
         _ => class,
     }
 }
