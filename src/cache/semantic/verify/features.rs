@@ -84,6 +84,8 @@ pub mod at {
     pub const EXCHANGED: usize = 28;
     pub const REVERSED: usize = 29;
     pub const IDENTICAL: usize = 35;
+    /// Of identifiers.
+    pub const CODE_CLASH: usize = KINDS + 2 * 4;
     /// The kinds' pairs of features begin here.
     pub const KINDS: usize = super::PLAIN;
 }

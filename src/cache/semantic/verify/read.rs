@@ -18,7 +18,6 @@ pub struct Raw {
     /// Where it began in the text, to find the embedder's tokens.
     pub origin: usize,
     pub value: Option<f64>,
-    pub sentence: u8,
     pub is_capital: bool,
 }
 
@@ -87,8 +86,8 @@ impl Reading {
         let class =
             class | Lexicon::builtin().classes(hash, stem) | if self.quoted.is_some() { class::QUOTED } else { 0 };
         let value = None;
-        let (len, sentence) = (word.len(), self.sentences);
-        self.words.push(Raw { hash, stem, class, start, len, origin, value, sentence, is_capital });
+        let len = word.len();
+        self.words.push(Raw { hash, stem, class, start, len, origin, value, is_capital });
     }
 
     /// `class::SOFT` or 0.
