@@ -342,9 +342,12 @@ fn shuffled(text: &str, words: &Vocabulary, random: &mut Random) -> Option<Strin
     let ending = |word: &str| word.get(word.len().saturating_sub(2)..).unwrap_or_default().to_lowercase();
     let is_matter = |word: &str| {
         let lower = word.to_lowercase();
-        word.len() > 3 && word.is_ascii() && !words.classes.iter().any(|(name, list)| {
-            !["colour", "unit", "place", "month", "weekday", "language", "tongue"].contains(&name.as_str()) && list.contains(&lower)
-        })
+        word.len() > 3
+            && word.is_ascii()
+            && !words.classes.iter().any(|(name, list)| {
+                !["colour", "unit", "place", "month", "weekday", "language", "tongue"].contains(&name.as_str())
+                    && list.contains(&lower)
+            })
     };
     let mut hits = vec![];
     for (place, first) in all.iter().enumerate().skip(1).filter(|(_, (_, word))| is_matter(word)) {
@@ -352,7 +355,11 @@ fn shuffled(text: &str, words: &Vocabulary, random: &mut Random) -> Option<Strin
             let (a, b) = (first.1, second.1);
             let between = text[first.0 + a.len()..second.0].trim();
             let capitals = a.starts_with(char::is_uppercase) == b.starts_with(char::is_uppercase);
-            if a.to_lowercase() != b.to_lowercase() && capitals && ending(a) == ending(b) && !["and", "or", ","].contains(&between) {
+            if a.to_lowercase() != b.to_lowercase()
+                && capitals
+                && ending(a) == ending(b)
+                && !["and", "or", ","].contains(&between)
+            {
                 hits.push((*first, *second));
             }
         }

@@ -60,7 +60,10 @@ fn main() {
         .collect();
     let bound = |error: &f64| measure::threshold(&sure, PRIOR, *error).map(|bar| (*error as f32, bar as f32));
     let thresholds: Vec<(f32, f32)> = ERRORS.iter().filter_map(bound).collect();
-    println!("thresholds {thresholds:?}");
+    for (error, bar) in &thresholds {
+        let (found, recall) = measure::at(&sure, PRIOR, f64::from(*bar));
+        println!("error up to {error}: threshold {bar:.3}, error {found:.4}, recall {recall:.3}");
+    }
     let forest = Forest { trees: learn(&rows.iter().collect::<Vec<_>>(), PLAN), calibration, thresholds };
     report::used(&forest);
     let bytes = forest.write();
@@ -121,7 +124,13 @@ fn corpus(cache: &Path, routing: &Path, words: &Vocabulary, seed: u64) -> Vec<Pa
         pairs.extend(natural::worked(&bases, name, words, random));
     }
     let mut seen = std::collections::BTreeSet::new();
-    pairs.retain(|pair| !pair.a.contains("```") && !pair.b.contains("```") && pair.a.len() < 1_500 && pair.b.len() < 1_500 && seen.insert((pair.a.clone(), pair.b.clone())));
+    pairs.retain(|pair| {
+        !pair.a.contains("```")
+            && !pair.b.contains("```")
+            && pair.a.len() < 1_500
+            && pair.b.len() < 1_500
+            && seen.insert((pair.a.clone(), pair.b.clone()))
+    });
     pairs
 }
 

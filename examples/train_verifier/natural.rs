@@ -118,11 +118,21 @@ pub fn nearest(texts: &[String], name: &str, most: usize, may: impl Fn(usize, us
     let mut out = vec![];
     for place in 0..texts.len().min(most) {
         let cosine = |other: usize| vectors[place].iter().zip(&vectors[other]).map(|(x, y)| x * y).sum::<f32>();
-        let others = (0..texts.len()).filter(|other| *other != place && texts[*other].to_lowercase() != texts[place].to_lowercase() && may(place, *other));
-        let mut near: Vec<(f32, usize)> = others.map(|other| (cosine(other), other)).filter(|(cosine, _)| (0.6..0.97).contains(cosine)).collect();
+        let others = (0..texts.len()).filter(|other| {
+            *other != place && texts[*other].to_lowercase() != texts[place].to_lowercase() && may(place, *other)
+        });
+        let mut near: Vec<(f32, usize)> =
+            others.map(|other| (cosine(other), other)).filter(|(cosine, _)| (0.6..0.97).contains(cosine)).collect();
         near.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         for (_, other) in near.into_iter().take(2) {
-            out.push(pair(&texts[place], &texts[other], false, &format!("near:{name}"), &format!("{name}:{}", texts[place]), name));
+            out.push(pair(
+                &texts[place],
+                &texts[other],
+                false,
+                &format!("near:{name}"),
+                &format!("{name}:{}", texts[place]),
+                name,
+            ));
         }
     }
     out

@@ -16,7 +16,11 @@ use crate::pair::Pair;
 
 /// What is measured together: name, kinds of the same, kinds of the different.
 const VIEWS: [(&str, &[&str], &[&str]); 10] = [
-    ("paraphrases, numbers", &["gptcache_mock_pairs:pair", "written:same", "problem:same"], &["change:number", "problem:number"]),
+    (
+        "paraphrases, numbers",
+        &["gptcache_mock_pairs:pair", "written:same", "problem:same"],
+        &["change:number", "problem:number"],
+    ),
     ("paraphrases", &["gptcache_mock_pairs:pair", "written:same"], &["like:", "near:", "written:other"]),
     ("paraphrases, nearest", &["gptcache_mock_pairs:pair", "written:same"], &["near:", "written:other"]),
     ("paraphrases, changed", &["gptcache_mock_pairs:pair", "written:same"], &["change:"]),

@@ -328,7 +328,8 @@ fn moved(text: &str) -> String {
     let bare = text.trim_end_matches(['?', '.', '!', ' ']);
     let mark = &text[bare.len()..];
     let lower = bare.to_lowercase();
-    let opens = ["in ", "on ", "at ", "during ", "since ", "until ", "by ", "as "].iter().any(|open| lower.starts_with(open));
+    let opens =
+        ["in ", "on ", "at ", "during ", "since ", "until ", "by ", "as "].iter().any(|open| lower.starts_with(open));
     let Some((clause, rest)) = bare.split_once(',').filter(|_| opens) else { return text.to_owned() };
     if clause.split(' ').count() > 5 || rest.len() < 15 || rest.contains(['.', ',']) {
         return text.to_owned();

@@ -105,7 +105,7 @@ pub fn name(feature: usize) -> String {
         Some(name) => name.get(1..).unwrap_or_default().to_owned(),
         None => {
             let kind = KINDS.get((feature - PLAIN) / 2).map_or("", |kind| kind.0);
-            format!("{kind}_{}", if (feature - PLAIN) % 2 == 0 { "clash" } else { "alone" })
+            format!("{kind}_{}", if (feature - PLAIN).is_multiple_of(2) { "clash" } else { "alone" })
         }
     }
 }
@@ -252,20 +252,22 @@ fn opposites(a: &Question, b: &Question, links: &Alignment, put: &mut impl FnMut
     let lexicon = Lexicon::builtin();
     let (mut pairs, mut weight) = (0.0, 0.0);
     for (word, link) in a.words.iter().zip(&links.a) {
-        if link.fit >= 0.97 || !lexicon.has_opposite(word.stem) {
+        if link.fit >= 0.97 || !word.is(class::OPPOSITE) {
             continue;
         }
-        let opposite =
-            b.words.iter().zip(&links.b).any(|(other, link)| {
-                link.fit < 0.97 && other.stem != word.stem && lexicon.opposed(word.stem, other.stem)
-            });
+        let opposite = b.words.iter().zip(&links.b).any(|(other, link)| {
+            link.fit < 0.97
+                && other.is(class::OPPOSITE)
+                && other.stem != word.stem
+                && lexicon.opposed(word.stem, other.stem)
+        });
         if opposite {
             pairs += 1.0;
         }
     }
     for (question, links) in [(a, &links.a), (b, &links.b)] {
         for (word, link) in question.words.iter().zip(links) {
-            if link.fit < SAME && lexicon.has_opposite(word.stem) {
+            if link.fit < SAME && word.is(class::OPPOSITE) {
                 weight += 1.0;
             }
         }

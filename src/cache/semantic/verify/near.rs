@@ -3,12 +3,13 @@
 //! What a reader could get wrong: a word may be near to one that has its counterpart already ("lose belly fat", "get rid of abdominal fat"): here,
 //! unlike in the alignment, a word may count for several.
 
-use super::align::{Alignment, Link, SAME, excludes};
+use super::align::{Alignment, Link, SAME, cosine, excludes};
+use super::lexicon::class;
 use super::question::{NONE, Question, Word};
 use crate::cache::semantic::embedder::{DIMENSIONS, Embedder};
 
 /// So many words of a side are compared; more are left only where little is the same anyway.
-const MOST: usize = 12;
+const MOST: usize = 8;
 
 /// Three features.
 pub fn near(a: &Question, b: &Question, links: &Alignment, put: &mut impl FnMut(f32)) {
@@ -49,7 +50,6 @@ fn sum(words: &[&Word]) -> [f32; DIMENSIONS] {
 
 /// How near the words are to the nearest of the other question, by weight; 1 without words.
 fn reach(words: &[&Word], other: &Question) -> f32 {
-    let embedder = Embedder::builtin();
     let (mut total, mut near) = (0.0, 0.0);
     for word in words {
         let weight = word.weight();
@@ -57,8 +57,9 @@ fn reach(words: &[&Word], other: &Question) -> f32 {
         if word.token == NONE {
             continue;
         }
-        let known = other.words.iter().filter(|other| other.token != NONE && other.is_content() && !excludes(word, other));
-        let best = known.take(40).map(|other| embedder.cosine(u32::from(word.token), u32::from(other.token))).fold(0.0, f32::max);
+        let is_known = |other: &&Word| other.token != NONE && other.is_content() && !other.is(class::LIGHT);
+        let known = other.words.iter().filter(is_known).filter(|other| !excludes(word, other)).take(24);
+        let best = known.map(|other| cosine(word, other)).fold(0.0, f32::max);
         near += weight * best;
     }
     if total > 0.0 { near / total } else { 1.0 }

@@ -43,15 +43,24 @@ const SAME: [(&str, &str); 14] = [
     ("What is the colour of the sky on Mars?", "what is the color of the sky on mars"),
     ("If it rains, is the match cancelled?", "Is the match cancelled if it rains?"),
     ("Could you explain how vaccines work?", "How do vaccines work?"),
-    ("Tom has 3 apples and buys four more. How many apples does he have?", "Tom has three apples and buys 4 more. How many apples does Tom have?"),
+    (
+        "Tom has 3 apples and buys four more. How many apples does he have?",
+        "Tom has three apples and buys 4 more. How many apples does Tom have?",
+    ),
     ("Turn off the lights in the kitchen", "switch off the kitchen lights"),
     ("What's the cheapest way to ship a parcel to Japan?", "What is the cheapest way of shipping a parcel to Japan?"),
 ];
 
 /// One thing changed: another answer.
 const OTHER: [(&str, &str); 40] = [
-    ("Tom has 3 apples and buys four more. How many apples does he have?", "Tom has 3 apples and buys five more. How many apples does he have?"),
-    ("Tom has 3 apples and 5 pears. How many pears are left if he eats 2 apples?", "Tom has 5 apples and 3 pears. How many pears are left if he eats 2 apples?"),
+    (
+        "Tom has 3 apples and buys four more. How many apples does he have?",
+        "Tom has 3 apples and buys five more. How many apples does he have?",
+    ),
+    (
+        "Tom has 3 apples and 5 pears. How many pears are left if he eats 2 apples?",
+        "Tom has 5 apples and 3 pears. How many pears are left if he eats 2 apples?",
+    ),
     ("Set a timer for 25 minutes", "Set a timer for 35 minutes"),
     ("What is 12% of 340?", "What is 14% of 340?"),
     ("Who won the election in 1998?", "Who won the election in 1996?"),
@@ -136,7 +145,10 @@ fn why_names_what_differs() {
 #[test]
 fn what_is_no_model_decides_nothing() {
     let none = Verifier::new(b"TGV1 but nothing else");
-    assert_eq!(none.probability(&Question::prepare("How are bees born?"), &Question::prepare("How is a bee born?")), 0.0);
+    assert_eq!(
+        none.probability(&Question::prepare("How are bees born?"), &Question::prepare("How is a bee born?")),
+        0.0
+    );
     assert_eq!(none.threshold(0.5), 1.0);
     let bytes = include_bytes!("weights.bin");
     for cut in [0, 3, 9, bytes.len() / 2, bytes.len() - 1] {
@@ -155,7 +167,9 @@ fn a_stricter_bound_has_a_higher_threshold() {
 
 #[test]
 fn a_question_is_small() {
-    let question = Question::prepare("How do I get from the airport to the city centre by bus when it is late at night and I have only 20 euros?");
+    let question = Question::prepare(
+        "How do I get from the airport to the city centre by bus when it is late at night and I have only 20 euros?",
+    );
     assert!(question.bytes() < 1_500, "{}", question.bytes());
 }
 
