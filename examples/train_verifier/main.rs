@@ -4,6 +4,13 @@
 //! file to the bit. Calibration and thresholds come from folds held out by sentence or block.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a tool's output")]
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a tool stops at what is wrong")]
+#![allow(
+    clippy::type_complexity,
+    clippy::needless_range_loop,
+    clippy::collapsible_if,
+    clippy::semicolon_if_nothing_returned,
+    reason = "columns of numbers, places in a text"
+)]
 
 mod change;
 mod learn;

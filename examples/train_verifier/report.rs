@@ -140,16 +140,14 @@ pub fn used(forest: &Forest) {
 /// What was not trained on at all.
 pub fn sets(forest: &Forest, cache: &Path) {
     head();
-    for set in ["question_pairs"] {
-        let pairs = natural::labelled(cache, set);
-        let rows = crate::rows(&pairs);
-        let of =
-            |value: &dyn Fn(&Row) -> f64| -> Vec<Scored> { rows.iter().map(|row| (value(row), row.same)).collect() };
-        line(
-            set,
-            &of(&|row| forest.score(&row.features)),
-            &of(&|row| f64::from(row.features[0])),
-            &of(&|row| f64::from(row.features[1])),
-        );
-    }
+    let set = "question_pairs";
+    let pairs = natural::labelled(cache, set);
+    let rows = crate::rows(&pairs);
+    let of = |value: &dyn Fn(&Row) -> f64| -> Vec<Scored> { rows.iter().map(|row| (value(row), row.same)).collect() };
+    line(
+        set,
+        &of(&|row| forest.score(&row.features)),
+        &of(&|row| f64::from(row.features[0])),
+        &of(&|row| f64::from(row.features[1])),
+    );
 }

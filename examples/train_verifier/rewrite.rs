@@ -277,7 +277,7 @@ pub fn numbers(text: &str, random: &mut Random) -> String {
 pub fn spelled(value: usize) -> String {
     match value {
         0..=20 => UNITS[value].to_owned(),
-        21..=99 if value % 10 == 0 => TENS[value / 10].to_owned(),
+        21..=99 if value.is_multiple_of(10) => TENS[value / 10].to_owned(),
         21..=99 => format!("{}-{}", TENS[value / 10], UNITS[value % 10]),
         _ => value.to_string(),
     }

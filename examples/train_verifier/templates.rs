@@ -79,8 +79,7 @@ pub fn pairs(blocks: &[Block], kind: &str, rounds: usize, words: &Vocabulary, ra
             let write = |line: &str, filled: &Filled, random: &mut Random| {
                 let text = put(line, filled);
                 if kind == "problem" {
-                    let text = if random.percent(40) { numbers(&text, random) } else { text };
-                    text
+                    if random.percent(40) { numbers(&text, random) } else { text }
                 } else {
                     rewrite(&text, 1, words, random)
                 }
