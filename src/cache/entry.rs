@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use bytes::Bytes;
 use http::HeaderValue;
+use prometheus::{Counter, IntCounter};
 use serde::{Deserialize, Serialize};
 
 use super::key::{Key, label};
@@ -53,6 +54,16 @@ pub struct Entry {
     streams_bytes: AtomicU32,
     is_dropped: AtomicBool,
     touches: AtomicU32,
+    counters: OnceLock<Counters>,
+}
+
+/// What is counted with each use, looked up once: an entry has one tenant, route, rule and model.
+#[derive(Debug)]
+pub struct Counters {
+    /// `tidegate_requests_total`, answered well.
+    pub requests: IntCounter,
+    pub tenant: IntCounter,
+    pub saved: Counter,
 }
 
 /// Names as they stand in an answer's head.
@@ -96,6 +107,7 @@ impl Entry {
             streams_bytes: AtomicU32::new(0),
             is_dropped: AtomicBool::new(false),
             touches: AtomicU32::new(0),
+            counters: OnceLock::new(),
         }
     }
 
@@ -139,6 +151,11 @@ impl Entry {
     /// Counts a use; `true` once in `every`.
     pub fn touch(&self, every: u32) -> bool {
         self.touches.fetch_add(1, Ordering::Relaxed) % every == 0
+    }
+
+    /// What is counted with each use.
+    pub fn counters(&self, look_up: impl FnOnce() -> Counters) -> &Counters {
+        self.counters.get_or_init(look_up)
     }
 
     /// Whole seconds since it was made (RFC 9111 5.1).
