@@ -55,6 +55,8 @@ pub struct Entry {
     is_dropped: AtomicBool,
     touches: AtomicU32,
     counters: OnceLock<Counters>,
+    /// For the audit chain: of the plain form, and of the streams.
+    hashes: [OnceLock<[u8; 32]>; 3],
 }
 
 /// What is counted with each use, looked up once: an entry has one tenant, route, rule and model.
@@ -108,6 +110,7 @@ impl Entry {
             is_dropped: AtomicBool::new(false),
             touches: AtomicU32::new(0),
             counters: OnceLock::new(),
+            hashes: Default::default(),
         }
     }
 
@@ -151,6 +154,15 @@ impl Entry {
     /// Counts a use; `true` once in `every`.
     pub fn touch(&self, every: u32) -> bool {
         self.touches.fetch_add(1, Ordering::Relaxed) % every == 0
+    }
+
+    /// The hash of one of its forms, made when it is first asked for. `None`: these bytes are none of them.
+    pub fn hash_of(&self, bytes: &Bytes, make: impl FnOnce() -> [u8; 32]) -> Option<[u8; 32]> {
+        let streams = self.streams.iter().map(|stream| stream.get().and_then(Option::as_ref));
+        let forms = std::iter::once(Some(&self.plain)).chain(streams);
+        let is_it = |form: &Bytes| form.as_ptr() == bytes.as_ptr() && form.len() == bytes.len();
+        let form = forms.into_iter().position(|form| form.is_some_and(is_it))?;
+        self.hashes.get(form).map(|hash| *hash.get_or_init(make))
     }
 
     /// What is counted with each use.

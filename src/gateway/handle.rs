@@ -73,6 +73,7 @@ async fn remembered(endpoint: Endpoint, request: Request<Incoming>, record: &mut
     if let Some(answered) = recall::at_once(endpoint, &headers, &body, record) {
         return Ok(Entered::Answered(answered));
     }
+    record.saw_prompt(&body);
     // Apart, because it is large: what was answered above does not pay for moving it.
     Box::pin(read_and_recalled(endpoint, headers, body, record)).await
 }

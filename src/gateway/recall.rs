@@ -141,6 +141,7 @@ pub fn at_once(endpoint: Endpoint, headers: &HeaderMap, body: &Bytes, record: &m
     if entry.touch(TOLD_EVERY) {
         store.memory.get(&entry.key, record.arrived_us())?;
     }
+    record.knew_prompt(known.prompt_hash);
     record.stream = known.stream;
     record.seen.input_tokens = known.input_tokens;
     record.seen.endpoint = endpoint.name();
@@ -289,6 +290,7 @@ fn learn(read: &Read, route: &RouteEntry, entry: &Arc<Entry>, record: &Record) {
         stream: form.stream,
         usage: form.usage,
         input_tokens: read.input_tokens,
+        prompt_hash: record.prompt_hash(),
     };
     store.quick.remember(record.worker(), &read.body, known);
 }
