@@ -25,6 +25,8 @@ if [ "${TIDEGATE_DIRECT:-}" = 1 ]; then
 else
   start_gateway "$ROOT/tests/sdk/tenants.yaml" "$WORK/tenants.log"
   export TIDEGATE_TENANTS_URL=$TIDEGATE_URL
+  start_gateway "$ROOT/tests/sdk/cache.yaml" "$WORK/cache.log"
+  export TIDEGATE_CACHE_URL=$TIDEGATE_URL
   start_gateway "$ROOT/tests/sdk/gateway.yaml" "$WORK/gateway.log"
 fi
 

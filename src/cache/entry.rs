@@ -175,6 +175,11 @@ impl Entry {
         u64::try_from(now.saturating_sub(self.made_us) / 1_000_000).unwrap_or(0)
     }
 
+    /// No older than `most` seconds; `None`: any age will do.
+    pub fn is_within(&self, most: Option<u64>, now: i64) -> bool {
+        most.is_none_or(|most| self.age(now) <= most)
+    }
+
     pub fn labels(&self) -> Labels {
         Labels { route: label(&self.facts.route), tenant: label(&self.facts.tenant), model: label(&self.facts.model) }
     }
@@ -217,6 +222,8 @@ mod tests {
         let entry = Entry::new(Key([1; 32]), Endpoint::Chat, 0, 5_000_000, Facts::default(), Bytes::new());
         assert!(entry.holds(4_999_999) && !entry.holds(5_000_000));
         assert_eq!((entry.age(999_999), entry.age(3_000_000), entry.age(-5)), (0, 3, 0));
+        assert!(entry.is_within(None, i64::MAX) && entry.is_within(Some(2), 2_999_999));
+        assert!(!entry.is_within(Some(2), 3_000_000));
         entry.drop_it();
         assert!(!entry.holds(0));
     }

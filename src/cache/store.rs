@@ -44,12 +44,10 @@ impl Store {
     /// # Errors
     /// A tier cannot be opened; as a text for people.
     pub fn open(section: &Cache, data_dir: Option<&Path>, workers: usize, runtime: &Handle) -> Result<Store, String> {
-        let capacity = section.exact.capacity.0;
-        let quick = Quick::reserved(capacity);
-        let questions = section.semantic.as_ref().map_or(0, |with| semantic::reserved(capacity, with.entries));
+        let (answers, questions) = shares(section);
         Ok(Store {
-            memory: Memory::new(capacity - quick - questions),
-            quick: Quick::new(capacity, workers),
+            memory: Memory::new(answers),
+            quick: Quick::new(section.exact.capacity.0, workers),
             flights: Arc::default(),
             semantic: section.semantic.as_ref().map(|with| Semantic::new(with.entries, questions)),
             tiers: tiers(section, data_dir, runtime)?,
@@ -65,6 +63,15 @@ impl Store {
             (section.exact.capacity, semantic, section.disk.clone(), section.shared.clone())
         };
         size(&self.section) == size(section)
+    }
+
+    /// Bytes that each tier may take, by its name in metrics. What memory and questions have not got is for the quick tables.
+    pub fn capacities(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let (answers, questions) = shares(&self.section);
+        let disk = self.section.disk.as_ref().filter(|_| self.tiers.disk.is_some());
+        let beyond =
+            [self.semantic.as_ref().map(|_| ("semantic", questions)), disk.map(|disk| ("disk", disk.capacity.0))];
+        std::iter::once(("memory", answers)).chain(beyond.into_iter().flatten())
     }
 
     /// Purges so far.
@@ -121,6 +128,13 @@ impl Store {
         };
         self.tiers.purge(by).await
     }
+}
+
+/// Bytes of the capacity for answers, and for questions in other words.
+fn shares(section: &Cache) -> (u64, u64) {
+    let capacity = section.exact.capacity.0;
+    let questions = section.semantic.as_ref().map_or(0, |with| semantic::reserved(capacity, with.entries));
+    (capacity - Quick::reserved(capacity) - questions, questions)
 }
 
 fn tiers(section: &Cache, data_dir: Option<&Path>, runtime: &Handle) -> Result<Tiers, String> {

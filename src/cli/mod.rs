@@ -135,7 +135,7 @@ enum Command {
     },
     /// What was used and what it cost: the ledger, by tenant, model, day, …; reads it also while a gateway runs.
     #[command(
-        after_help = "Examples:\n  tidegate usage --since 24h                              by tenant and model\n  tidegate usage --by day,placement --since 2026-03-01    edge and cloud, day by day\n  tidegate usage --by user --where tenant=acme --where app=chat --format csv\n  tidegate usage --by outcome,upstream --since 1h --format json | jq '.[] | select(.failed > 0)'\n  tidegate usage --invoice --since 2026-03-01 --until 2026-04-01"
+        after_help = "Examples:\n  tidegate usage --since 24h                              by tenant and model\n  tidegate usage --by day,placement --since 2026-03-01    edge and cloud, day by day\n  tidegate usage --by user --where tenant=acme --where app=chat --format csv\n  tidegate usage --by tenant,cache --since 7d             what was answered from memory, and saved\n  tidegate usage --by outcome,upstream --since 1h --format json | jq '.[] | select(.failed > 0)'\n  tidegate usage --invoice --since 2026-03-01 --until 2026-04-01"
     )]
     Usage {
         #[command(flatten)]

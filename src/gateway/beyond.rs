@@ -43,7 +43,9 @@ pub async fn find(
     if !wanted.refresh {
         let (privacy, purges) = (record.privacy, wanted.purges);
         let found = record.waiting(store.beyond(&wanted.key, privacy, purges)).await;
-        if let Some((entry, _)) = found.filter(|(entry, _)| entry.endpoint == read.endpoint) {
+        let fits =
+            |entry: &Entry| entry.endpoint == read.endpoint && entry.is_within(wanted.max_age, record.arrived_us());
+        if let Some((entry, _)) = found.filter(|(entry, _)| fits(entry)) {
             return Some((entry, How::Exact));
         }
     }
@@ -81,6 +83,10 @@ fn in_other_words(
         miss();
         return None;
     };
+    if !entry.is_within(wanted.max_age, record.arrived_us()) {
+        miss();
+        return None;
+    }
     if record.shared().durable.shadows.draws(terms.verify_sample) {
         cache.requests.with_label_values(&["semantic", "verify"]).inc();
         keeper.check(entry, alike.probability, cache.verified.clone());

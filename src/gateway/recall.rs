@@ -97,6 +97,8 @@ pub struct Wanted {
     pub refresh: bool,
     /// What is not kept anywhere is not to be asked for.
     pub only_if_kept: bool,
+    /// What is there is not to be used when it is older: seconds.
+    pub max_age: Option<u64>,
     /// When there had been so many purges.
     pub purges: u64,
     /// The question, where one in other words may be answered alike.
@@ -166,18 +168,18 @@ pub async fn recall(read: &Read, record: &mut Record) -> Result<Recalled> {
     record.privacy = record.admission.privacy(&read.hints);
     let demand = Demand::of(read);
     if demand.is_off || record.privacy == Privacy::LocalOnly {
-        return Ok(Recalled::Alone);
+        return demand.alone();
     }
     let canon = spell(read, record).await?;
     if canon.is_live || !terms.is_steady(read.endpoint, canon.temperature) {
-        return Ok(Recalled::Alone);
+        return demand.alone();
     }
     let scope = scope(read, entry, record);
     let key = scope.key(&canon.bytes);
     record.remembered = Remembered::Miss;
     let now = record.arrived_us();
     let found = if demand.refresh { None } else { store.memory.get(&key, now) };
-    if let Some(found) = found.filter(|found| demand.max_age.is_none_or(|most| found.age(now) <= most)) {
+    if let Some(found) = found.filter(|found| found.is_within(demand.max_age, now)) {
         record.shared().durable.metrics.cache.memory_hit.inc();
         record.seen = super::seen::Seen::of_request(read);
         known_route(entry, &found, record);
@@ -196,6 +198,7 @@ pub async fn recall(read: &Read, record: &mut Record) -> Result<Recalled> {
         terms: terms.clone(),
         refresh: demand.refresh,
         only_if_kept: demand.only_if_cached,
+        max_age: demand.max_age,
         purges: store.purges(),
         question: terms.semantic.and_then(|_| question(read, &scope)),
     }))
@@ -367,5 +370,15 @@ impl Demand {
             }
         }
         demand
+    }
+
+    /// Whether it may be asked at all where nothing is remembered.
+    fn alone(&self) -> Result<Recalled> {
+        if !self.only_if_cached {
+            return Ok(Recalled::Alone);
+        }
+        let message =
+            "nothing is remembered for this request, and `cache-control: only-if-cached` asks for nothing else";
+        Err(Error::client(Kind::Timeout, message))
     }
 }

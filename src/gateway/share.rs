@@ -49,9 +49,9 @@ const LIMITS: &str = "x-ratelimit-";
 /// Asks, or waits with those who have asked.
 pub async fn ask(gateway: &Gateway, read: Read, wanted: Wanted, record: Box<Record>) -> Response<Body> {
     let form = Form::of(&read);
-    // One's deadline and special wishes are no matter of the others.
-    let is_plain = !wanted.refresh && !wanted.only_if_kept && read.hints.deadline_ms.is_none();
-    let is_shared = wanted.terms.coalesce && is_plain;
+    // Someone's deadline is no matter of the others, nor is how old an answer may be that is found.
+    let is_own = wanted.refresh || wanted.only_if_kept || wanted.max_age.is_some() || read.hints.deadline_ms.is_some();
+    let is_shared = wanted.terms.coalesce && !is_own;
     if !is_shared {
         let asking = call(gateway.clone(), read, wanted.clone(), record, None);
         let seat = Flight::begin(asking, wanted.terms.max_entry);

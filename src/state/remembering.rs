@@ -128,7 +128,14 @@ impl Shared {
             metrics.bytes.with_label_values(&[tier]).set(as_gauge(bytes));
             metrics.entries.with_label_values(&[tier]).set(as_gauge(entries));
         };
-        let Some(store) = &snapshot.cache else { return };
+        let Some(store) = &snapshot.cache else {
+            // It may have been on before the last reload.
+            [&metrics.bytes, &metrics.capacity, &metrics.entries].into_iter().for_each(|gauges| gauges.reset());
+            return metrics.semantic_threshold.reset();
+        };
+        for (tier, bytes) in store.capacities() {
+            metrics.capacity.with_label_values(&[tier]).set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        }
         let (bytes, entries) = store.memory.size();
         set("memory", bytes, entries);
         if let Some(semantic) = &store.semantic {

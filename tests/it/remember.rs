@@ -188,6 +188,33 @@ async fn a_client_may_want_a_fresh_answer_or_none_from_memory() {
     let mut hinted = body.clone();
     hinted["tidegate"] = json!({"cache": "off"});
     assert_eq!(cache(&ask(&gateway, &hinted).await), "off");
+    // What is never remembered is not asked for either, by one who wants nothing else.
+    let asked = cloud.requests().len();
+    let mut warm = body.clone();
+    warm["temperature"] = json!(1.0);
+    for call in [gateway.chat(&warm), gateway.chat(&body).header("x-tidegate-cache", "off")] {
+        call.header("cache-control", "only-if-cached").send().await.expect_error(504);
+    }
+    assert_eq!(cloud.requests().len(), asked);
+}
+
+/// Wherever it is found: in memory, again on disk, or once more as the nearest question of all.
+#[tokio::test]
+async fn no_answer_is_older_than_the_client_allows() {
+    let cloud = numbered().await;
+    let gateway = Gateway::with(&config(&cloud, "cache: {disk: {}, semantic: {}}")).await;
+    let body = chat("auto", "How do I reset my password?");
+    let first = ask(&gateway, &body).await;
+    gateway.eventually_metric("tidegate_cache_requests_total", &[("tier", "disk"), ("result", "stored")], 1.0).await;
+    eventually("an answer of two seconds' age", async || {
+        (ask(&gateway, &body).await.header("age").parse::<u64>().unwrap() >= 2).then_some(())
+    })
+    .await;
+    let young = gateway.chat(&body).header("cache-control", "max-age=1").send().await;
+    assert_eq!(cache(&young), "miss");
+    assert_ne!(young.content(), first.content());
+    let again = gateway.chat(&body).header("cache-control", "max-age=1000").send().await;
+    assert_eq!((cache(&again), again.content()), ("hit", young.content()));
 }
 
 #[tokio::test]

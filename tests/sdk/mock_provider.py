@@ -9,6 +9,7 @@ real provider knows, so a test also proves that unknown fields survive the gatew
     retry_after: "0"            ... with this retry-after header
     message: "..."              ... with this message
     delay_ms: 200               wait before answering
+    say: "..."                  what a chat says (without: what was asked)
     chunks: 50, chunk_ms: 20    length and pace of a stream
     break: {after: 3, how: reset | close | error-event | stall}     what happens to a stream after N chunks
 
@@ -235,7 +236,7 @@ class Provider(BaseHTTPRequestHandler):
                 tool_calls[0]["function"]["arguments"] = json.dumps({"note": text})
             else:
                 return self.echo(head, text, size)
-        content = None if tool_calls else f"{self.server.provider} says: {text}"
+        content = None if tool_calls else self.mock.get("say", f"{self.server.provider} says: {text}")
         reason = "tool_calls" if tool_calls else "stop"
         counted = usage(len(text.split()), 7)
         if not body.get("stream"):

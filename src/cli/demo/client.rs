@@ -7,8 +7,9 @@ use bytes::Bytes;
 use http::{HeaderMap, Request};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::TokioIo;
+use serde_json::Value;
 
-use super::scenes::Scene;
+use super::scenes::{Headers, Scene};
 use crate::openai::sse::{Frames, Keep};
 use crate::openai::usage::{self, Usage};
 use crate::task;
@@ -30,8 +31,25 @@ impl Reply {
     }
 }
 
-/// Asks the gateway.
-pub async fn ask(gateway: SocketAddr, scene: &Scene) -> Result<Reply, String> {
+/// Asks the gateway, as many at once as the scene says.
+pub async fn ask_all(gateway: SocketAddr, scene: &Scene) -> Result<Vec<Reply>, String> {
+    let (told, mut replies) = tokio::sync::mpsc::channel(scene.askers.max(1));
+    for _ in 0..scene.askers {
+        let (told, body, headers) = (told.clone(), scene.body.clone(), scene.headers);
+        task::spawn("demo client", async move {
+            // Whoever listens is there until all have told.
+            let _ = told.send(ask(gateway, body, headers).await).await;
+        });
+    }
+    drop(told);
+    let mut all = Vec::with_capacity(scene.askers);
+    while let Some(reply) = replies.recv().await {
+        all.push(reply?);
+    }
+    Ok(all)
+}
+
+async fn ask(gateway: SocketAddr, mut body: Value, headers: Headers) -> Result<Reply, String> {
     let failed = |e: &dyn std::fmt::Display| format!("the gateway did not answer: {e}");
     let stream = tokio::net::TcpStream::connect(gateway).await.map_err(|e| failed(&e))?;
     let (mut sender, connection) =
@@ -39,17 +57,19 @@ pub async fn ask(gateway: SocketAddr, scene: &Scene) -> Result<Reply, String> {
     task::spawn("demo client", async move {
         let _ = connection.await;
     });
-    let mut body = scene.body.clone();
-    body["stream_options"] = serde_json::json!({"include_usage": true});
+    let is_stream = body["stream"] == true;
+    if is_stream {
+        body["stream_options"] = serde_json::json!({"include_usage": true});
+    }
     let mut request =
         Request::post("/v1/chat/completions").header("host", "demo").header("content-type", "application/json");
-    for (name, value) in scene.headers {
+    for (name, value) in headers {
         request = request.header(*name, *value);
     }
     let request = request.body(Full::new(Bytes::from(body.to_string()))).map_err(|e| failed(&e))?;
     let started = Instant::now();
     let response = sender.send_request(request).await.map_err(|e| failed(&e))?;
-    let (head, mut body) = response.into_parts();
+    let (head, mut answer) = response.into_parts();
     let mut reply = Reply {
         status: head.status.as_u16(),
         headers: head.headers,
@@ -58,7 +78,7 @@ pub async fn ask(gateway: SocketAddr, scene: &Scene) -> Result<Reply, String> {
         error: None,
     };
     let (mut frames, mut whole, mut seen) = (Frames::new(), Vec::new(), smallvec::SmallVec::new());
-    while let Some(frame) = body.frame().await {
+    while let Some(frame) = answer.frame().await {
         let frame = frame.map_err(|e| failed(&e))?;
         let Ok(data) = frame.into_data() else { continue };
         if reply.first.is_zero() {
@@ -74,8 +94,11 @@ pub async fn ask(gateway: SocketAddr, scene: &Scene) -> Result<Reply, String> {
         frames.push(data, visit, &mut seen).map_err(|_| "the answer's events are too long".to_string())?;
         seen.clear();
     }
+    if !is_stream && let Some(usage) = usage::of_answer(&whole) {
+        reply.usage = usage;
+    }
     if reply.status >= 400 {
-        let value: serde_json::Value = serde_json::from_slice(&whole).unwrap_or_default();
+        let value: Value = serde_json::from_slice(&whole).unwrap_or_default();
         reply.error = value["error"]["message"].as_str().map(str::to_owned);
     }
     Ok(reply)

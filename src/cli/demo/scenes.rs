@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-type Headers = &'static [(&'static str, &'static str)];
+/// Headers of a request.
+pub type Headers = &'static [(&'static str, &'static str)];
 
 /// What happens before a scene: the pool loses its nodes, the provider hits its limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,8 +25,12 @@ pub struct Scene {
     /// What it shows, in one line.
     pub shows: &'static str,
     pub stage: Stage,
-    /// `edge`, `cloud` or `refused`.
+    /// `edge`, `cloud`, `cache` or `refused`.
     pub expected: &'static str,
+    /// What the cache should have been to it (`x-tidegate-cache`); empty: that is not what the scene is about.
+    pub cache: &'static str,
+    /// How many ask this at the same time.
+    pub askers: usize,
     pub headers: Headers,
     pub body: Value,
 }
@@ -73,6 +78,8 @@ models:
     modalities: [text, image]
     price: {{input: {FRONTIER_INPUT}, output: {FRONTIER_OUTPUT}}}
 pii: {{restore: true}}
+cache:
+  semantic: {{max_error: 0.01}}
 routes:
   auto:
     aliases: [gpt-4o, gpt-4o-mini]
@@ -124,16 +131,9 @@ pub fn all() -> Vec<Scene> {
     key["model"] = "frontier".into();
     let home: Headers = &[("x-tidegate-privacy", "local-only")];
     let cloud: Headers = PREFER_CLOUD;
-    let quiet =
-        |title, shows, expected, headers, body| Scene { title, shows, stage: Stage::Quiet, expected, headers, body };
+    let quiet = |title, shows, expected, headers, body| scene(Stage::Quiet, title, shows, expected, headers, body);
     vec![
-        quiet(
-            "a timer",
-            "everyday commands stay at the edge",
-            "edge",
-            &[],
-            ask("Set a timer for ten minutes, please."),
-        ),
+        quiet("a timer", "everyday commands stay at the edge", "edge", &[], ask(TIMER)),
         quiet(
             "translate a line",
             "so does the next, on the other node",
@@ -160,18 +160,55 @@ pub fn all() -> Vec<Scene> {
         quiet("a model by its name", "asked for directly, no rule between", "cloud", &[], direct),
     ]
     .into_iter()
+    .chain(remembered())
     .chain(failures())
     .collect()
 }
+
+fn scene(
+    stage: Stage,
+    title: &'static str,
+    shows: &'static str,
+    expected: &'static str,
+    headers: Headers,
+    body: Value,
+) -> Scene {
+    Scene { title, shows, stage, expected, cache: "", askers: 1, headers, body }
+}
+
+const TIMER: &str = "Set a timer for ten minutes, please.";
+
+/// What is answered from memory, and what is not.
+fn remembered() -> Vec<Scene> {
+    let again = |title, shows, cache, body| {
+        let expected = if cache == "miss" { "edge" } else { "cache" };
+        Scene { cache, ..scene(Stage::Quiet, title, shows, expected, &[], body) }
+    };
+    let mut whole = ask(TIMER);
+    whole["stream"] = false.into();
+    let crowd = again(
+        "20 ask at once",
+        "one call upstream, 20 answers",
+        "coalesced",
+        ask("Translate 'high water at noon' into Spanish."),
+    );
+    vec![
+        again("the timer again", "the same question: from memory, for nothing", "hit", ask(TIMER)),
+        again("… without a stream", "kept once, told in either form", "hit", whole),
+        again("… one number changed", "alike is not the same: asked anew", "miss", ask(OTHER_TIMER)),
+        Scene { askers: 20, ..crowd },
+    ]
+}
+
+const OTHER_TIMER: &str = "Set a timer for two minutes, please.";
 
 const PREFER_CLOUD: Headers = &[("x-tidegate-placement", "prefer-cloud")];
 
 /// What happens when servers fail.
 fn failures() -> Vec<Scene> {
     let (edge, cloud): (Headers, Headers) = (&[("x-tidegate-placement", "only-edge")], PREFER_CLOUD);
-    let at = |stage, title, shows, expected, headers, body| Scene { title, shows, stage, expected, headers, body };
     vec![
-        at(
+        scene(
             Stage::CloudLimited,
             "the provider says 429",
             "the edge covers for the cloud",
@@ -179,7 +216,7 @@ fn failures() -> Vec<Scene> {
             cloud,
             ask("Write two lines about the moon."),
         ),
-        at(
+        scene(
             Stage::OneNodeDown,
             "an edge node dies",
             "the other one answers",
@@ -187,7 +224,7 @@ fn failures() -> Vec<Scene> {
             &[],
             ask("Translate 'good night' into French."),
         ),
-        at(
+        scene(
             Stage::EdgeDown,
             "the whole edge dies",
             "the cloud covers for it",
@@ -195,7 +232,7 @@ fn failures() -> Vec<Scene> {
             &[],
             ask("Spell the word necessary."),
         ),
-        at(
+        scene(
             Stage::EdgeDown,
             "… but it must stay",
             "private stays private",

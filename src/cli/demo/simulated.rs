@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -24,6 +24,7 @@ const LARGEST: usize = 1 << 20;
 pub struct Simulated {
     running: Running,
     limited: Arc<AtomicBool>,
+    calls: Arc<AtomicUsize>,
 }
 
 impl Simulated {
@@ -31,14 +32,14 @@ impl Simulated {
     pub fn start(name: &'static str, pace: Duration) -> Result<Simulated, String> {
         let loopback = ([127, 0, 0, 1], 0).into();
         let sockets = Sockets::bind(loopback, loopback, 1).map_err(|e| e.to_string())?;
-        let limited = Arc::new(AtomicBool::new(false));
-        let model = SimulatedModel { name, pace, limited: Arc::clone(&limited) };
+        let (limited, calls) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        let model = SimulatedModel { name, pace, limited: Arc::clone(&limited), calls: Arc::clone(&calls) };
         let mut config = server::Config::from(&crate::config::file::Server::default());
         config.workers = 1;
         config.drain_timeout = Duration::ZERO;
         let running =
             server::start(config, sockets, move |_| model.clone(), Arc::new(NoAdmin)).map_err(|e| e.to_string())?;
-        Ok(Simulated { running, limited })
+        Ok(Simulated { running, limited, calls })
     }
 
     /// Its URL.
@@ -49,6 +50,11 @@ impl Simulated {
     /// Whether it answers 429 from now on.
     pub fn limit(&self, limited: bool) {
         self.limited.store(limited, Relaxed);
+    }
+
+    /// How often it was asked for an answer.
+    pub fn calls(&self) -> usize {
+        self.calls.load(Relaxed)
     }
 
     /// Ends it at once, as a crash would.
@@ -63,6 +69,7 @@ struct SimulatedModel {
     name: &'static str,
     pace: Duration,
     limited: Arc<AtomicBool>,
+    calls: Arc<AtomicUsize>,
 }
 
 impl Handle for SimulatedModel {
@@ -77,6 +84,7 @@ impl Handle for SimulatedModel {
                 Duration::ZERO,
             );
         }
+        self.calls.fetch_add(1, Relaxed);
         if self.limited.load(Relaxed) {
             let body = json!({"error": {"message": "simulated rate limit", "type": "rate_limit_error", "code": "rate_limit_exceeded"}});
             return answer(

@@ -53,6 +53,12 @@ pub fn of(file: &File, today: jiff::civil::Date) -> Vec<String> {
         }
         Some(_) => "cache.semantic: a question in other words may be answered from memory".to_owned(),
     });
+    if file.cache.as_ref().is_some_and(|cache| cache.disk.is_some()) {
+        notes.push("cache.disk: answers to `retained` requests are written to disk, encrypted".to_owned());
+    }
+    if file.cache.as_ref().is_some_and(|cache| cache.shared.is_some()) {
+        notes.push("cache.shared: answers to `retained` requests are kept in Redis, encrypted".to_owned());
+    }
     if file.audit.is_none() {
         notes.push("audit is off: no record of where requests ran is kept".into());
     }

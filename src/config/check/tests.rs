@@ -24,6 +24,7 @@ fn found(text: &str) -> String {
 }
 
 mod accounts;
+mod cache;
 mod listeners;
 mod models;
 mod routing;
@@ -303,7 +304,6 @@ fn conditions_are_told_where_they_are_wrong() {
 fn what_this_version_does_not_do_is_refused() {
     insta::assert_snapshot!(found(
         "pii: {}\n\
-         cache: {exact: {}}\n\
          telemetry: {otlp: http://h}\n\
          retries: {budget: 0.2, hedge_after: p95}\n\
          upstreams:\n\
@@ -319,23 +319,21 @@ fn what_this_version_does_not_do_is_refused() {
         \x20   - name: r\n\
         \x20     try: [{model: m, min_confidence: 0.4}]\n"
     ), @"
-    f:2:1: `cache` is not available yet: it would answer repeated and similar prompts from memory
+    f:2:13: `otlp` is not available yet: it would send traces to a collector
         hint: remove it
-    f:3:13: `otlp` is not available yet: it would send traces to a collector
+    f:3:11: `budget` is not available yet: it would cap the share of requests that are retries
         hint: remove it
-    f:4:11: `budget` is not available yet: it would cap the share of requests that are retries
+    f:3:24: `hedge_after` is not available yet: it would ask a second node when the first is slow
         hint: remove it
-    f:4:24: `hedge_after` is not available yet: it would ask a second node when the first is slow
+    f:5:36: `discover` is not available yet: it would find the nodes by name; list them under `nodes`
         hint: remove it
-    f:6:36: `discover` is not available yet: it would find the nodes by name; list them under `nodes`
-        hint: remove it
-    f:7:25: `kind: anthropic` is not available yet: it would speak Anthropic's protocol to the provider
+    f:6:25: `kind: anthropic` is not available yet: it would speak Anthropic's protocol to the provider
         hint: choose another
-    f:8:25: `kind: gemini` is not available yet: it would speak Gemini's protocol to the provider
+    f:7:25: `kind: gemini` is not available yet: it would speak Gemini's protocol to the provider
         hint: choose another
-    f:9:25: `kind: bedrock` is not available yet: it would speak Bedrock's protocol to the provider
+    f:8:25: `kind: bedrock` is not available yet: it would speak Bedrock's protocol to the provider
         hint: choose another
-    f:16:24: `min_confidence` is not available yet: it would escalate answers of low confidence to the next target
+    f:15:24: `min_confidence` is not available yet: it would escalate answers of low confidence to the next target
         hint: remove it
     ");
 }

@@ -73,8 +73,8 @@ pub struct Semantic {
     pub embedder: String,
     /// Questions kept to compare with; the oldest go first. Default 100000.
     pub entries: u32,
-    /// The share of such answers that are asked for upstream all the same, in the background, to see whether they were right and to
-    /// correct the bound. Default 0.
+    /// The share of such answers that are asked for upstream all the same, to see whether they would have been right and to correct the
+    /// bound; their clients get the upstream's answer. Default 0.
     pub verify_sample: f64,
 }
 

@@ -37,6 +37,8 @@ pub struct Cache {
     pub following: IntGauge,
     /// `tier`
     pub bytes: IntGaugeVec,
+    /// `tier`: what it may take.
+    pub capacity: IntGaugeVec,
     /// `tier`
     pub entries: IntGaugeVec,
     /// `by` (`all`, `route`, `tenant`, `model`, `key`)
@@ -69,6 +71,7 @@ impl Cache {
                 "requests that wait for, or follow, an answer that another one has asked for",
             )?)?,
             bytes: build.gauges("tidegate_cache_bytes", "bytes kept, by tier", &["tier"])?,
+            capacity: build.gauges("tidegate_cache_capacity_bytes", "bytes that may be kept, by tier", &["tier"])?,
             entries: build.gauges("tidegate_cache_entries", "answers kept, by tier", &["tier"])?,
             purged: build.counters(
                 "tidegate_cache_purged_total",
