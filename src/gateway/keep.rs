@@ -129,7 +129,8 @@ impl Keeper {
         store.keep(&entry, *purges);
         store.keep_beyond(&entry, self.privacy);
         if let Some(semantic) = &store.semantic {
-            if let Some(asked) = &self.asked {
+            // Somebody's personal data may stand in the answer: it is for exactly this question.
+            if let Some(asked) = self.asked.as_ref().filter(|_| entry.facts.pii.is_empty()) {
                 semantic.remember(asked, entry.key);
             }
             if let Some(checked) = &self.checked {

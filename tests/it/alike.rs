@@ -118,6 +118,17 @@ async fn only_the_last_question_may_differ() {
 }
 
 #[tokio::test]
+async fn an_answer_about_somebody_is_for_exactly_his_question() {
+    let cloud = Upstream::named("cloud").await;
+    let gateway = Gateway::with(&config(&cloud, "{max_error: 0.05}").top("pii: {}")).await;
+    let (one, other) =
+        ("Please look up the berth of jo@harbour.example!", "please look up the berth of jo@harbour.example");
+    for (text, expected) in [(one, "miss"), (other, "miss"), (one, "hit")] {
+        assert_eq!(cache(&ask(&gateway, "auto", text).await), expected, "{text}");
+    }
+}
+
+#[tokio::test]
 async fn samples_are_asked_all_the_same_and_mistakes_make_stricter() {
     // What comes back the second time is something else: the answer that would have been given was wrong.
     for (second, result) in
