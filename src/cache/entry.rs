@@ -153,7 +153,7 @@ impl Entry {
 
     /// Counts a use; `true` once in `every`.
     pub fn touch(&self, every: u32) -> bool {
-        self.touches.fetch_add(1, Ordering::Relaxed) % every == 0
+        self.touches.fetch_add(1, Ordering::Relaxed).is_multiple_of(every)
     }
 
     /// The hash of one of its forms, made when it is first asked for. `None`: these bytes are none of them.

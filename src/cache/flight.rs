@@ -240,7 +240,10 @@ impl<H, A> Drop for Seat<H, A> {
 
 /// Flights under way, by what they ask for.
 #[derive(Debug, Default)]
-pub struct Flights(Mutex<HashMap<Key, (u64, Weak<dyn Any + Send + Sync>), foldhash::fast::RandomState>>);
+pub struct Flights(Mutex<HashMap<Key, Numbered, foldhash::fast::RandomState>>);
+
+/// A flight, and how many there have been under its key before.
+type Numbered = (u64, Weak<dyn Any + Send + Sync>);
 
 /// As long as it lives, others find the flight.
 #[derive(Debug)]

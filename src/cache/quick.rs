@@ -55,10 +55,12 @@ struct Place {
     known: Known,
 }
 
+type Table = Box<[Option<Place>]>;
+
 /// A table for each worker.
 #[derive(Debug)]
 pub struct Quick {
-    workers: Box<[Mutex<Box<[Option<Place>]>>]>,
+    workers: Box<[Mutex<Table>]>,
     hasher: foldhash::fast::RandomState,
 }
 

@@ -59,6 +59,7 @@ impl Gateway {
 }
 
 /// How far a request has come when it has been let in and read.
+#[allow(clippy::large_enum_variant, reason = "the large one is the quick one: an allocation costs more than the move")]
 enum Entered {
     Answered(answer::Answered),
     /// To be asked by itself.

@@ -95,7 +95,7 @@ impl SeatBody {
                 Poll::Ready(Next::LeftBehind) => {
                     self.close(Some(Kind::Overloaded));
                     let message = "the answer is shared with others, and came faster than it was taken in";
-                    return Poll::Ready(Some(openai::error::event(&Error::gateway(Kind::Overloaded, message)).into()));
+                    return Poll::Ready(Some(openai::error::event(&Error::gateway(Kind::Overloaded, message))));
                 }
             }
         }

@@ -58,6 +58,9 @@ enum Place {
     Elsewhere,
 }
 
+/// A key, and where the member was written.
+type Member<'b> = (Cow<'b, [u8]>, Range<usize>);
+
 struct Writer {
     canon: Canon,
     blank: Option<Range<usize>>,
@@ -96,7 +99,7 @@ impl Writer {
     fn object(&mut self, s: &mut Scanner<'_>, place: Place) -> Result<()> {
         self.canon.bytes.push(b'{');
         let start = self.canon.bytes.len();
-        let mut members: SmallVec<[(Cow<'_, [u8]>, Range<usize>); 12]> = SmallVec::new();
+        let mut members: SmallVec<[Member<'_>; 12]> = SmallVec::new();
         s.object(|s, key, _| {
             let from = self.canon.bytes.len();
             self.member(s, &key, place)?;

@@ -130,7 +130,9 @@ impl Shared {
         };
         let Some(store) = &snapshot.cache else {
             // It may have been on before the last reload.
-            [&metrics.bytes, &metrics.capacity, &metrics.entries].into_iter().for_each(|gauges| gauges.reset());
+            [&metrics.bytes, &metrics.capacity, &metrics.entries]
+                .into_iter()
+                .for_each(prometheus::core::MetricVec::reset);
             return metrics.semantic_threshold.reset();
         };
         for (tier, bytes) in store.capacities() {

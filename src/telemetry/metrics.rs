@@ -116,12 +116,7 @@ impl Metrics {
                 "requests by route, rule, placement and outcome",
                 &["route", "tenant", "placement", "model", "rule", "outcome"],
             )?,
-            request_seconds: build.histograms(
-                "tidegate_request_seconds",
-                "whole requests, the answer's end included",
-                REQUEST_BUCKETS,
-                &["placement", "model", "stream"],
-            )?,
+            request_seconds: request_seconds(&build)?,
             first_token_seconds: build.histograms(
                 "tidegate_first_token_seconds",
                 "from the request's arrival to the first token of the answer",
@@ -250,6 +245,15 @@ impl Build<'_> {
     fn histograms(&self, name: &str, help: &str, buckets: &[f64], labels: &[&str]) -> prometheus::Result<HistogramVec> {
         self.register(HistogramVec::new(HistogramOpts::new(name, help).buckets(buckets.to_vec()), labels)?)
     }
+}
+
+fn request_seconds(build: &Build<'_>) -> prometheus::Result<HistogramVec> {
+    build.histograms(
+        "tidegate_request_seconds",
+        "whole requests, the answer's end included",
+        REQUEST_BUCKETS,
+        &["placement", "model", "stream"],
+    )
 }
 
 #[cfg(test)]

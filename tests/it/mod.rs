@@ -3,6 +3,7 @@
 mod accounts;
 mod alike;
 mod audit;
+mod borders;
 mod coalesce;
 mod config;
 mod eval;

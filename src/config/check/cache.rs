@@ -72,10 +72,10 @@ fn semantic(checker: &mut Checker<'_>, node: &Node, cache: &Cache) {
 }
 
 fn tiers(checker: &mut Checker<'_>, node: &Node, cache: &Cache) {
-    if let (Some(disk), Some(section)) = (node.get("disk"), &cache.disk) {
-        if let Some(at) = disk.get("capacity").filter(|_| section.capacity.0 < LEAST_CAPACITY) {
-            checker.error(at, format!("a capacity of {} holds next to nothing", shown(at)), "write at least 1MiB");
-        }
+    if let (Some(disk), Some(section)) = (node.get("disk"), &cache.disk)
+        && let Some(at) = disk.get("capacity").filter(|_| section.capacity.0 < LEAST_CAPACITY)
+    {
+        checker.error(at, format!("a capacity of {} holds next to nothing", shown(at)), "write at least 1MiB");
     }
     let (Some(item), Some(shared)) = (node.get("shared"), &cache.shared) else { return };
     let with = shared.with();
@@ -101,11 +101,11 @@ fn of_route(checker: &mut Checker<'_>, node: &Node, with: &RouteCacheWith) {
     checker.time(Some(node), "pace", with.pace.map(|pace| pace.0));
     temperature(checker, node, with.max_temperature);
     error_bound(checker, node, with.max_error);
-    if let Some(at) = node.get("semantic").filter(|_| with.semantic == Some(true)) {
-        if checker.input.file.cache.as_ref().is_some_and(|cache| cache.semantic.is_none()) {
-            let hint = "add `semantic: {max_error: 0.01}` below `cache`";
-            checker.error(at, "`semantic: true` needs the section `cache.semantic`", hint);
-        }
+    if let Some(at) = node.get("semantic").filter(|_| with.semantic == Some(true))
+        && checker.input.file.cache.as_ref().is_some_and(|cache| cache.semantic.is_none())
+    {
+        let hint = "add `semantic: {max_error: 0.01}` below `cache`";
+        checker.error(at, "`semantic: true` needs the section `cache.semantic`", hint);
     }
 }
 

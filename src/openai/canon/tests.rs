@@ -94,7 +94,7 @@ fn respelled(value: &Value, out: &mut String, turn: usize) {
         let units = text.encode_utf16().enumerate();
         units
             .map(|(i, unit)| {
-                if (i + turn) % 2 == 0 || !(0x23..0x5b).contains(&unit) {
+                if (i + turn).is_multiple_of(2) || !(0x23..0x5b).contains(&unit) {
                     format!("\\u{unit:04X}")
                 } else {
                     char::from(unit as u8).to_string()

@@ -33,10 +33,6 @@ impl Server {
         url(self.folder.path())
     }
 
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
-    }
-
     /// A connection of the test's own.
     pub fn client(&self, parameters: &str) -> redis::Connection {
         redis::Client::open(format!("{}{parameters}", self.url())).unwrap().get_connection().unwrap()
