@@ -131,7 +131,8 @@ impl Form {
 pub fn at_once(endpoint: Endpoint, headers: &HeaderMap, body: &Bytes, record: &mut Record) -> Option<Answered> {
     let snapshot = Arc::clone(&record.snapshot);
     let store = snapshot.cache.as_ref()?;
-    if !headers::are_usual(headers) {
+    // An app has a tier, wishes and a threshold of its own; a key may stand for one.
+    if !headers::are_usual(headers) || record.admission.app.is_some() {
         return None;
     }
     let here = circumstances(endpoint, record);
@@ -144,6 +145,7 @@ pub fn at_once(endpoint: Endpoint, headers: &HeaderMap, body: &Bytes, record: &m
         store.memory.get(&entry.key, record.arrived_us())?;
     }
     record.knew_prompt(known.prompt_hash);
+    record.privacy = record.admission.tenant().map_or(Privacy::default(), |tenant| tenant.privacy);
     record.stream = known.stream;
     record.seen.input_tokens = known.input_tokens;
     record.seen.endpoint = endpoint.name();
@@ -208,8 +210,8 @@ pub async fn recall(read: &Read, record: &mut Record) -> Result<Recalled> {
 fn question(read: &Read, scope: &Scope) -> Option<Question> {
     let view = &read.view;
     let last = view.pieces.iter().filter(|piece| piece.source != Source::ToolDefinition).max_by_key(|p| p.message)?;
-    let is_alone =
-        view.pieces.iter().filter(|piece| piece.message == last.message && is_said(piece.source)).count() == 1;
+    let beside = view.pieces.iter().filter(|piece| piece.message == last.message && piece.source == last.source);
+    let is_alone = beside.count() == 1;
     let is_question = match read.endpoint {
         Endpoint::Chat | Endpoint::Responses => last.source == Source::User,
         Endpoint::Completions => last.source == Source::Input && view.pieces.len() == 1,
@@ -221,10 +223,6 @@ fn question(read: &Read, scope: &Scope) -> Option<Question> {
     let text = decode_string(read.body.get(last.range.clone())?)?.into_owned();
     let around = canon::canon(&read.body, Some(last.range.clone())).ok()?;
     Some(Question { scope: index::Scope(scope.around(&around.bytes)), text })
-}
-
-fn is_said(source: Source) -> bool {
-    !matches!(source, Source::ToolDefinition | Source::ToolName | Source::Name)
 }
 
 async fn spell(read: &Read, record: &mut Record) -> Result<Canon> {
