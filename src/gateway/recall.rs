@@ -331,6 +331,16 @@ fn scope(read: &Read, route: &RouteEntry, record: &Record) -> Scope {
             scope = scope.with(b"tag").with(key.as_bytes()).with(value.as_bytes());
         }
     }
+    // What a rule may read of a request, though no model is told of it.
+    let deadline = read.hints.deadline_ms.unwrap_or(0).to_le_bytes();
+    let told: [(SignalId, &[u8]); 3] = [
+        (SignalId::Model, read.model.as_str().as_bytes()),
+        (SignalId::Stream, &[u8::from(read.view.stream)]),
+        (SignalId::HintDeadlineMs, &deadline),
+    ];
+    for (at, (_, value)) in (0u8..).zip(told).filter(|(_, (signal, _))| route.reads.contains(*signal)) {
+        scope = scope.with(&[at]).with(value);
+    }
     for (name, value) in headers::that_matter(&read.headers) {
         scope = scope.with(b"header").with(name.as_str().as_bytes()).with(value.as_bytes());
     }

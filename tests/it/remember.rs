@@ -363,6 +363,39 @@ async fn rules_that_read_who_asks_keep_answers_apart() {
     assert_eq!((cache(&again), again.header("x-tidegate-rule")), ("hit", "rest"));
 }
 
+/// An alias, a stream, a deadline: no model is told of them, but a rule may send them elsewhere.
+#[tokio::test]
+async fn rules_that_read_how_is_asked_keep_answers_apart() {
+    let cloud = numbered().await;
+    let config = Config::new()
+        .cloud("acme", &cloud)
+        .model("gpt-5", "acme", PRICE)
+        .rules(
+            "auto",
+            "aliases: [mini]",
+            &[
+                "{name: mini, when: \"model == 'mini'\", try: [gpt-5]}",
+                "{name: streamed, when: stream, try: [gpt-5]}",
+                "{name: hurried, when: hint.deadline_ms > 0, try: [gpt-5]}",
+                "{name: rest, try: [gpt-5]}",
+            ],
+        )
+        .top("cache: {}");
+    let gateway = Gateway::with(&config).await;
+    let (mini, streamed, plain) = (chat("mini", "x"), chat_stream("auto", "x"), chat("auto", "x"));
+    let asks = [("mini", &mini, ""), ("streamed", &streamed, ""), ("hurried", &plain, "20000"), ("rest", &plain, "")];
+    for (rule, body, deadline) in asks {
+        let call = || match deadline {
+            "" => gateway.chat(body),
+            ms => gateway.chat(body).header("x-tidegate-deadline-ms", ms),
+        };
+        let first = call().send().await;
+        assert_eq!((cache(&first), first.header("x-tidegate-rule")), ("miss", rule), "{}", first.text());
+        let again = eventually("a hit", async || Some(call().send().await).filter(|again| cache(again) == "hit")).await;
+        assert_eq!(again.header("x-tidegate-rule"), rule);
+    }
+}
+
 #[tokio::test]
 async fn a_reload_that_changes_a_route_forgets_its_answers() {
     let cloud = numbered().await;
