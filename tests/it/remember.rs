@@ -480,6 +480,29 @@ async fn the_books_know_what_was_answered_from_memory() {
     assert!(hits["saving_usd"].as_f64().unwrap() > 0.0, "{hits}");
 }
 
+/// What is kept is what the client was told, not what the cloud has seen.
+#[tokio::test]
+async fn values_that_were_put_back_are_told_again() {
+    let cloud = Upstream::named("cloud").await.answering(|request: &Request| {
+        let body = request.json();
+        let said = body["messages"][0]["content"].as_str().unwrap_or_default().to_owned();
+        let (one, other) = said.split_at(said.find('_').unwrap_or(1));
+        if body["stream"] == true { Answer::chat_stream(&[one, other], true) } else { Answer::chat(&said) }
+    });
+    let gateway = Gateway::with(&config(&cloud, "pii: {}").top("cache: {}")).await;
+    let (first, second) = ("Write to ann.lee@example.org, please.", "Write to bob.ray@example.org, please.");
+    for body in [chat("auto", first), chat("auto", first), chat_stream("auto", first)] {
+        let answer = ask(&gateway, &body).await;
+        let text = if body["stream"] == true { sse::text(&answer.events()) } else { answer.content() };
+        assert_eq!((text.as_str(), answer.header("x-tidegate-pii")), (first, "EMAIL_ADDRESS=1"));
+    }
+    assert_eq!(sse::text(&ask(&gateway, &chat_stream("auto", second)).await.events()), second);
+    assert_eq!(until_hit(&gateway, &chat("auto", second)).await.content(), second);
+    let seen: Vec<String> = cloud.requests().iter().map(|request| request.json().to_string()).collect();
+    assert_eq!(seen.len(), 2);
+    assert!(seen.iter().all(|text| text.contains("EMAIL_ADDRESS") && !text.contains("example.org")), "{seen:?}");
+}
+
 #[tokio::test]
 async fn nothing_of_an_answer_is_in_a_log_or_metric() {
     let cloud = Upstream::named("cloud").await.always(Answer::chat("the secret harbour"));
