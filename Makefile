@@ -37,10 +37,11 @@ schema: ## write config/tidegate.schema.json anew
 	@scripts/setup.sh build
 	cargo run --quiet --locked -- schema > config/tidegate.schema.json.new && mv config/tidegate.schema.json.new config/tidegate.schema.json
 
-train: ## train the shipped prompt classifiers and the tagger anew from ROUTING_DATA and PII_DATA (ARGS=--measure for the cards' tables)
+train: ## train the shipped prompt classifiers, the tagger and the verifier anew from ROUTING_DATA, PII_DATA and CACHE_DATA (ARGS=--measure for the cards' tables)
 	@scripts/setup.sh build
 	cargo run --release --locked --example train_shipped -- $(ARGS)
 	cargo run --release --locked --example train_tagger -- $(ARGS)
+	cargo run --release --locked --example train_verifier -- $(ARGS)
 
 docker: ## the container image
 	docker build -t tidegate .

@@ -32,11 +32,16 @@ events {{ worker_connections 8192; }}
 http {{
   access_log off; keepalive_requests 100000000; client_body_temp_path {work}/body; proxy_temp_path {work}/proxy;
   fastcgi_temp_path {work}/f; uwsgi_temp_path {work}/u; scgi_temp_path {work}/s; client_max_body_size 64m;
+  proxy_cache_path {work}/cache keys_zone=answers:16m;
   upstream mock {{ server {mock}; keepalive 1024; keepalive_requests 100000000; }}
   server {{
     listen {listen} reuseport;
     proxy_http_version 1.1; proxy_set_header Connection "";
     location /json/ {{ proxy_pass http://mock; }}
+    location /hit/ {{
+      proxy_pass http://mock/json/; client_body_buffer_size 64k;
+      proxy_cache answers; proxy_cache_methods POST; proxy_cache_valid 200 1h; proxy_cache_key "$request_uri|$request_body";
+    }}
     location / {{ proxy_pass http://mock; proxy_buffering off; }}
   }}
 }}
@@ -55,12 +60,16 @@ models:
   sse: {{upstream: sse, id: mock, price: {{input: 1, output: 2}}}}
   burst: {{upstream: burst, id: mock, price: {{input: 1, output: 2}}}}
 routes:
+  bench-hit: {{rules: [{{name: easy, when: "difficulty < 0.5 && pii.severity < 3", try: [json]}}, {{name: all, try: [json]}}]}}
   bench-json: {{rules: [{{name: all, try: [json]}}]}}
   bench-sse: {{rules: [{{name: all, try: [sse]}}]}}
   bench-burst: {{rules: [{{name: all, try: [burst]}}]}}
 """
 # Nothing is recorded and nobody is asked for a key: what the books are compared with.
 WITHOUT_BOOKS = "ledger: 'off'\n"
+# Answers from memory, with nothing recorded and nobody asked for a key; and with everything that there is.
+CACHE = "cache: {{}}\n"
+PII = "pii: {{}}\n"
 # Key, limits, budget, ledger and audit chain.
 WITH_BOOKS = """
 audit: {{checkpoint_every: 1000}}
@@ -192,7 +201,12 @@ def start(options, work):
         command = [f"{options.built}/pingora_bare", address["pingora"], address["mock"], str(options.workers)]
         servers.append(Server("pingora-proxy", command, address["pingora"], log=log))
     if "tidegate" in options.servers:
-        for name, more in (("tidegate", WITHOUT_BOOKS), ("books", WITH_BOOKS)):
+        # `pii` and `difficulty` cost nothing where no route reads them and nothing is hidden.
+        if options.kinds == ["hit"]:
+            kinds = (("tidegate", WITHOUT_BOOKS + CACHE + PII), ("books", WITH_BOOKS + CACHE + PII))
+        else:
+            kinds = (("tidegate", WITHOUT_BOOKS), ("books", WITH_BOOKS))
+        for name, more in kinds:
             values |= {"data": f"data-{name}", "key": hashlib.sha256(KEY.encode()).hexdigest()}
             pathlib.Path(f"{work}/{name}.yaml").write_text((TIDEGATE + more).format(**values, listen=address[name]))
             command = [options.tidegate, "serve", "-c", f"{work}/{name}.yaml", "--log-level", "warn"]
@@ -210,8 +224,11 @@ def main():
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--servers", default="nginx,pingora,tidegate", type=lambda s: s.split(","))
-    parser.add_argument("--kinds", default="json,sse,burst", type=lambda s: s.split(","))
+    parser.add_argument("--kinds", default="json,sse,burst", type=lambda s: s.split(","), help="json, sse, burst; or hit, alone")
     options = parser.parse_args()
+    if "hit" in options.kinds:
+        # A bare proxy has no cache, and the others are not to be answered from one.
+        options.kinds, options.servers = ["hit"], [name for name in options.servers if name != "pingora"]
     rounds = options.rounds or (2 if options.quick else 5)
     seconds = options.seconds or (2 if options.quick else 5)
 
@@ -230,13 +247,13 @@ def compare(options, servers, work, rounds, seconds):
     for kind in options.kinds:
         bodies[kind] = f"{work}/{kind}.json"
         request = {"model": f"bench-{kind}", "messages": [{"role": "user", "content": PROMPT}]}
-        if kind != "json":
+        if kind not in ("json", "hit"):
             request |= {"stream": True, "stream_options": {"include_usage": True}}
         pathlib.Path(bodies[kind]).write_text(json.dumps(request))
     proxies = servers[1:]
     print(f"{rounds} rounds of {seconds} s, {options.connections} connections, {options.workers} worker(s) each, medians; "
           f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; CPU is the proxy's own, user and system")
-    title = {"json": "1 KB prompt, 1 KB answer, at saturation", "sse": "stream of 100 chunks 2 ms apart (CPU per stream)",
+    title = {"hit": "the same 1 KB prompt again and again: answers from the proxy's cache, at saturation", "json": "1 KB prompt, 1 KB answer, at saturation", "sse": "stream of 100 chunks 2 ms apart (CPU per stream)",
              "burst": "stream of 100 chunks in one burst (CPU per stream)"}
     for kind in options.kinds:
         samples = collections.defaultdict(list)
@@ -244,6 +261,13 @@ def compare(options, servers, work, rounds, seconds):
             for server in (proxies if number % 2 == 0 else proxies[::-1]):
                 samples[server.name].append(measure(server, kind, bodies[kind], seconds, options.connections))
         table(title[kind], proxies, samples)
+    if "hit" in options.kinds:
+        half = round(min(s.rate for of_server in samples.values() for s in of_server) / 2, -3)
+        samples = collections.defaultdict(list)
+        for number in range(rounds):
+            for server in (proxies if number % 2 == 0 else proxies[::-1]):
+                samples[server.name].append(measure(server, "hit", bodies["hit"], seconds, 32, half))
+        table(f"the same at half load of the slowest, {half:.0f} requests/s, 32 connections", proxies, samples)
     if "json" in options.kinds:
         samples = collections.defaultdict(list)
         for number in range(rounds):

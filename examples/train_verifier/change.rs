@@ -8,7 +8,7 @@ use crate::rewrite::{find_word, spelled, words_of};
 use crate::vocabulary::Vocabulary;
 
 /// Kinds of changes, to leave whole ones out.
-pub const KINDS: [&str; 14] = [
+pub const KINDS: [&str; 15] = [
     "number",
     "name",
     "negation",
@@ -22,6 +22,7 @@ pub const KINDS: [&str; 14] = [
     "person",
     "numbers_swapped",
     "direction",
+    "shuffled",
     "removed",
 ];
 
@@ -41,6 +42,7 @@ pub fn change(text: &str, kind: &str, words: &Vocabulary, random: &mut Random) -
         "person" => listed(text, PERSON, random),
         "numbers_swapped" => numbers_swapped(text, random),
         "direction" => listed(text, DIRECTION, random),
+        "shuffled" => shuffled(text, words, random),
         _ => removed(text, random),
     };
     changed.filter(|changed| changed.to_lowercase() != text.to_lowercase())
@@ -88,15 +90,10 @@ const DIRECTION: &[&[&str]] = &[
     &["over", "under"],
     &["above", "below"],
     &["up", "down"],
-    &["on", "off"],
-    &["in", "out of"],
     &["since", "until"],
     &["inside", "outside"],
     &["left", "right"],
     &["into", "out of"],
-    &["by", "after"],
-    &["for", "against"],
-    &["within", "after"],
 ];
 
 fn replaced(text: &str, at: usize, len: usize, to: &str) -> String {
@@ -305,10 +302,7 @@ fn swap(text: &str, random: &mut Random) -> Option<String> {
         return exchange(text, a, b);
     }
     let all: Vec<(usize, &str)> = words_of(text).collect();
-    const PIVOTS: [&str; 15] = [
-        "to", "than", "into", "before", "after", "over", "for", "by", "in", "from", "without", "under", "against",
-        "on", "with",
-    ];
+    const PIVOTS: [&str; 8] = ["to", "than", "into", "before", "after", "over", "without", "against"];
     const GRAMMAR: [&str; 46] = [
         "the", "a", "an", "i", "you", "he", "she", "it", "we", "they", "is", "are", "do", "does", "my", "your", "to",
         "of", "in", "on", "for", "how", "what", "me", "can", "be", "this", "that", "his", "her", "their", "from", "by",
@@ -317,7 +311,9 @@ fn swap(text: &str, random: &mut Random) -> Option<String> {
     let is_matter = |word: &str| !GRAMMAR.contains(&word.to_lowercase().as_str()) && word.len() > 2;
     let mut hits = vec![];
     for (place, (_, word)) in all.iter().enumerate().skip(1) {
-        if !PIVOTS.contains(&word.to_lowercase().as_str()) {
+        let pivot = word.to_lowercase();
+        let is_route = place >= 2 && (all[place - 2].1 == "from" || (place >= 3 && all[place - 3].1 == "from"));
+        if !PIVOTS.contains(&pivot.as_str()) || (["to", "into"].contains(&pivot.as_str()) && !is_route) {
             continue;
         }
         let left = all[place - 1];
@@ -340,25 +336,63 @@ fn exchange(text: &str, a: (usize, &str), b: (usize, &str)) -> Option<String> {
     Some(format!("{}{}{}{}{}", &text[..a.0], b.1, text.get(end_a..b.0)?, a.1, &text[end_b..]))
 }
 
+/// Two words of matter of one form, not next to each other, in each other's place.
+fn shuffled(text: &str, words: &Vocabulary, random: &mut Random) -> Option<String> {
+    let all: Vec<(usize, &str)> = words_of(text).collect();
+    let ending = |word: &str| word.get(word.len().saturating_sub(2)..).unwrap_or_default().to_lowercase();
+    let is_matter = |word: &str| {
+        let lower = word.to_lowercase();
+        word.len() > 3
+            && word.is_ascii()
+            && !words.classes.iter().any(|(name, list)| {
+                !["colour", "unit", "place", "month", "weekday", "language", "tongue"].contains(&name.as_str())
+                    && list.contains(&lower)
+            })
+    };
+    let mut hits = vec![];
+    for (place, first) in all.iter().enumerate().skip(1).filter(|(_, (_, word))| is_matter(word)) {
+        for second in all.iter().skip(place + 2).take(8).filter(|(_, word)| is_matter(word)) {
+            let (a, b) = (first.1, second.1);
+            let between = text[first.0 + a.len()..second.0].trim();
+            let capitals = a.starts_with(char::is_uppercase) == b.starts_with(char::is_uppercase);
+            if a.to_lowercase() != b.to_lowercase()
+                && capitals
+                && ending(a) == ending(b)
+                && !["and", "or", ","].contains(&between)
+            {
+                hits.push((*first, *second));
+            }
+        }
+    }
+    if hits.is_empty() {
+        return None;
+    }
+    let (a, b) = *random.pick(&hits);
+    exchange(text, a, b)
+}
+
 fn question(text: &str, random: &mut Random) -> Option<String> {
     const KINDS: &[&[&str]] = &[
         &["how do", "why do", "when do", "where do"],
         &["how can", "when can", "where can"],
         &["how does", "why does", "when does"],
         &["why is", "when is", "where is", "how is"],
-        &["what is", "where is", "who is", "why is"],
         &["when did", "why did", "where did", "how did"],
         &["who", "when"],
         &["how many", "how long"],
         &["how much", "how often"],
-        &["where", "when"],
         &["how to", "why", "when to"],
         &["how long", "how far", "how much"],
         &["can i", "why should i", "when can i"],
         &["should i", "how do i"],
-        &["what are", "where are", "who are"],
+        &["what are", "where are"],
     ];
-    listed(text, KINDS, random)
+    let start = text.find(", ").filter(|_| random.percent(30)).map_or(0, |comma| comma + 2);
+    let (before, rest) = text.split_at(start);
+    let changed = listed(rest, KINDS, random)?;
+    // Only what opens the clause is the kind of question.
+    let opening = |text: &str| text.chars().take(3).collect::<String>();
+    (opening(&changed) != opening(rest)).then(|| format!("{before}{changed}"))
 }
 
 /// One word of matter becomes another of the lists, or of the text's own field.

@@ -86,6 +86,16 @@ pub fn threshold(scored: &[Scored], prior: f64, error: f64) -> Option<f64> {
     best
 }
 
+/// The share of the different among what is accepted, at the prior, and of the same that is accepted.
+pub fn at(scored: &[Scored], prior: f64, bar: f64) -> (f64, f64) {
+    let share = |is_same: bool| {
+        let own = scored.iter().filter(|pair| pair.1 == is_same);
+        own.clone().filter(|pair| pair.0 >= bar).count() as f64 / own.count().max(1) as f64
+    };
+    let (good, bad) = (share(true) * prior, share(false) * (1.0 - prior));
+    (bad / (good + bad).max(1e-12), share(true))
+}
+
 /// Upper end of Wilson's interval of a share.
 fn upper(hits: f64, of: f64) -> f64 {
     let (z, p) = (1.645, hits / of);

@@ -7,10 +7,12 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use tidegate::cache::semantic::embedder::Embedder;
+
 use crate::change::{KINDS, change};
 use crate::pair::{Pair, pair};
 use crate::random::Random;
-use crate::rewrite::{rewrite, words_of};
+use crate::rewrite::{decorate, rewrite, words_of};
 use crate::vocabulary::Vocabulary;
 
 #[derive(Deserialize)]
@@ -45,7 +47,7 @@ pub fn prompts(folder: &Path, name: &str) -> Vec<(String, String)> {
     let text = std::fs::read_to_string(folder.join(format!("{name}.jsonl"))).unwrap_or_default();
     let rows = text.lines().filter_map(|line| serde_json::from_str::<Prompt>(line).ok());
     rows.map(|row| (row.prompt.split("\nA. ").next().unwrap_or_default().trim().to_owned(), row.subject))
-        .filter(|(text, _)| text.len() > 15 && text.len() < 500)
+        .filter(|(text, _)| text.len() > 15 && text.len() < 500 && !text.contains(['\n', '`']))
         .collect()
 }
 
@@ -82,6 +84,8 @@ pub fn lookalikes(
     }
     let mut order: Vec<usize> = (0..texts.len()).collect();
     random.shuffle(&mut order);
+    // Sentences of one document that share more are often the same thing said twice.
+    let most_alike = if name.starts_with("gptcache") { 0.45 } else { 0.75 };
     let mut out = vec![];
     for &place in order.iter().take(most) {
         let mut shared: BTreeMap<usize, usize> = BTreeMap::new();
@@ -94,13 +98,38 @@ pub fn lookalikes(
             .map(|(other, both)| (both as f64 / (sets[place].len() + sets[other].len() - both) as f64, other))
             .collect();
         near.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        for (likeness, other) in near.into_iter().take(2).filter(|(likeness, _)| *likeness > 0.25) {
-            let _ = likeness;
+        for (_, other) in near.into_iter().take(2).filter(|(likeness, _)| (0.25..most_alike).contains(likeness)) {
             out.push(pair(
                 &texts[place],
                 &texts[other],
                 false,
                 &format!("like:{name}"),
+                &format!("{name}:{}", texts[place]),
+                name,
+            ));
+        }
+    }
+    out
+}
+
+/// As `lookalikes`, by the vectors that the index searches: what it would propose.
+pub fn nearest(texts: &[String], name: &str, most: usize, may: impl Fn(usize, usize) -> bool) -> Vec<Pair> {
+    let vectors: Vec<Vec<f32>> = texts.iter().map(|text| Embedder::builtin().embed(text)).collect();
+    let mut out = vec![];
+    for place in 0..texts.len().min(most) {
+        let cosine = |other: usize| vectors[place].iter().zip(&vectors[other]).map(|(x, y)| x * y).sum::<f32>();
+        let others = (0..texts.len()).filter(|other| {
+            *other != place && texts[*other].to_lowercase() != texts[place].to_lowercase() && may(place, *other)
+        });
+        let mut near: Vec<(f32, usize)> =
+            others.map(|other| (cosine(other), other)).filter(|(cosine, _)| (0.6..0.97).contains(cosine)).collect();
+        near.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        for (_, other) in near.into_iter().take(2) {
+            out.push(pair(
+                &texts[place],
+                &texts[other],
+                false,
+                &format!("near:{name}"),
                 &format!("{name}:{}", texts[place]),
                 name,
             ));
@@ -120,14 +149,14 @@ pub fn worked(from: &[(String, Option<String>)], name: &str, words: &Vocabulary,
             _ => rewrite(text, strength, words, random),
         };
         if other.is_none() {
-            out.push(pair(text, &again, true, &format!("rewritten:{name}"), &group, name));
+            out.push(pair(text, &decorate(&again, random), true, &format!("rewritten:{name}"), &group, name));
         }
         let mut made = 0;
         for _ in 0..8 {
-            let how = random.pick(&KINDS);
+            let how = random.pick(&KINDS[..KINDS.len() - 1]);
             let base = if random.percent(60) { &again } else { text };
             if let Some(b) = change(base, how, words, random) {
-                out.push(pair(text, &b, false, &format!("change:{how}"), &group, name));
+                out.push(pair(text, &decorate(&b, random), false, &format!("change:{how}"), &group, name));
                 made += 1;
             }
             if made == 2 {
@@ -138,7 +167,7 @@ pub fn worked(from: &[(String, Option<String>)], name: &str, words: &Vocabulary,
         if name.starts_with("problems") {
             for base in [text, &again] {
                 if let Some(b) = change(base, "number", words, random) {
-                    out.push(pair(text, &b, false, "change:number", &group, name));
+                    out.push(pair(text, &decorate(&b, random), false, "change:number", &group, name));
                 }
             }
         }

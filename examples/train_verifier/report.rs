@@ -15,8 +15,14 @@ use crate::natural;
 use crate::pair::Pair;
 
 /// What is measured together: name, kinds of the same, kinds of the different.
-const VIEWS: [(&str, &[&str], &[&str]); 8] = [
-    ("paraphrases", &["gptcache_mock_pairs:pair", "written:same"], &["like:", "written:other"]),
+const VIEWS: [(&str, &[&str], &[&str]); 10] = [
+    (
+        "paraphrases, numbers",
+        &["gptcache_mock_pairs:pair", "written:same", "problem:same"],
+        &["change:number", "problem:number"],
+    ),
+    ("paraphrases", &["gptcache_mock_pairs:pair", "written:same"], &["like:", "near:", "written:other"]),
+    ("paraphrases, nearest", &["gptcache_mock_pairs:pair", "written:same"], &["near:", "written:other"]),
     ("paraphrases, changed", &["gptcache_mock_pairs:pair", "written:same"], &["change:"]),
     ("templates", &["question:same"], &["question:"]),
     ("word problems", &["problem:same"], &["problem:"]),
@@ -134,16 +140,14 @@ pub fn used(forest: &Forest) {
 /// What was not trained on at all.
 pub fn sets(forest: &Forest, cache: &Path) {
     head();
-    for set in ["question_pairs"] {
-        let pairs = natural::labelled(cache, set);
-        let rows = crate::rows(&pairs);
-        let of =
-            |value: &dyn Fn(&Row) -> f64| -> Vec<Scored> { rows.iter().map(|row| (value(row), row.same)).collect() };
-        line(
-            set,
-            &of(&|row| forest.score(&row.features)),
-            &of(&|row| f64::from(row.features[0])),
-            &of(&|row| f64::from(row.features[1])),
-        );
-    }
+    let set = "question_pairs";
+    let pairs = natural::labelled(cache, set);
+    let rows = crate::rows(&pairs);
+    let of = |value: &dyn Fn(&Row) -> f64| -> Vec<Scored> { rows.iter().map(|row| (value(row), row.same)).collect() };
+    line(
+        set,
+        &of(&|row| forest.score(&row.features)),
+        &of(&|row| f64::from(row.features[0])),
+        &of(&|row| f64::from(row.features[1])),
+    );
 }

@@ -137,16 +137,24 @@ pub fn rewrite(text: &str, strength: usize, words: &Vocabulary, random: &mut Ran
         text = frame(&text, random);
     }
     for _ in 0..strength {
-        text = match random.below(11) {
+        text = match random.below(12) {
             0..=3 => synonym(&text, words, random),
             4 => exchange(&text, SHORT, random),
             5 => exchange(&text, SPELLED, random),
             6 => numbers(&text, random),
             7 => function_slip(&text, random),
             8 => clauses(&text),
+            9 => moved(&text),
+            10 => listed(&text, random),
             _ => text,
         };
     }
+    text
+}
+
+/// Politeness, case and punctuation: what is put round a question last, so that no change is made to it.
+pub fn decorate(text: &str, random: &mut Random) -> String {
+    let mut text = text.to_owned();
     if random.percent(12) {
         text = format!("{}{text}", random.pick(BEFORE));
     }
@@ -269,7 +277,7 @@ pub fn numbers(text: &str, random: &mut Random) -> String {
 pub fn spelled(value: usize) -> String {
     match value {
         0..=20 => UNITS[value].to_owned(),
-        21..=99 if value % 10 == 0 => TENS[value / 10].to_owned(),
+        21..=99 if value.is_multiple_of(10) => TENS[value / 10].to_owned(),
         21..=99 => format!("{}-{}", TENS[value / 10], UNITS[value % 10]),
         _ => value.to_string(),
     }
@@ -313,4 +321,38 @@ fn clauses(text: &str) -> String {
         }
     }
     text.to_owned()
+}
+
+/// "In 1990, A did B" is "A did B in 1990".
+fn moved(text: &str) -> String {
+    let bare = text.trim_end_matches(['?', '.', '!', ' ']);
+    let mark = &text[bare.len()..];
+    let lower = bare.to_lowercase();
+    let opens =
+        ["in ", "on ", "at ", "during ", "since ", "until ", "by ", "as "].iter().any(|open| lower.starts_with(open));
+    let Some((clause, rest)) = bare.split_once(',').filter(|_| opens) else { return text.to_owned() };
+    if clause.split(' ').count() > 5 || rest.len() < 15 || rest.contains(['.', ',']) {
+        return text.to_owned();
+    }
+    let (first, tail) = clause.split_at(1);
+    format!("{} {}{tail}{mark}", capital(rest.trim()), first.to_lowercase())
+}
+
+/// "A and B" is "B and A".
+fn listed(text: &str, random: &mut Random) -> String {
+    let words: Vec<(usize, &str)> = words_of(text).collect();
+    let mut hits = vec![];
+    for three in words.windows(3) {
+        let [(at, first), (_, and), (other, second)] = three else { continue };
+        let alike = first.starts_with(char::is_uppercase) == second.starts_with(char::is_uppercase);
+        let spaced = text[at + first.len()..*other].len() == and.len() + 2;
+        if (*and == "and" || *and == "or") && alike && spaced && *at > 0 && first.len() > 3 && second.len() > 3 {
+            hits.push((*at, *first, *and, *second));
+        }
+    }
+    if hits.is_empty() {
+        return text.to_owned();
+    }
+    let (at, first, and, second) = *random.pick(&hits);
+    format!("{}{second} {and} {first}{}", &text[..at], &text[at + first.len() + and.len() + second.len() + 2..])
 }

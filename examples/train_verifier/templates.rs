@@ -6,7 +6,7 @@
 use crate::change::{KINDS, change};
 use crate::pair::{Pair, pair};
 use crate::random::Random;
-use crate::rewrite::{numbers, rewrite, surface};
+use crate::rewrite::{decorate, numbers, rewrite, surface};
 use crate::vocabulary::Vocabulary;
 
 /// Lines of one meaning.
@@ -79,17 +79,20 @@ pub fn pairs(blocks: &[Block], kind: &str, rounds: usize, words: &Vocabulary, ra
             let write = |line: &str, filled: &Filled, random: &mut Random| {
                 let text = put(line, filled);
                 if kind == "problem" {
-                    let text = if random.percent(40) { numbers(&text, random) } else { text };
-                    surface(&text, random)
+                    if random.percent(40) { numbers(&text, random) } else { text }
                 } else {
                     rewrite(&text, 1, words, random)
                 }
             };
+            let dress = |text: &str, random: &mut Random| {
+                if kind == "problem" { surface(text, random) } else { decorate(text, random) }
+            };
             let first = random.pick(&block.same).clone();
             let second = random.pick(&block.same).clone();
             let a = write(&first, &filled, random);
+            let a = dress(&a, random);
             let b = write(&second, &filled, random);
-            out.push(pair(&a, &b, true, &format!("{kind}:same"), &group, &block.field));
+            out.push(pair(&a, &dress(&b, random), true, &format!("{kind}:same"), &group, &block.field));
             // One slot filled otherwise.
             if !filled.is_empty() {
                 let mut other = filled.clone();
@@ -109,18 +112,18 @@ pub fn pairs(blocks: &[Block], kind: &str, rounds: usize, words: &Vocabulary, ra
                         } else {
                             "slot"
                         };
-                        out.push(pair(&a, &b, false, &format!("{kind}:{what}"), &group, &block.field));
+                        out.push(pair(&a, &dress(&b, random), false, &format!("{kind}:{what}"), &group, &block.field));
                     }
                 }
             }
             if !block.other.is_empty() {
                 let line = random.pick(&block.other).clone();
                 let b = write(&line, &filled, random);
-                out.push(pair(&a, &b, false, &format!("{kind}:other"), &group, &block.field));
+                out.push(pair(&a, &dress(&b, random), false, &format!("{kind}:other"), &group, &block.field));
             }
             let how = random.pick(&KINDS);
             if let Some(b) = change(&b, how, words, random) {
-                out.push(pair(&a, &b, false, &format!("change:{how}"), &group, &block.field));
+                out.push(pair(&a, &dress(&b, random), false, &format!("change:{how}"), &group, &block.field));
             }
         }
     }

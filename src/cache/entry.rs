@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use bytes::Bytes;
 use http::HeaderValue;
+use prometheus::{Counter, IntCounter};
 use serde::{Deserialize, Serialize};
 
 use super::key::{Key, label};
@@ -53,6 +54,18 @@ pub struct Entry {
     streams_bytes: AtomicU32,
     is_dropped: AtomicBool,
     touches: AtomicU32,
+    counters: OnceLock<Counters>,
+    /// For the audit chain: of the plain form, and of the streams.
+    hashes: [OnceLock<[u8; 32]>; 3],
+}
+
+/// What is counted with each use, looked up once: an entry has one tenant, route, rule and model.
+#[derive(Debug)]
+pub struct Counters {
+    /// `tidegate_requests_total`, answered well.
+    pub requests: IntCounter,
+    pub tenant: IntCounter,
+    pub saved: Counter,
 }
 
 /// Names as they stand in an answer's head.
@@ -96,6 +109,8 @@ impl Entry {
             streams_bytes: AtomicU32::new(0),
             is_dropped: AtomicBool::new(false),
             touches: AtomicU32::new(0),
+            counters: OnceLock::new(),
+            hashes: Default::default(),
         }
     }
 
@@ -139,6 +154,20 @@ impl Entry {
     /// Counts a use; `true` once in `every`.
     pub fn touch(&self, every: u32) -> bool {
         self.touches.fetch_add(1, Ordering::Relaxed) % every == 0
+    }
+
+    /// The hash of one of its forms, made when it is first asked for. `None`: these bytes are none of them.
+    pub fn hash_of(&self, bytes: &Bytes, make: impl FnOnce() -> [u8; 32]) -> Option<[u8; 32]> {
+        let streams = self.streams.iter().map(|stream| stream.get().and_then(Option::as_ref));
+        let forms = std::iter::once(Some(&self.plain)).chain(streams);
+        let is_it = |form: &Bytes| form.as_ptr() == bytes.as_ptr() && form.len() == bytes.len();
+        let form = forms.into_iter().position(|form| form.is_some_and(is_it))?;
+        self.hashes.get(form).map(|hash| *hash.get_or_init(make))
+    }
+
+    /// What is counted with each use.
+    pub fn counters(&self, look_up: impl FnOnce() -> Counters) -> &Counters {
+        self.counters.get_or_init(look_up)
     }
 
     /// Whole seconds since it was made (RFC 9111 5.1).

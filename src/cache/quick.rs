@@ -44,6 +44,8 @@ pub struct Known {
     /// Usage was asked for in a stream.
     pub usage: bool,
     pub input_tokens: u64,
+    /// The body's hash for the audit chain; `None`: that is off.
+    pub prompt_hash: Option<[u8; 32]>,
 }
 
 #[derive(Debug)]
@@ -125,6 +127,7 @@ mod tests {
             stream: false,
             usage: false,
             input_tokens: 1,
+            prompt_hash: None,
         };
         let body = Bytes::from_static(b"{\"model\":\"auto\"}");
         quick.remember(0, &body, known);

@@ -4,6 +4,7 @@
 //! and makes such labels. What is shown goes to stdout, what is going on to stderr.
 
 mod ask;
+pub mod cache;
 mod curve;
 mod grade;
 pub mod models;
@@ -37,6 +38,14 @@ pub enum EvalCommand {
         #[command(flatten)]
         args: pii::PiiArgs,
     },
+    /// The verifier of the semantic cache, on pairs of which it is known whether one answer serves both: AUC, recall at 1 % and 5 % false hits.
+    #[command(
+        after_help = "Each row has `a`, `b` and `same` (0 or 1), optionally a `kind`; each kind is measured by itself and all together, next to cosine\nsimilarity and the overlap of words alone.\n\nExamples:\n  tidegate eval cache pairs.jsonl\n  tidegate eval cache pairs.jsonl --max-error 0.002\n  tidegate eval cache pairs.jsonl --json | jq .kinds.all.at_threshold"
+    )]
+    Cache {
+        #[command(flatten)]
+        args: cache::CacheArgs,
+    },
     /// The configured models, edge and cloud, on prompts with expected answers: quality, latency, cost, and the threshold for a target quality.
     #[command(
         after_help = "Each row has a `prompt` or `messages`, and `expected` (a text, a number, a letter, or a list of which one will do) or `check`\n({type: exact|contains|regex|number|choice|json, value, tolerance}); optionally `id`, `max_tokens`, `weight`.\n\nThe prompts are sent to the providers of the configuration and cost money there. Answers are kept in DATA.results.jsonl: a run that was\ninterrupted (Ctrl-C) goes on where it was, and changing `expected` or `check` asks nothing again. Exit status 3: some have no answer yet.\n\nExamples:\n  tidegate eval models set.jsonl -c tidegate.yaml\n  tidegate eval models set.jsonl --models small,frontier --target-quality 0.95 --calibration calibration.json\n  tidegate eval models set.jsonl --route auto --format json | jq .boundary\n  tidegate eval models set.jsonl --rows labelled.jsonl && tidegate train routing labelled.jsonl -o ours.bin"
@@ -52,6 +61,7 @@ pub fn run(command: &EvalCommand) -> u8 {
     match command {
         EvalCommand::Routing { args } => routing::run(args),
         EvalCommand::Pii { args } => pii::run(args),
+        EvalCommand::Cache { args } => cache::run(args),
         EvalCommand::Models { args } => models::run(args),
     }
 }

@@ -64,7 +64,7 @@ pub fn succeeded(mut record: Box<Record>, answered: Answered) -> Response<Body> 
     describe(&mut record, status, &mut headers);
     let body = match flow {
         Flow::Whole(bytes) => {
-            record.saw_answer(&bytes);
+            record.saw_whole(&bytes);
             record.close(None);
             Body::whole(bytes)
         }

@@ -110,6 +110,19 @@ impl Record {
         }
     }
 
+    /// The same for an answer in one piece; one from memory was hashed before.
+    pub fn saw_whole(&mut self, bytes: &Bytes) {
+        let texts = self.gateway.shared.durable.books.as_ref().and_then(|books| books.texts());
+        let Remembered::Known(entry, _) = &self.remembered else { return self.saw_answer(bytes) };
+        let known = texts.and_then(|texts| entry.hash_of(bytes, || texts.hash(bytes)));
+        match known {
+            Some(hash) if matches!(self.open.answer, Some(Answer::None)) => {
+                self.open.answer = Some(Answer::Whole(hash, bytes.clone()));
+            }
+            _ => self.saw_answer(bytes),
+        }
+    }
+
     pub(super) fn prompt_hash(&self) -> Option<[u8; 32]> {
         self.open.prompt_hash
     }
@@ -119,6 +132,14 @@ impl Record {
         let Some(texts) = self.gateway.shared.durable.books.as_ref().and_then(|books| books.texts()) else { return };
         self.open.prompt_hash = Some(texts.hash(body));
         self.open.answer = Some(Answer::None);
+    }
+
+    /// The same for a body whose hash is known.
+    pub fn knew_prompt(&mut self, hash: Option<[u8; 32]>) {
+        if hash.is_some() {
+            self.open.prompt_hash = hash;
+            self.open.answer = Some(Answer::None);
+        }
     }
 
     /// What each attempt has cost so far.

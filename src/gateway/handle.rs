@@ -2,7 +2,8 @@
 //!
 //! What a reader could get wrong: every way out passes through `Record`: dropped unfinished, it counts the client as gone.
 
-use http::{Method, Request, Response};
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response};
 use hyper::body::Incoming;
 
 use super::read::Read;
@@ -20,8 +21,9 @@ impl Gateway {
         let mut record = Record::open(self, snapshot, &request);
         match self.enter(request, &mut record).await {
             Ok(Entered::Answered(answered)) => answer::succeeded(record, answered),
-            Ok(Entered::Alone(read)) => self.ask_alone(*read, record).await,
-            Ok(Entered::Wanted(read, wanted)) => share::ask(self, *read, wanted, record).await,
+            // Apart, because they are large: an answer from memory does not pay for moving them.
+            Ok(Entered::Alone(read)) => Box::pin(self.ask_alone(*read, record)).await,
+            Ok(Entered::Wanted(read, wanted)) => Box::pin(share::ask(self, *read, *wanted, record)).await,
             Err(error) => answer::failed(record, &error),
         }
     }
@@ -36,7 +38,7 @@ impl Gateway {
         match destination {
             Destination::Model(endpoint) => remembered(endpoint, request, record).await,
             Destination::Models => models::answer(&request, record).map(Entered::Answered),
-            Destination::Elsewhere => passthrough::run(self, request, record).await.map(Entered::Answered),
+            Destination::Elsewhere => Box::pin(passthrough::run(self, request, record)).await.map(Entered::Answered),
         }
     }
 
@@ -62,7 +64,7 @@ enum Entered {
     /// To be asked by itself.
     Alone(Box<Read>),
     /// To be asked together with others, and kept.
-    Wanted(Box<Read>, recall::Wanted),
+    Wanted(Box<Read>, Box<recall::Wanted>),
 }
 
 /// read → recall: what is remembered is answered at once.
@@ -71,11 +73,22 @@ async fn remembered(endpoint: Endpoint, request: Request<Incoming>, record: &mut
     if let Some(answered) = recall::at_once(endpoint, &headers, &body, record) {
         return Ok(Entered::Answered(answered));
     }
+    record.saw_prompt(&body);
+    // Apart, because it is large: what was answered above does not pay for moving it.
+    Box::pin(read_and_recalled(endpoint, headers, body, record)).await
+}
+
+async fn read_and_recalled(
+    endpoint: Endpoint,
+    headers: HeaderMap,
+    body: Bytes,
+    record: &mut Record,
+) -> Result<Entered, Error> {
     let read = read::read(endpoint, headers, body, record).await?;
     Ok(match recall::recall(&read, record).await? {
         Recalled::Answered(answered) => Entered::Answered(answered),
         Recalled::Alone => Entered::Alone(Box::new(read)),
-        Recalled::Wanted(wanted) => Entered::Wanted(Box::new(read), wanted),
+        Recalled::Wanted(wanted) => Entered::Wanted(Box::new(read), Box::new(wanted)),
     })
 }
 

@@ -48,7 +48,6 @@ pub async fn take(request: Request<Incoming>, record: &mut Record) -> Result<(He
     let server = record.snapshot.server.clone();
     let reading = collect(incoming, server.max_body.0, server.body_timeout.0);
     let body = record.waiting(reading).await?;
-    record.saw_prompt(&body);
     Ok((parts.headers, body))
 }
 

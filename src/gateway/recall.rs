@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::{AGE, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use smallvec::SmallVec;
 
 use super::answer::{Answered, Flow};
 use super::headers;
@@ -15,6 +16,7 @@ use super::read::{LONG, Read};
 use super::record::Record;
 use super::share::Head;
 use super::{admit, decide};
+use crate::cache::key::Within;
 use crate::cache::quick::{Circumstances, Known};
 use crate::cache::semantic::index;
 use crate::cache::{Entry, Key, Scope, Store, Terms};
@@ -93,8 +95,10 @@ pub struct Wanted {
     pub terms: Terms,
     /// What is there is not to be used.
     pub refresh: bool,
-    /// What is there is not to be used when it is older: seconds.
+    /// What is kept is not to be used when it is older: seconds.
     pub max_age: Option<u64>,
+    /// What is not kept anywhere is not to be asked for.
+    pub only_if_kept: bool,
     /// When there had been so many purges.
     pub purges: u64,
     /// The question, where one in other words may be answered alike.
@@ -139,6 +143,7 @@ pub fn at_once(endpoint: Endpoint, headers: &HeaderMap, body: &Bytes, record: &m
     if entry.touch(TOLD_EVERY) {
         store.memory.get(&entry.key, record.arrived_us())?;
     }
+    record.knew_prompt(known.prompt_hash);
     record.stream = known.stream;
     record.seen.input_tokens = known.input_tokens;
     record.seen.endpoint = endpoint.name();
@@ -152,7 +157,7 @@ pub fn at_once(endpoint: Endpoint, headers: &HeaderMap, body: &Bytes, record: &m
 /// Looks in memory.
 ///
 /// # Errors
-/// There is no such model, the key may not ask for it, or only what is remembered was asked for and nothing is.
+/// There is no such model, the key may not ask for it, or only what is kept was asked for and this never is.
 pub async fn recall(read: &Read, record: &mut Record) -> Result<Recalled> {
     let snapshot = Arc::clone(&record.snapshot);
     let Some(store) = &snapshot.cache else { return Ok(Recalled::Alone) };
@@ -186,7 +191,6 @@ pub async fn recall(read: &Read, record: &mut Record) -> Result<Recalled> {
         record.remembered = Remembered::Miss;
     }
     record.shared().durable.metrics.cache.memory_miss.inc();
-    demand.alone()?;
     Ok(Recalled::Wanted(Wanted {
         store: Arc::clone(store),
         route: Arc::clone(entry),
@@ -194,6 +198,7 @@ pub async fn recall(read: &Read, record: &mut Record) -> Result<Recalled> {
         terms: terms.clone(),
         refresh: demand.refresh,
         max_age: demand.max_age,
+        only_if_kept: demand.only_if_cached,
         purges: store.purges(),
         question: terms.semantic.and_then(|_| question(read, &scope)),
     }))
@@ -288,6 +293,7 @@ fn learn(read: &Read, route: &RouteEntry, entry: &Arc<Entry>, record: &Record) {
         stream: form.stream,
         usage: form.usage,
         input_tokens: read.input_tokens,
+        prompt_hash: record.prompt_hash(),
     };
     store.quick.remember(record.worker(), &read.body, known);
 }
@@ -307,44 +313,28 @@ fn circumstances(endpoint: Endpoint, record: &Record) -> Circumstances {
 fn scope(read: &Read, route: &RouteEntry, record: &Record) -> Scope {
     let tenant = record.admission.tenant();
     let index = tenant.map_or(0, |tenant| tenant.index);
-    let name = tenant.map_or("", |tenant| tenant.name.as_str());
-    let of_tenant = record.snapshot.tenant_scopes.get(index).map_or(&[][..], |scope| &scope[..]);
-    let mut scope = Scope::default()
-        .with(&route.scope)
-        .with(name.as_bytes())
-        .with(of_tenant)
-        .with(record.privacy.name().as_bytes())
-        .with(read.endpoint.name().as_bytes());
-    let placement = read.hints.placement.map_or("", |hint| hint.name());
-    scope = scope.with(placement.as_bytes());
+    let reads = |signal| route.reads.contains(signal);
     let app = record.admission.app.as_deref().or(read.hints.app.as_deref()).unwrap_or("");
+    let user = record.admission.user.as_deref().or(read.hints.user.as_deref()).unwrap_or("");
     let has_apps = tenant.is_some_and(|tenant| !tenant.apps.is_empty());
-    if has_apps || route.reads.contains(SignalId::App) {
-        scope = scope.with(b"app").with(app.as_bytes());
-    }
-    if route.reads.contains(SignalId::User) {
-        let user = record.admission.user.as_deref().or(read.hints.user.as_deref()).unwrap_or("");
-        scope = scope.with(b"user").with(user.as_bytes());
-    }
-    if route.reads.contains(SignalId::Tags) {
-        for (key, value) in &read.hints.tags {
-            scope = scope.with(b"tag").with(key.as_bytes()).with(value.as_bytes());
-        }
-    }
-    // What a rule may read of a request, though no model is told of it.
-    let deadline = read.hints.deadline_ms.unwrap_or(0).to_le_bytes();
-    let told: [(SignalId, &[u8]); 3] = [
-        (SignalId::Model, read.model.as_str().as_bytes()),
-        (SignalId::Stream, &[u8::from(read.view.stream)]),
-        (SignalId::HintDeadlineMs, &deadline),
-    ];
-    for (at, (_, value)) in (0u8..).zip(told).filter(|(_, (signal, _))| route.reads.contains(*signal)) {
-        scope = scope.with(&[at]).with(value);
-    }
-    for (name, value) in headers::that_matter(&read.headers) {
-        scope = scope.with(b"header").with(name.as_str().as_bytes()).with(value.as_bytes());
-    }
-    scope
+    let headers: SmallVec<[_; 4]> =
+        headers::that_matter(&read.headers).map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+    let within = Within {
+        route: &route.scope,
+        tenant: tenant.map_or("", |tenant| tenant.name.as_str()),
+        tenant_as: record.snapshot.tenant_scopes.get(index).map_or(&[][..], |scope| &scope[..]),
+        privacy: record.privacy.name(),
+        endpoint: read.endpoint.name(),
+        placement: read.hints.placement.map_or("", |hint| hint.name()),
+        app: (has_apps || reads(SignalId::App)).then_some(app),
+        user: reads(SignalId::User).then_some(user),
+        model: reads(SignalId::Model).then_some(read.model.as_str()),
+        stream: reads(SignalId::Stream).then_some(read.view.stream),
+        deadline_ms: reads(SignalId::HintDeadlineMs).then_some(read.hints.deadline_ms.unwrap_or(0)),
+        tags: if reads(SignalId::Tags) { &read.hints.tags } else { &[] },
+        headers: &headers,
+    };
+    within.scope()
 }
 
 /// What the request wants of the cache.
@@ -385,13 +375,14 @@ impl Demand {
         demand
     }
 
-    /// Whether it may be asked at all where nothing is remembered.
+    /// It is not looked up: whether it may be asked for.
     fn alone(&self) -> Result<Recalled> {
-        if !self.only_if_cached {
-            return Ok(Recalled::Alone);
-        }
-        let message =
-            "nothing is remembered for this request, and `cache-control: only-if-cached` asks for nothing else";
-        Err(Error::client(Kind::Timeout, message))
+        if self.only_if_cached { Err(nothing_kept()) } else { Ok(Recalled::Alone) }
     }
+}
+
+/// To one who wants nothing but what is kept.
+pub fn nothing_kept() -> Error {
+    let message = "nothing is kept for this request, and `cache-control: only-if-cached` asks for nothing else";
+    Error::client(Kind::Timeout, message)
 }

@@ -49,8 +49,8 @@ const LIMITS: &str = "x-ratelimit-";
 /// Asks, or waits with those who have asked.
 pub async fn ask(gateway: &Gateway, read: Read, wanted: Wanted, record: Box<Record>) -> Response<Body> {
     let form = Form::of(&read);
-    // Someone's deadline is no matter of the others, nor is how old an answer may be that is found.
-    let is_own = wanted.refresh || wanted.max_age.is_some() || read.hints.deadline_ms.is_some();
+    // One's deadline and special wishes are no matter of the others.
+    let is_own = wanted.refresh || wanted.max_age.is_some() || wanted.only_if_kept || read.hints.deadline_ms.is_some();
     let is_shared = wanted.terms.coalesce && !is_own;
     if !is_shared {
         let asking = call(gateway.clone(), read, wanted.clone(), record, None);
@@ -196,6 +196,11 @@ fn call(
         let mut keeper = keeper;
         if let Some((entry, how)) = beyond::find(&gateway, &read, &wanted, &mut keeper, &mut record).await {
             return found(entry, how, &read, form, &wanted, keeper, record);
+        }
+        if wanted.only_if_kept {
+            let error = recall::nothing_kept();
+            let own = answer::failed(record, &error);
+            return Landed::Failed { error, is_shared: false, own };
         }
         match gateway.ask(read, &mut record).await {
             Err(error) => {

@@ -3,9 +3,10 @@
 //! What a reader could get wrong: no label comes from the client: tenants, models and rules are those of the configuration.
 
 use super::books::Costs;
-use super::recall::Remembered;
+use super::recall::{How, Remembered};
 use super::record::{Record, micros};
 use super::tries::OK;
+use crate::cache::entry::Counters;
 use crate::config::file::Placement;
 use crate::error::Kind;
 use crate::telemetry::access::Line;
@@ -17,7 +18,10 @@ impl Record {
     pub(super) fn measure(&self, outcome: Option<Kind>, costs: &Costs) {
         let metrics = &self.gateway.shared.durable.metrics;
         metrics.overhead_request.observe(self.overhead.as_secs_f64());
-        self.count(metrics, outcome);
+        if !matches!((&self.remembered, outcome), (Remembered::Known(_, How::Exact), None)) {
+            self.count(metrics, outcome);
+            self.count_remembered(metrics);
+        }
         for (attempt, cost) in self.tries.iter().zip(&costs.attempts) {
             let Some(target) = &attempt.target else { continue };
             let tenant = self.admission.tenant();
@@ -43,8 +47,9 @@ impl Record {
         if let Some(difficulty) = self.seen.difficulty {
             metrics.routing.difficulty.observe(difficulty);
         }
-        self.count_remembered(metrics);
-        if costs.saving > 0 {
+        if let Some(counters) = self.count_known(metrics, outcome) {
+            counters.saved.inc_by(costs.saving as f64 / NANOS_PER_USD);
+        } else if costs.saving > 0 {
             let by = if self.remembered.is_saving() { "cache" } else { "edge" };
             let saved = metrics.money.saved.with_label_values(&[self.tenant_name(), by]);
             saved.inc_by(costs.saving as f64 / NANOS_PER_USD);
@@ -70,6 +75,27 @@ impl Record {
         if paid > 0 {
             entry.threshold.paid(paid, self.arrived_us());
         }
+    }
+
+    /// The same question again, answered well: the usual case of a cache that is worth having. Its counters were looked up before.
+    fn count_known(&self, metrics: &Metrics, outcome: Option<Kind>) -> Option<&Counters> {
+        let Remembered::Known(entry, How::Exact) = &self.remembered else { return None };
+        if outcome.is_some() {
+            return None;
+        }
+        let tenant = self.tenant_name();
+        let counters = entry.counters(|| {
+            let (route, rule) = self.names();
+            let labels = [route, tenant, "cache", &entry.facts.model, rule, OK];
+            Counters {
+                requests: metrics.requests.with_label_values(&labels),
+                tenant: metrics.cache.tenants.with_label_values(&[tenant, self.remembered.label()]),
+                saved: metrics.money.saved.with_label_values(&[tenant, "cache"]),
+            }
+        });
+        counters.requests.inc();
+        counters.tenant.inc();
+        Some(counters)
     }
 
     /// Requests that name a model, by what the cache was to them.

@@ -1,7 +1,9 @@
 //! One file per behaviour.
 
 mod accounts;
+mod alike;
 mod audit;
+mod borders;
 mod coalesce;
 mod config;
 mod eval;
@@ -21,5 +23,6 @@ mod shares;
 mod stream;
 mod tenants;
 mod thresholds;
+mod tiers;
 mod tls;
 mod wire;

@@ -44,7 +44,11 @@ impl Alignment {
         found.compounds_of_b(a, b);
         let lexicon = Lexicon::builtin();
         found.pass(a, b, 0.9, |x, y| {
-            x.is_content() && y.is_content() && !excludes(x, y) && lexicon.alike(x.stem, y.stem)
+            x.class & y.class & class::SYNONYM != 0
+                && x.is_content()
+                && y.is_content()
+                && lexicon.alike(x.stem, y.stem)
+                && !excludes(x, y)
         });
         found.pass(a, b, 0.9, |x, y| {
             (x.class & y.class) & class::NAME == 0
@@ -80,9 +84,8 @@ impl Alignment {
                 }
                 let follows = before.is_some_and(|before| before + 1 == j) || (i == 0 && j == 0);
                 let leads = a.words.get(i + 1).zip(b.words.get(j + 1)).is_some_and(|(a, b)| a.hash == b.hash);
-                if best.is_none() || (follows && leads) {
-                    best = Some(j);
-                } else if (follows || leads) && best.is_some_and(|best| !self.in_place(a, b, i, best)) {
+                let is_misplaced = || best.is_some_and(|best| !self.in_place(a, b, i, best));
+                if best.is_none() || (follows && leads) || ((follows || leads) && is_misplaced()) {
                     best = Some(j);
                 }
             }
@@ -130,14 +133,13 @@ impl Alignment {
         };
         let (from, to) = (left(&self.a, &a.words), left(&self.b, &b.words));
         let mut near = Vec::with_capacity(from.len().min(8) * to.len().min(8));
-        let embedder = Embedder::builtin();
         for &i in from.iter().take(40) {
             for &j in to.iter().take(40) {
                 let (Some(x), Some(y)) = (a.words.get(i), b.words.get(j)) else { continue };
                 if excludes(x, y) {
                     continue;
                 }
-                let cosine = embedder.cosine(u32::from(x.token), u32::from(y.token));
+                let cosine = cosine(x, y);
                 if cosine > FLOOR {
                     near.push((cosine, i, j));
                 }
@@ -162,6 +164,17 @@ fn joined(question: &Question, first: &Word, second: &Word) -> u32 {
     question.letters.get(start..middle + usize::from(second.len)).map_or(0, hash)
 }
 
+/// Of two words' vectors; 0 where one has none.
+pub fn cosine(a: &Word, b: &Word) -> f32 {
+    if a.token == NONE || b.token == NONE {
+        return 0.0;
+    }
+    let embedder = Embedder::builtin();
+    let (x, y) = (embedder.vector(u32::from(a.token)), embedder.vector(u32::from(b.token)));
+    let dot: i32 = x.iter().zip(y).map(|(x, y)| i32::from(*x) * i32::from(*y)).sum();
+    dot as f32 * a.scale * b.scale
+}
+
 /// Whether the two cannot stand for each other.
 pub fn excludes(a: &Word, b: &Word) -> bool {
     if a.hash == b.hash || a.stem == b.stem {
@@ -171,5 +184,5 @@ pub fn excludes(a: &Word, b: &Word) -> bool {
     let hard = class::NUMBER | class::CODE | class::QUOTED | class::NAME | class::PLACE;
     (a.class | b.class) & hard != 0
         || class::CLOSED.iter().any(|kind| both & kind != 0) && !Lexicon::builtin().alike(a.stem, b.stem)
-        || Lexicon::builtin().opposed(a.stem, b.stem)
+        || both & class::OPPOSITE != 0 && Lexicon::builtin().opposed(a.stem, b.stem)
 }

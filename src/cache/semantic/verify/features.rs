@@ -6,11 +6,12 @@
 use super::align::{Alignment, Link, SAME};
 use super::kinds::{self, KINDS};
 use super::lexicon::{Lexicon, class};
+use super::near;
 use super::order;
 use super::question::{Asks, Question, Word};
 
 /// How many there are before those of the kinds of words.
-const PLAIN: usize = 42;
+const PLAIN: usize = 47;
 /// How many there are.
 pub const COUNT: usize = PLAIN + 2 * KINDS.len();
 
@@ -61,10 +62,16 @@ pub const NAMES: [&str; PLAIN] = [
     "-alone_clash",
     "-adjacent_lost",
     "-name_order",
+    "-voice",
+    "-number_place",
+    "+residual",
+    "+near_less",
+    "+near_more",
 ];
 
 /// Places in `NAMES` that rules and explanations speak of.
 pub mod at {
+    pub const COSINE: usize = 0;
     pub const LOST_MORE: usize = 6;
     pub const ASKS: usize = 16;
     pub const NUMBER_CLASH: usize = 18;
@@ -77,6 +84,8 @@ pub mod at {
     pub const EXCHANGED: usize = 28;
     pub const REVERSED: usize = 29;
     pub const IDENTICAL: usize = 35;
+    /// Of identifiers.
+    pub const CODE_CLASH: usize = KINDS + 2 * 4;
     /// The kinds' pairs of features begin here.
     pub const KINDS: usize = super::PLAIN;
 }
@@ -96,7 +105,7 @@ pub fn name(feature: usize) -> String {
         Some(name) => name.get(1..).unwrap_or_default().to_owned(),
         None => {
             let kind = KINDS.get((feature - PLAIN) / 2).map_or("", |kind| kind.0);
-            format!("{kind}_{}", if (feature - PLAIN) % 2 == 0 { "clash" } else { "alone" })
+            format!("{kind}_{}", if (feature - PLAIN).is_multiple_of(2) { "clash" } else { "alone" })
         }
     }
 }
@@ -122,6 +131,7 @@ pub fn features(a: &Question, b: &Question) -> Features {
     numbers(a, b, &links, &mut put);
     opposites(a, b, &links, &mut put);
     order::order(a, b, &links, &mut put);
+    near::near(a, b, &links, &mut put);
     kinds::kinds(a, b, &links, &mut put);
     out
 }
@@ -242,20 +252,22 @@ fn opposites(a: &Question, b: &Question, links: &Alignment, put: &mut impl FnMut
     let lexicon = Lexicon::builtin();
     let (mut pairs, mut weight) = (0.0, 0.0);
     for (word, link) in a.words.iter().zip(&links.a) {
-        if link.fit >= 0.97 || !lexicon.has_opposite(word.stem) {
+        if link.fit >= 0.97 || !word.is(class::OPPOSITE) {
             continue;
         }
-        let opposite =
-            b.words.iter().zip(&links.b).any(|(other, link)| {
-                link.fit < 0.97 && other.stem != word.stem && lexicon.opposed(word.stem, other.stem)
-            });
+        let opposite = b.words.iter().zip(&links.b).any(|(other, link)| {
+            link.fit < 0.97
+                && other.is(class::OPPOSITE)
+                && other.stem != word.stem
+                && lexicon.opposed(word.stem, other.stem)
+        });
         if opposite {
             pairs += 1.0;
         }
     }
     for (question, links) in [(a, &links.a), (b, &links.b)] {
         for (word, link) in question.words.iter().zip(links) {
-            if link.fit < SAME && lexicon.has_opposite(word.stem) {
+            if link.fit < SAME && word.is(class::OPPOSITE) {
                 weight += 1.0;
             }
         }

@@ -42,6 +42,9 @@ pub mod class {
     pub const CODE: u32 = 1 << 26;
     /// Not one piece of the embedder's vocabulary: a rare word, a foreign one or a slip of the pen.
     pub const UNKNOWN: u32 = 1 << 27;
+    /// Stands in a line of synonyms, of opposites: saves looking up the others.
+    pub const SYNONYM: u32 = 1 << 28;
+    pub const OPPOSITE: u32 = 1 << 29;
 
     /// Kinds of which another member is another thing.
     pub const CLOSED: [u32; 8] = [MONTH, WEEKDAY, RELATIVE, UNIT, CURRENCY, COLOUR, LANGUAGE, TONGUE];
@@ -130,7 +133,9 @@ impl Lexicon {
     /// What the word is, of its hash and its stem's.
     pub fn classes(&self, word: u32, stem: u32) -> u32 {
         let own = self.classes.get(&word).copied().unwrap_or_default();
-        if own != 0 { own } else { self.classes.get(&(stem ^ STEMMED)).copied().unwrap_or_default() }
+        let own = if own != 0 { own } else { self.classes.get(&(stem ^ STEMMED)).copied().unwrap_or_default() };
+        let synonym = if self.lines.contains_key(&stem) { class::SYNONYM } else { 0 };
+        own | synonym | if self.sides.contains_key(&stem) { class::OPPOSITE } else { 0 }
     }
 
     /// Whether both stand in one line of synonyms.
@@ -143,11 +148,6 @@ impl Lexicon {
     pub fn opposed(&self, a: u32, b: u32) -> bool {
         let (Some(a), Some(b)) = (self.sides.get(&a), self.sides.get(&b)) else { return false };
         a.iter().any(|side| b.contains(&(side ^ 1)))
-    }
-
-    /// Whether the stem has an opposite at all.
-    pub fn has_opposite(&self, stem: u32) -> bool {
-        self.sides.contains_key(&stem)
     }
 }
 

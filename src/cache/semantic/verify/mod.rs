@@ -7,11 +7,14 @@
 //! is an upper bound of the error among what is accepted, not by 0.5.
 
 mod align;
+mod contractions;
 pub mod features;
 pub mod forest;
 mod kinds;
 mod lexicon;
+mod near;
 mod number;
+mod numerals;
 mod order;
 mod question;
 mod read;

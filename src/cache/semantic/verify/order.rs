@@ -3,11 +3,13 @@
 //! What a reader could get wrong: order alone proves nothing ("the capital of France", "France's capital"); an exchange does, where two words of
 //! one question have taken each other's place between the same neighbours.
 
-use super::align::{Alignment, Link, SAME};
+use super::align::{Alignment, Link, SAME, cosine};
 use super::lexicon::class;
-use super::question::{NONE, Question, Word};
+use super::question::{Question, Word};
 use super::words::hash;
-use crate::cache::semantic::embedder::Embedder;
+
+const OF: u32 = hash("of");
+const BY: u32 = hash("by");
 
 /// Words of the first question with counterparts: place here, place there.
 fn pairs(a: &Question, links: &[Link], wanted: impl Fn(&Word) -> bool) -> Vec<(usize, usize)> {
@@ -55,9 +57,26 @@ pub fn order(a: &Question, b: &Question, links: &Alignment, put: &mut impl FnMut
     put(ends(true));
     put(slots.lone);
     put(adjacent(a, b, links));
-    let names =
-        pairs(a, &links.a, |word| word.is(class::NAME | class::PLACE | class::UNKNOWN | class::CODE | class::QUOTED));
+    let named = class::NAME | class::PLACE | class::UNKNOWN | class::CODE | class::QUOTED;
+    // A capital on one side is enough.
+    let is_named = |(from, to): &(usize, usize)| {
+        a.words.get(*from).is_some_and(|word| word.is(named)) || b.words.get(*to).is_some_and(|word| word.is(named))
+    };
+    let names: Vec<(usize, usize)> = content.iter().copied().filter(is_named).collect();
     put(inversions(&names));
+    let things: Vec<(usize, usize)> = content
+        .iter()
+        .copied()
+        .filter(|(at, _)| a.words.get(*at).is_some_and(|word| !word.is(class::NUMBER)))
+        .collect();
+    put(voice(a, b, if names.len() >= 2 { &names } else { &things }));
+    put(number_places(a, b, links));
+}
+
+/// 1 where who does it has changed: the order turned and the voice not, or the voice and not the order.
+fn voice(a: &Question, b: &Question, pairs: &[(usize, usize)]) -> f32 {
+    let turned = inversions(pairs) > 0.0;
+    if pairs.len() >= 2 && turned == (passive(a) == passive(b)) { 1.0 } else { 0.0 }
 }
 
 /// Length of the longest common run of links in order.
@@ -76,8 +95,7 @@ fn longest(pairs: &[(usize, usize)]) -> f32 {
 /// The word of grammar that stands before, two words back at most: its role.
 fn role(question: &Question, place: usize) -> u32 {
     let before = |back: usize| place.checked_sub(back).and_then(|at| question.words.get(at));
-    let governs =
-        |word: &&Word| word.is(class::DIRECTION | class::COMPARATIVE | class::NEGATION) || word.hash == hash("of");
+    let governs = |word: &&Word| word.is(class::DIRECTION | class::COMPARATIVE | class::NEGATION) || word.hash == OF;
     let near = before(1).filter(governs);
     let far = before(2).filter(governs).filter(|_| before(1).is_some_and(|word| word.is(class::FUNCTION)));
     near.or(far).map_or(0, |word| word.stem)
@@ -88,11 +106,10 @@ fn exchanged(a: &Question, b: &Question, content: &[(usize, usize)]) -> f32 {
     let side = |question: &Question, place: usize, step: isize| {
         place.checked_add_signed(step).and_then(|at| question.words.get(at)).map_or(1, |word| word.stem)
     };
+    let roles: Vec<(u32, u32)> = content.iter().map(|(i, to)| (role(a, *i), role(b, *to))).collect();
     let mut count = 0.0;
-    for (number, (i, to_i)) in content.iter().enumerate() {
-        for (j, to_j) in content.iter().skip(number + 1) {
-            let (first, second) = (role(a, *i), role(a, *j));
-            let (first_there, second_there) = (role(b, *to_i), role(b, *to_j));
+    for (number, ((i, to_i), (first, first_there))) in content.iter().zip(&roles).enumerate() {
+        for ((j, to_j), (second, second_there)) in content.iter().zip(&roles).skip(number + 1) {
             let by_role = first != second && first == second_there && second == first_there;
             let swapped =
                 |step: isize| side(a, *i, step) == side(b, *to_j, step) && side(a, *j, step) == side(b, *to_i, step);
@@ -111,10 +128,8 @@ fn reversed(content: &[(usize, usize)]) -> f32 {
 }
 
 fn passive(question: &Question) -> bool {
-    let by = hash("by");
-    let is_be =
-        |word: &Word| ["is", "are", "was", "were", "be", "been", "being"].iter().any(|be| hash(be) == word.hash);
-    question.words.iter().any(|word| word.hash == by) && question.words.iter().any(is_be)
+    const BE: [u32; 7] = [hash("is"), hash("are"), hash("was"), hash("were"), hash("be"), hash("been"), hash("being")];
+    question.words.iter().any(|word| word.hash == BY) && question.words.iter().any(|word| BE.contains(&word.hash))
 }
 
 /// Words without counterpart that stand at the same place: the slot is filled with something else.
@@ -160,9 +175,7 @@ impl Slots {
         let hard = class::NAME | class::PLACE | class::QUOTED | class::CODE | class::NUMBER | class::UNKNOWN;
         self.count += 1.0;
         self.hard += if word.is(hard) || other.is(hard) { 1.0 } else { 0.0 };
-        let known = word.token != NONE && other.token != NONE;
-        let cosine =
-            if known { Embedder::builtin().cosine(u32::from(word.token), u32::from(other.token)) } else { 0.0 };
+        let cosine = cosine(word, other);
         self.cosine = self.cosine.min(cosine);
     }
 }
@@ -222,6 +235,26 @@ pub fn number_nouns(a: &Question, b: &Question, links: &Alignment) -> f32 {
         let other = to.is_some_and(|to| to != there) && from.is_some_and(|from| from != here);
         let same = a.words.get(here).zip(b.words.get(there)).is_some_and(|(x, y)| x.stem == y.stem);
         count += if other && !same { 1.0 } else { 0.0 };
+    }
+    count
+}
+
+/// Numbers that both have, next to other names or days that both have.
+fn number_places(a: &Question, b: &Question, links: &Alignment) -> f32 {
+    let near = |question: &Question, place: usize| {
+        let kinds = class::NAME | class::PLACE | class::WEEKDAY | class::MONTH | class::COLOUR | class::RELATIVE;
+        let marks = question.words.iter().enumerate().filter(|(_, word)| word.is(kinds));
+        // After it before before it, at the same distance.
+        marks.map(|(at, _)| (2 * at.abs_diff(place) + usize::from(at < place), at)).min().map(|(_, at)| at)
+    };
+    let mut count = 0.0;
+    for (i, j) in pairs(a, &links.a, |word| word.is(class::NUMBER)) {
+        let (Some(here), Some(there)) = (near(a, i), near(b, j)) else { continue };
+        let to = links.a.get(here).and_then(Link::place);
+        let from = links.b.get(there).and_then(Link::place);
+        let stems = a.words.get(here).zip(b.words.get(there));
+        let moved = to.is_some() && from.is_some() && stems.is_some_and(|(x, y)| x.stem != y.stem);
+        count += if moved { 1.0 } else { 0.0 };
     }
     count
 }

@@ -26,6 +26,8 @@ pub struct Word {
     pub weight: u8,
     /// Of the embedder's vocabulary, or `NONE`.
     pub token: u16,
+    /// One over the length of the token's vector; 0 for none.
+    pub scale: f32,
 }
 
 impl Word {
@@ -141,12 +143,18 @@ fn weighed(raw: &[Raw], tokens: &[Token], embedder: &Embedder) -> Vec<Word> {
                 len: u8::try_from(raw.len).unwrap_or(u8::MAX),
                 weight: 0,
                 token,
+                scale: id.map_or(0.0, |id| scale(embedder.vector(id))),
             };
             let weight = weight(&word, id.map(|id| embedder.weight(id)));
             word.weight = (weight * 64.0).round().clamp(0.0, 255.0) as u8;
             word
         })
         .collect()
+}
+
+fn scale(vector: &[i8]) -> f32 {
+    let square: i32 = vector.iter().map(|part| i32::from(*part) * i32::from(*part)).sum();
+    if square > 0 { 1.0 / (square as f32).sqrt() } else { 0.0 }
 }
 
 /// How much of a question is lost with a word: by class first, then by how rare it is.

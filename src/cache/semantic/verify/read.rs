@@ -2,8 +2,10 @@
 //!
 //! What a reader could get wrong: a fenced block of code is not read, only hashed; two questions with other code are never the same.
 
+use super::contractions::contraction;
 use super::lexicon::{Lexicon, class};
-use super::number::{self, Numeral};
+use super::number;
+use super::numerals::join;
 use super::words::{hash, stem};
 
 /// A word as read, before it is weighed.
@@ -18,7 +20,6 @@ pub struct Raw {
     /// Where it began in the text, to find the embedder's tokens.
     pub origin: usize,
     pub value: Option<f64>,
-    pub sentence: u8,
     pub is_capital: bool,
 }
 
@@ -65,7 +66,7 @@ pub fn read(text: &str) -> Reading {
         at += sign.len_utf8();
     }
     reading.sentences += u8::from(!is_start);
-    join_numerals(&mut reading.words, &reading.letters);
+    join(&mut reading.words, &reading.letters);
     reading
 }
 
@@ -87,8 +88,8 @@ impl Reading {
         let class =
             class | Lexicon::builtin().classes(hash, stem) | if self.quoted.is_some() { class::QUOTED } else { 0 };
         let value = None;
-        let (len, sentence) = (word.len(), self.sentences);
-        self.words.push(Raw { hash, stem, class, start, len, origin, value, sentence, is_capital });
+        let len = word.len();
+        self.words.push(Raw { hash, stem, class, start, len, origin, value, is_capital });
     }
 
     /// `class::SOFT` or 0.
@@ -239,7 +240,7 @@ impl Reading {
         self.push(word, at, name, is_capital);
         if let Some(last) = self.words.last_mut() {
             last.class = sense(word, last.class, is_capital, is_shout);
-            if name != 0 && last.class & (class::LIGHT | class::GRAMMAR) != 0 {
+            if name != 0 && word != "a" && last.class & (class::LIGHT | class::GRAMMAR) != 0 {
                 last.class &= !class::NAME;
             }
         }
@@ -256,6 +257,8 @@ fn sense(word: &str, class: u32, is_capital: bool, is_shout: bool) -> u32 {
         "go" | "c" | "r" => class & !class::LIGHT,
         "us" if is_shout => class::PLACE | class::NAME,
         "it" if is_shout => class::NAME,
+        // "Square A", "player I" no.
+        "a" if is_capital => class::NAME,
         _ => class,
     }
 }
@@ -297,126 +300,4 @@ fn is_identifier(chunk: &str) -> bool {
 /// "x86", "B12", "utf8": a letter, then a digit.
 fn has_letter_then_digit(bytes: &[u8]) -> bool {
     bytes.windows(2).any(|pair| matches!(pair, [a, b] if a.is_ascii_alphabetic() && b.is_ascii_digit()))
-}
-
-/// The words that a contraction stands for.
-fn contraction(word: &str) -> Option<&'static str> {
-    Some(match word {
-        "don't" | "dont" => "do not",
-        "doesn't" | "doesnt" => "does not",
-        "didn't" | "didnt" => "did not",
-        "can't" | "cant" | "cannot" => "can not",
-        "couldn't" | "couldnt" => "could not",
-        "won't" => "will not",
-        "wouldn't" | "wouldnt" => "would not",
-        "shouldn't" | "shouldnt" => "should not",
-        "isn't" | "isnt" => "is not",
-        "aren't" | "arent" => "are not",
-        "wasn't" | "wasnt" => "was not",
-        "weren't" => "were not",
-        "hasn't" | "hasnt" => "has not",
-        "haven't" | "havent" => "have not",
-        "hadn't" => "had not",
-        "mustn't" => "must not",
-        "needn't" => "need not",
-        "what's" | "whats" => "what is",
-        "how's" | "hows" => "how is",
-        "who's" => "who is",
-        "where's" | "wheres" => "where is",
-        "when's" => "when is",
-        "why's" => "why is",
-        "it's" => "it is",
-        "that's" | "thats" => "that is",
-        "there's" => "there is",
-        "let's" => "let us",
-        "i'm" | "im" => "i am",
-        "i've" | "ive" => "i have",
-        "i'd" => "i would",
-        "i'll" => "i will",
-        "you're" => "you are",
-        "you've" => "you have",
-        "we're" => "we are",
-        "they're" => "they are",
-        "gotta" => "have to",
-        "wanna" => "want to",
-        "unsafe" => "not safe",
-        _ => return None,
-    })
-}
-
-/// Words of number become numbers: "two hundred and fifty", "a dozen", "two thirds", "3 million".
-fn join_numerals(words: &mut Vec<Raw>, letters: &str) {
-    let spelling = |word: &Raw| letters.get(word.start..word.start + word.len).unwrap_or_default();
-    let mut out: Vec<Raw> = Vec::with_capacity(words.len());
-    // The value so far, what kind of word came last, and whether an "and" stands between.
-    for word in words.drain(..) {
-        let text = spelling(&word);
-        let last = out.len().checked_sub(1);
-        let before = last.and_then(|last| out.get(last)).filter(|word| word.class & class::NUMBER != 0);
-        let adjacent = before.and_then(|word| word.value).filter(|_| word.value.is_none());
-        if let (Some(value), Some(by)) = (adjacent, number::parts(text)) {
-            if value <= 10.0 && value.fract() == 0.0 {
-                merge(&mut out, (value / by * 1e6).round() / 1e6);
-                continue;
-            }
-        }
-        match number::numeral(text).filter(|_| word.value.is_none()) {
-            Some(Numeral::Times(by)) => match adjacent {
-                Some(value) if value < by || by == 12.0 => merge(&mut out, value * by),
-                Some(value) => merge(&mut out, times_rest(value, by)),
-                None => out.push(numbered(word, by, false)),
-            },
-            Some(Numeral::Unit(value) | Numeral::Ten(value)) => {
-                let and = out.last().is_some_and(|last| spelling(last) == "and");
-                let place = out.len().checked_sub(if and { 2 } else { 1 });
-                let sum = place.and_then(|place| out.get(place)).and_then(|word| word.value);
-                let words_before = place.and_then(|place| out.get(place)).is_some_and(|word| word.len > 0);
-                match sum.filter(|sum| words_before && fits(*sum, value, and)) {
-                    Some(sum) => {
-                        if and {
-                            out.pop();
-                        }
-                        merge(&mut out, sum + value);
-                    }
-                    None => out.push(numbered(word, value, false)),
-                }
-            }
-            Some(Numeral::Soft(value)) => {
-                let ten = out.last().filter(|last| last.len > 0).and_then(|last| last.value);
-                match ten.filter(|ten| text == "one" && fits(*ten, 1.0, false)) {
-                    Some(ten) => merge(&mut out, ten + 1.0),
-                    None => out.push(numbered(word, value, true)),
-                }
-            }
-            None => out.push(word),
-        }
-    }
-    *words = out;
-}
-
-/// "two thousand three hundred": the hundred multiplies only what came last.
-fn times_rest(value: f64, by: f64) -> f64 {
-    let rest = value % by;
-    value - rest + rest * by
-}
-
-/// Whether a smaller number word goes on with the sum: twenty + five, two hundred (and) + fifty.
-fn fits(sum: f64, value: f64, and: bool) -> bool {
-    if sum >= 100.0 && sum % 100.0 == 0.0 {
-        return value < 100.0;
-    }
-    !and && value < 10.0 && value > 0.0 && sum % 10.0 == 0.0 && sum % 100.0 >= 20.0
-}
-
-fn numbered(mut word: Raw, value: f64, soft: bool) -> Raw {
-    word.class = (word.class & class::QUOTED) | class::NUMBER | if soft { class::SOFT } else { 0 };
-    (word.value, word.hash, word.stem) = (Some(value), number::hash_of(value), number::hash_of(value));
-    word
-}
-
-fn merge(out: &mut [Raw], value: f64) {
-    if let Some(last) = out.last_mut() {
-        last.class = (last.class & class::QUOTED) | class::NUMBER;
-        (last.value, last.hash, last.stem) = (Some(value), number::hash_of(value), number::hash_of(value));
-    }
 }

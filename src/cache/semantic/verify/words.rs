@@ -3,12 +3,17 @@
 //! What a reader could get wrong: a stem need not be a word, it only has to be the same for forms of one word; all input is lower case.
 
 /// FNV-1a of a word.
-pub fn hash(word: &str) -> u32 {
+pub const fn hash(word: &str) -> u32 {
     bytes(word.as_bytes())
 }
 
-fn bytes(word: &[u8]) -> u32 {
-    word.iter().fold(0x811c_9dc5, |sum, byte| (sum ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
+const fn bytes(mut word: &[u8]) -> u32 {
+    let mut sum = 0x811c_9dc5_u32;
+    while let [byte, rest @ ..] = word {
+        sum = (sum ^ *byte as u32).wrapping_mul(0x0100_0193);
+        word = rest;
+    }
+    sum
 }
 
 /// Forms that no rule makes.
