@@ -48,6 +48,10 @@ pub struct Within<'w> {
     /// Where who asks makes a difference.
     pub app: Option<&'w str>,
     pub user: Option<&'w str>,
+    /// What a rule reads, though no model is told of it: the name that was asked for, which may be an alias; the form; the deadline.
+    pub model: Option<&'w str>,
+    pub stream: Option<bool>,
+    pub deadline_ms: Option<u64>,
     /// Where they make a difference.
     pub tags: &'w [(String, String)],
     /// Name and value of headers that go up and may change an answer.
@@ -59,10 +63,16 @@ impl Within<'_> {
         let parts = [self.route, self.tenant.as_bytes(), self.tenant_as, self.privacy.as_bytes()];
         let more = [self.endpoint.as_bytes(), self.placement.as_bytes()];
         let mut scope = parts.into_iter().chain(more).fold(Scope::default(), Scope::with);
-        for (name, who) in [(&b"app"[..], self.app), (b"user", self.user)] {
+        for (name, who) in [(&b"app"[..], self.app), (b"user", self.user), (b"model", self.model)] {
             if let Some(who) = who {
                 scope = scope.with(name).with(who.as_bytes());
             }
+        }
+        if let Some(stream) = self.stream {
+            scope = scope.with(b"stream").with(&[u8::from(stream)]);
+        }
+        if let Some(ms) = self.deadline_ms {
+            scope = scope.with(b"deadline").with(&ms.to_le_bytes());
         }
         for (key, value) in self.tags {
             scope = scope.with(b"tag").with(key.as_bytes()).with(value.as_bytes());
@@ -126,6 +136,8 @@ mod tests {
         texts: [String; 6],
         app: Option<String>,
         user: Option<String>,
+        model: Option<String>,
+        form: (Option<bool>, Option<u64>),
         tags: Vec<(String, String)>,
         headers: Vec<(String, String)>,
         request: Vec<u8>,
@@ -135,11 +147,15 @@ mod tests {
         let word = || "[a-c]{0,3}";
         let pairs = || prop::collection::vec((word(), word()), 0..3);
         let texts = [word(), word(), word(), word(), word(), word()];
-        let all = (texts, prop::option::of(word()), prop::option::of(word()), pairs(), pairs(), word());
-        all.prop_map(|(texts, app, user, tags, headers, request)| Drawn {
+        let who = (prop::option::of(word()), prop::option::of(word()), prop::option::of(word()));
+        let form = (prop::option::of(any::<bool>()), prop::option::of(0..3u64));
+        let all = (texts, who, form, pairs(), pairs(), word());
+        all.prop_map(|(texts, (app, user, model), form, tags, headers, request)| Drawn {
             texts,
             app,
             user,
+            model,
+            form,
             tags,
             headers,
             request: request.into_bytes(),
@@ -159,6 +175,9 @@ mod tests {
                 placement,
                 app: self.app.as_deref(),
                 user: self.user.as_deref(),
+                model: self.model.as_deref(),
+                stream: self.form.0,
+                deadline_ms: self.form.1,
                 tags: &self.tags,
                 headers: &headers,
             };
@@ -174,6 +193,9 @@ mod tests {
                 7 => other.user = Some(to.into()),
                 8 => other.tags.push((to.into(), String::new())),
                 9 => other.headers.push((to.into(), String::new())),
+                10 => other.model = Some(to.into()),
+                11 => other.form.0 = Some(to.len() > 1),
+                12 => other.form.1 = Some(to.len() as u64),
                 _ => other.request = to.as_bytes().to_vec(),
             }
             other
@@ -182,7 +204,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_differs_keeps_answers_apart(one in drawn(), which in 0usize..11, to in "[a-c]{0,3}", other in drawn()) {
+        fn whatever_differs_keeps_answers_apart(one in drawn(), which in 0usize..14, to in "[a-c]{0,3}", other in drawn()) {
             let varied = one.varied(which, &to);
             let same = |a: &Drawn, b: &Drawn| format!("{a:?}") == format!("{b:?}");
             prop_assert_eq!(same(&one, &varied), one.key() == varied.key());

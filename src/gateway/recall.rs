@@ -95,10 +95,10 @@ pub struct Wanted {
     pub terms: Terms,
     /// What is there is not to be used.
     pub refresh: bool,
+    /// What is kept is not to be used when it is older: seconds.
+    pub max_age: Option<u64>,
     /// What is not kept anywhere is not to be asked for.
     pub only_if_kept: bool,
-    /// What is there is not to be used when it is older: seconds.
-    pub max_age: Option<u64>,
     /// When there had been so many purges.
     pub purges: u64,
     /// The question, where one in other words may be answered alike.
@@ -159,7 +159,7 @@ pub fn at_once(endpoint: Endpoint, headers: &HeaderMap, body: &Bytes, record: &m
 /// Looks in memory.
 ///
 /// # Errors
-/// There is no such model, or the key may not ask for it.
+/// There is no such model, the key may not ask for it, or only what is kept was asked for and this never is.
 pub async fn recall(read: &Read, record: &mut Record) -> Result<Recalled> {
     let snapshot = Arc::clone(&record.snapshot);
     let Some(store) = &snapshot.cache else { return Ok(Recalled::Alone) };
@@ -199,8 +199,8 @@ pub async fn recall(read: &Read, record: &mut Record) -> Result<Recalled> {
         key,
         terms: terms.clone(),
         refresh: demand.refresh,
-        only_if_kept: demand.only_if_cached,
         max_age: demand.max_age,
+        only_if_kept: demand.only_if_cached,
         purges: store.purges(),
         question: terms.semantic.and_then(|_| question(read, &scope)),
     }))
@@ -326,6 +326,9 @@ fn scope(read: &Read, route: &RouteEntry, record: &Record) -> Scope {
         placement: read.hints.placement.map_or("", |hint| hint.name()),
         app: (has_apps || reads(SignalId::App)).then_some(app),
         user: reads(SignalId::User).then_some(user),
+        model: reads(SignalId::Model).then_some(read.model.as_str()),
+        stream: reads(SignalId::Stream).then_some(read.view.stream),
+        deadline_ms: reads(SignalId::HintDeadlineMs).then_some(read.hints.deadline_ms.unwrap_or(0)),
         tags: if reads(SignalId::Tags) { &read.hints.tags } else { &[] },
         headers: &headers,
     };
@@ -370,13 +373,14 @@ impl Demand {
         demand
     }
 
-    /// Whether it may be asked at all where nothing is remembered.
+    /// It is not looked up: whether it may be asked for.
     fn alone(&self) -> Result<Recalled> {
-        if !self.only_if_cached {
-            return Ok(Recalled::Alone);
-        }
-        let message =
-            "nothing is remembered for this request, and `cache-control: only-if-cached` asks for nothing else";
-        Err(Error::client(Kind::Timeout, message))
+        if self.only_if_cached { Err(nothing_kept()) } else { Ok(Recalled::Alone) }
     }
+}
+
+/// To one who wants nothing but what is kept.
+pub fn nothing_kept() -> Error {
+    let message = "nothing is kept for this request, and `cache-control: only-if-cached` asks for nothing else";
+    Error::client(Kind::Timeout, message)
 }

@@ -49,8 +49,8 @@ const LIMITS: &str = "x-ratelimit-";
 /// Asks, or waits with those who have asked.
 pub async fn ask(gateway: &Gateway, read: Read, wanted: Wanted, record: Box<Record>) -> Response<Body> {
     let form = Form::of(&read);
-    // Someone's deadline is no matter of the others, nor is how old an answer may be that is found.
-    let is_own = wanted.refresh || wanted.only_if_kept || wanted.max_age.is_some() || read.hints.deadline_ms.is_some();
+    // One's deadline and special wishes are no matter of the others.
+    let is_own = wanted.refresh || wanted.max_age.is_some() || wanted.only_if_kept || read.hints.deadline_ms.is_some();
     let is_shared = wanted.terms.coalesce && !is_own;
     if !is_shared {
         let asking = call(gateway.clone(), read, wanted.clone(), record, None);
@@ -198,8 +198,7 @@ fn call(
             return found(entry, how, &read, form, &wanted, keeper, record);
         }
         if wanted.only_if_kept {
-            let message = "nothing is kept for this request, and `cache-control: only-if-cached` asks for nothing else";
-            let error = Error::client(Kind::Timeout, message);
+            let error = recall::nothing_kept();
             let own = answer::failed(record, &error);
             return Landed::Failed { error, is_shared: false, own };
         }

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use prometheus::IntGaugeVec;
 use serde_json::{Value, json};
 
 use super::snapshot::Snapshot;
@@ -130,9 +131,7 @@ impl Shared {
         };
         let Some(store) = &snapshot.cache else {
             // It may have been on before the last reload.
-            [&metrics.bytes, &metrics.capacity, &metrics.entries]
-                .into_iter()
-                .for_each(prometheus::core::MetricVec::reset);
+            [&metrics.bytes, &metrics.capacity, &metrics.entries].into_iter().for_each(IntGaugeVec::reset);
             return metrics.semantic_threshold.reset();
         };
         for (tier, bytes) in store.capacities() {

@@ -75,9 +75,8 @@ async fn a_condition_that_does_not_compile_is_told() {
 
 #[tokio::test]
 async fn what_is_not_available_yet_is_refused() {
-    for (section, top) in [("cache", "cache: {exact: {capacity: 1MiB}}")] {
-        refused(&sound().top(top).yaml(), &[&["tidegate.yaml:1:", section, "not available yet"]]).await;
-    }
+    let traced = sound().top("telemetry: {otlp: http://127.0.0.1:4317}");
+    refused(&traced.yaml(), &[&["tidegate.yaml:1:", "otlp", "not available yet"]]).await;
     let confident = "{name: easy, try: [{model: small, min_confidence: 0.4}]}";
     refused(&sound().rules("odd", "", &[confident]).yaml(), &[&["min_confidence", "not available yet"]]).await;
 }

@@ -8,16 +8,16 @@ use crate::support::sse;
 use crate::support::upstream::Request;
 use crate::support::{Answer, Config, Gateway, Response, Upstream, eventually};
 
-pub(super) const PRICE: &str = "price: {input: 1, output: 2}";
+pub const PRICE: &str = "price: {input: 1, output: 2}";
 
-pub(super) fn config(cloud: &Upstream, cache: &str) -> Config {
+pub fn config(cloud: &Upstream, cache: &str) -> Config {
     let config =
         Config::new().cloud("acme", cloud).model("gpt-5", "acme", PRICE).route("auto", "aliases: [other]", &["gpt-5"]);
     config.top(cache)
 }
 
 /// Each answer of its own, so that a repeated one is known for it.
-pub(super) async fn numbered() -> Upstream {
+pub async fn numbered() -> Upstream {
     let count = std::sync::atomic::AtomicUsize::new(0);
     Upstream::named("cloud").await.answering(move |request: &Request| {
         let number = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -33,13 +33,13 @@ pub(super) async fn numbered() -> Upstream {
     })
 }
 
-pub(super) async fn ask(gateway: &Gateway, body: &Value) -> Response {
+pub async fn ask(gateway: &Gateway, body: &Value) -> Response {
     let answer = gateway.chat(body).send().await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     answer
 }
 
-pub(super) fn cache(answer: &Response) -> &str {
+pub fn cache(answer: &Response) -> &str {
     answer.header("x-tidegate-cache")
 }
 
@@ -344,6 +344,29 @@ async fn the_books_know_what_was_answered_from_memory() {
         (&json!("cache"), &json!(2), Some(0.0))
     );
     assert!(hits["saving_usd"].as_f64().unwrap() > 0.0, "{hits}");
+}
+
+/// What is kept is what the client was told, not what the cloud has seen.
+#[tokio::test]
+async fn values_that_were_put_back_are_told_again() {
+    let cloud = Upstream::named("cloud").await.answering(|request: &Request| {
+        let body = request.json();
+        let said = body["messages"][0]["content"].as_str().unwrap_or_default().to_owned();
+        let (one, other) = said.split_at(said.find('_').unwrap_or(1));
+        if body["stream"] == true { Answer::chat_stream(&[one, other], true) } else { Answer::chat(&said) }
+    });
+    let gateway = Gateway::with(&config(&cloud, "pii: {}").top("cache: {}")).await;
+    let (first, second) = ("Write to ann.lee@example.org, please.", "Write to bob.ray@example.org, please.");
+    for body in [chat("auto", first), chat("auto", first), chat_stream("auto", first)] {
+        let answer = ask(&gateway, &body).await;
+        let text = if body["stream"] == true { sse::text(&answer.events()) } else { answer.content() };
+        assert_eq!((text.as_str(), answer.header("x-tidegate-pii")), (first, "EMAIL_ADDRESS=1"));
+    }
+    assert_eq!(sse::text(&ask(&gateway, &chat_stream("auto", second)).await.events()), second);
+    assert_eq!(until_hit(&gateway, &chat("auto", second)).await.content(), second);
+    let seen: Vec<String> = cloud.requests().iter().map(|request| request.json().to_string()).collect();
+    assert_eq!(seen.len(), 2);
+    assert!(seen.iter().all(|text| text.contains("EMAIL_ADDRESS") && !text.contains("example.org")), "{seen:?}");
 }
 
 #[tokio::test]

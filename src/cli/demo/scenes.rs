@@ -195,11 +195,13 @@ fn remembered() -> Vec<Scene> {
     vec![
         again("the timer again", "the same question: from memory, for nothing", "hit", ask(TIMER)),
         again("… without a stream", "kept once, told in either form", "hit", whole),
+        again("… in other words", "a verifier says that it means the same", "semantic", ask(TIMER_AGAIN)),
         again("… one number changed", "alike is not the same: asked anew", "miss", ask(OTHER_TIMER)),
         Scene { askers: 20, ..crowd },
     ]
 }
 
+const TIMER_AGAIN: &str = "Please set a timer for ten minutes.";
 const OTHER_TIMER: &str = "Set a timer for two minutes, please.";
 
 const PREFER_CLOUD: Headers = &[("x-tidegate-placement", "prefer-cloud")];
