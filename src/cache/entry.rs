@@ -4,6 +4,7 @@
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderValue;
@@ -175,9 +176,10 @@ impl Entry {
         u64::try_from(now.saturating_sub(self.made_us) / 1_000_000).unwrap_or(0)
     }
 
-    /// No older than `most` seconds; `None`: any age will do.
-    pub fn is_within(&self, most: Option<u64>, now: i64) -> bool {
-        most.is_none_or(|most| self.age(now) <= most)
+    /// It is no older than `most` seconds, and than the route's terms allow by now. `now`: microseconds (Unix).
+    pub fn is_within(&self, most: Option<u64>, ttl: Duration, now: i64) -> bool {
+        let ends = self.made_us.saturating_add(i64::try_from(ttl.as_micros()).unwrap_or(i64::MAX));
+        now < ends && most.is_none_or(|most| self.age(now) <= most)
     }
 
     pub fn labels(&self) -> Labels {
@@ -222,8 +224,11 @@ mod tests {
         let entry = Entry::new(Key([1; 32]), Endpoint::Chat, 0, 5_000_000, Facts::default(), Bytes::new());
         assert!(entry.holds(4_999_999) && !entry.holds(5_000_000));
         assert_eq!((entry.age(999_999), entry.age(3_000_000), entry.age(-5)), (0, 3, 0));
-        assert!(entry.is_within(None, i64::MAX) && entry.is_within(Some(2), 2_999_999));
-        assert!(!entry.is_within(Some(2), 3_000_000));
+        let long = Duration::from_secs(1000);
+        assert!(entry.is_within(None, long, 999_999_999) && entry.is_within(Some(2), long, 2_999_999));
+        assert!(
+            !entry.is_within(Some(2), long, 3_000_000) && !entry.is_within(None, Duration::from_secs(1), 1_000_000)
+        );
         entry.drop_it();
         assert!(!entry.holds(0));
     }

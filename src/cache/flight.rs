@@ -13,6 +13,7 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Poll, Waker};
 
@@ -218,12 +219,18 @@ impl<H: Send + Sync + 'static, A: Send + 'static> Seat<H, A> {
         next
     }
 
-    /// The whole stream, once it has ended; `None`: its beginning is no longer there.
-    pub async fn whole(&mut self) -> Option<Vec<Bytes>> {
-        let mut all = Vec::new();
+    /// The whole stream, once it has ended; `None`: its beginning is no longer there, or it is longer than `most` bytes.
+    pub async fn whole(&mut self, most: usize) -> Option<Vec<Bytes>> {
+        let (mut all, mut bytes) = (Vec::new(), 0);
         loop {
             match std::future::poll_fn(|cx| self.poll_next(cx)).await {
-                Next::Piece(piece) => all.push(piece.bytes),
+                Next::Piece(piece) => {
+                    bytes += piece.bytes.len();
+                    if bytes > most {
+                        return None;
+                    }
+                    all.push(piece.bytes);
+                }
                 Next::End => return Some(all),
                 Next::LeftBehind => return None,
             }
@@ -240,9 +247,12 @@ impl<H, A> Drop for Seat<H, A> {
 
 /// Flights under way, by what they ask for.
 #[derive(Debug, Default)]
-pub struct Flights(Mutex<HashMap<Key, Numbered, foldhash::fast::RandomState>>);
+pub struct Flights {
+    listed: Mutex<HashMap<Key, Numbered, foldhash::fast::RandomState>>,
+    begun: AtomicU64,
+}
 
-/// A flight, and how many there have been under its key before.
+/// A flight with its number.
 type Numbered = (u64, Weak<dyn Any + Send + Sync>);
 
 /// As long as it lives, others find the flight.
@@ -262,7 +272,7 @@ impl Flights {
         load: L,
         begin: impl FnOnce(L, Listed) -> Seat<H, A>,
     ) -> Result<Seat<H, A>, (Seat<H, A>, L)> {
-        let mut flights = self.0.lock();
+        let mut flights = self.listed.lock();
         let known = flights.get(&key).and_then(|(_, flight)| flight.upgrade());
         let known = known.and_then(|flight| flight.downcast::<Flight<H, A>>().ok());
         if let Some(flight) = known {
@@ -272,9 +282,9 @@ impl Flights {
             }
             // Perhaps the last one: its end unlists it, which takes the lock.
             drop(flight);
-            flights = self.0.lock();
+            flights = self.listed.lock();
         }
-        let number = flights.get(&key).map_or(0, |(number, _)| number + 1);
+        let number = self.begun.fetch_add(1, Ordering::Relaxed);
         // Nothing is dropped in here that would ask for this lock.
         let seat = begin(load, Listed { flights: Arc::clone(self), key, number });
         let flight: Arc<dyn Any + Send + Sync> = Arc::clone(&seat.flight) as _;
@@ -282,19 +292,21 @@ impl Flights {
         Ok(seat)
     }
 
-    /// Flights under way.
-    pub fn len(&self) -> usize {
-        self.0.lock().len()
+    /// Those under way go on for who has a seat; nobody else finds them.
+    pub fn unlist(&self) {
+        self.listed.lock().clear();
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+    /// Flights that are found.
+    #[cfg(test)]
+    fn len(&self) -> usize {
+        self.listed.lock().len()
     }
 }
 
 impl Drop for Listed {
     fn drop(&mut self) {
-        let mut flights = self.flights.0.lock();
+        let mut flights = self.flights.listed.lock();
         if flights.get(&self.key).is_some_and(|(number, _)| *number == self.number) {
             flights.remove(&self.key);
         }

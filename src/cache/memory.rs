@@ -48,10 +48,13 @@ fn left(entry: &Entry) -> Duration {
 
 impl Memory {
     /// `capacity`: bytes of all entries, their overhead included.
-    pub fn new(capacity: u64) -> Memory {
-        let put_out = |_: Arc<Key>, entry: Arc<Entry>, cause: moka::notification::RemovalCause| {
+    ///
+    /// `gone` hears of keys that have no answer any more.
+    pub fn new(capacity: u64, gone: impl Fn(Key) + Send + Sync + 'static) -> Memory {
+        let put_out = move |key: Arc<Key>, entry: Arc<Entry>, cause: moka::notification::RemovalCause| {
             if cause != moka::notification::RemovalCause::Replaced {
                 entry.drop_it();
+                gone(*key);
             }
         };
         let entries = Cache::builder()
@@ -69,9 +72,24 @@ impl Memory {
         self.entries.get(key).filter(|entry| entry.holds(now))
     }
 
-    /// Keeps an entry, or weighs one anew that has grown.
-    pub fn put(&self, entry: &Arc<Entry>) {
+    /// Keeps an entry whose making began at `begun_us` (Unix), unless a younger one is there. What it replaces is marked: whoever has it
+    /// still must not give it out. Whether it is kept.
+    pub fn put(&self, entry: &Arc<Entry>, begun_us: i64) -> bool {
+        if let Some(known) = self.entries.get(&entry.key) {
+            if known.holds(begun_us) && known.made_us > begun_us {
+                return false;
+            }
+            known.drop_it();
+        }
         self.entries.insert(entry.key, Arc::clone(entry));
+        true
+    }
+
+    /// Weighs an entry anew that has grown, if it is still here.
+    pub fn weigh(&self, entry: &Arc<Entry>) {
+        if self.entries.get(&entry.key).is_some_and(|known| Arc::ptr_eq(&known, entry)) {
+            self.entries.insert(entry.key, Arc::clone(entry));
+        }
     }
 
     /// Forgets; how many entries that were.
@@ -121,9 +139,10 @@ mod tests {
     #[test]
     fn it_stays_within_its_capacity() {
         let capacity = 1 << 20;
-        let memory = Memory::new(capacity);
+        let memory = Memory::new(capacity, |_| {});
         for n in 0..20_000 {
-            memory.put(&entry(n, "", 1000));
+            let entry = entry(n, "", 1000);
+            memory.put(&entry, entry.made_us);
         }
         let (bytes, entries) = memory.size();
         assert!(bytes <= capacity && entries > 100, "{bytes} bytes, {entries} entries");
@@ -131,10 +150,10 @@ mod tests {
 
     #[test]
     fn what_is_purged_is_gone_for_whoever_has_it() {
-        let memory = Memory::new(1 << 20);
+        let memory = Memory::new(1 << 20, |_| {});
         let (a, b) = (entry(1, "a", 10), entry(2, "b", 10));
-        memory.put(&a);
-        memory.put(&b);
+        memory.put(&a, a.made_us);
+        memory.put(&b, b.made_us);
         assert_eq!(memory.purge(&Purge::Tenant("a".into())), 1);
         assert!(!a.holds(a.made_us) && b.holds(b.made_us));
         assert!(memory.get(&a.key, a.made_us).is_none() && memory.get(&b.key, b.made_us).is_some());
@@ -143,11 +162,23 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_is_put_again_still_holds() {
-        let memory = Memory::new(1 << 20);
+    fn the_youngest_stays_and_what_it_replaces_is_marked() {
+        let memory = Memory::new(1 << 20, |_| {});
+        let (old, new) = (entry(1, "a", 10), entry(1, "a", 11));
+        assert!(memory.put(&old, old.made_us - 10) && memory.put(&new, new.made_us));
+        assert!(!old.holds(old.made_us) && new.holds(new.made_us));
+        let late = entry(1, "a", 12);
+        assert!(!memory.put(&late, new.made_us - 1), "begun before the other was made");
+        memory.weigh(&old);
+        assert!(memory.get(&new.key, new.made_us).is_some_and(|kept| Arc::ptr_eq(&kept, &new)));
+    }
+
+    #[test]
+    fn an_entry_that_is_weighed_again_still_holds() {
+        let memory = Memory::new(1 << 20, |_| {});
         let a = entry(1, "a", 10);
-        memory.put(&a);
-        memory.put(&a);
+        memory.put(&a, a.made_us);
+        memory.weigh(&a);
         memory.size();
         assert!(memory.get(&a.key, a.made_us).is_some());
     }

@@ -33,7 +33,7 @@ pub struct Store {
     pub quick: Quick,
     pub flights: Arc<Flights>,
     /// `None`: only the same question is answered.
-    pub semantic: Option<Semantic>,
+    pub semantic: Option<Arc<Semantic>>,
     pub tiers: Tiers,
     purges: AtomicU64,
 }
@@ -45,11 +45,14 @@ impl Store {
     /// A tier cannot be opened; as a text for people.
     pub fn open(section: &Cache, data_dir: Option<&Path>, workers: usize, runtime: &Handle) -> Result<Store, String> {
         let (answers, questions) = shares(section);
+        let semantic = section.semantic.as_ref().map(|with| Arc::new(Semantic::new(with.entries, questions)));
+        let of_questions = semantic.clone();
+        let gone = move |key: Key| of_questions.iter().for_each(|semantic| semantic.forget(key));
         Ok(Store {
-            memory: Memory::new(answers),
+            memory: Memory::new(answers, gone),
             quick: Quick::new(section.exact.capacity.0, workers),
             flights: Arc::default(),
-            semantic: section.semantic.as_ref().map(|with| Semantic::new(with.entries, questions)),
+            semantic,
             tiers: tiers(section, data_dir, runtime)?,
             section: section.clone(),
             purges: AtomicU64::new(0),
@@ -80,13 +83,19 @@ impl Store {
     }
 
     /// Keeps an answer that was begun when there had been `purges` purges.
-    pub fn keep(&self, entry: &Arc<Entry>, purges: u64) {
-        self.memory.put(entry);
+    ///
+    /// `begun_us`: when it was asked for, microseconds (Unix). Whether it is kept.
+    pub fn keep(&self, entry: &Arc<Entry>, begun_us: i64, purges: u64) -> bool {
+        if self.purges() != purges || !self.memory.put(entry, begun_us) {
+            return false;
+        }
         // A purge between: it may have come before the entry was there.
-        if self.purges() != purges {
+        let is_kept = self.purges() == purges;
+        if !is_kept {
             entry.drop_it();
             self.memory.purge(&Purge::Key(entry.key));
         }
+        is_kept
     }
 
     /// Keeps it beyond memory, too, where it may leave it.
@@ -107,13 +116,14 @@ impl Store {
         }
         let (kept, tier) = self.tiers.get(key).await?;
         let entry = Arc::new(Entry::from_bytes(*key, kept.made_us, kept.until_us, &kept.bytes)?);
-        self.keep(&entry, purges);
-        Some((entry, tier))
+        self.keep(&entry, kept.made_us, purges).then_some((entry, tier))
     }
 
     /// Forgets in memory; how many answers that were. [`Store::purge_beyond`] does the rest.
     pub fn purge(&self, what: &Purge) -> u64 {
         self.purges.fetch_add(1, Ordering::AcqRel);
+        // Who asks from now on does not join what was begun before.
+        self.flights.unlist();
         self.memory.purge(what)
     }
 

@@ -14,10 +14,11 @@ use tokio::time::Instant;
 
 use super::keep::Keeper;
 use super::read::Read;
-use super::recall::{How, Question, Wanted};
+use super::recall::{Form, How, Question, Wanted};
 use super::record::Record;
 use super::{Gateway, hold};
 use crate::cache::Entry;
+use crate::cache::semantic::doubt::Whose;
 use crate::cache::semantic::verify::Verifier;
 use crate::cache::semantic::{Asked, Semantic};
 use crate::config::file::{BUILTIN, Placement};
@@ -43,9 +44,7 @@ pub async fn find(
     if !wanted.refresh {
         let (privacy, purges) = (record.privacy, wanted.purges);
         let found = record.waiting(store.beyond(&wanted.key, privacy, purges)).await;
-        let fits =
-            |entry: &Entry| entry.endpoint == read.endpoint && entry.is_within(wanted.max_age, record.arrived_us());
-        if let Some((entry, _)) = found.filter(|(entry, _)| fits(entry)) {
+        if let Some((entry, _)) = found.filter(|(entry, _)| may_be_given(entry, read, wanted, record)) {
             return Some((entry, How::Exact));
         }
     }
@@ -55,45 +54,52 @@ pub async fn find(
     if wanted.refresh {
         return None;
     }
-    in_other_words(&asked, semantic, wanted, keeper, record)
+    let found = in_other_words(&asked, semantic, read, wanted, keeper, record);
+    let result = if found.is_some() { "hit" } else { "miss" };
+    record.shared().durable.metrics.cache.requests.with_label_values(&["semantic", result]).inc();
+    found
+}
+
+/// It is an answer of this endpoint, young enough, and can be told in the form that is asked for.
+fn may_be_given(entry: &Entry, read: &Read, wanted: &Wanted, record: &Record) -> bool {
+    let form = Form::of(read);
+    entry.endpoint == read.endpoint
+        && entry.is_within(wanted.max_age, wanted.terms.ttl, record.arrived_us())
+        && (!form.stream || entry.stream(form.usage).is_some())
 }
 
 fn in_other_words(
     asked: &Asked,
     semantic: &Semantic,
+    read: &Read,
     wanted: &Wanted,
     keeper: &mut Keeper,
     record: &Record,
 ) -> Option<(Arc<Entry>, How)> {
-    let cache = &record.shared().durable.metrics.cache;
-    let miss = || cache.requests.with_label_values(&["semantic", "miss"]).inc();
     let terms = wanted.terms.semantic?;
-    let Some(alike) = semantic.nearest(asked) else {
-        miss();
-        return None;
-    };
-    let route = &wanted.route.route.name;
-    let believed = semantic.doubts.believed(route, alike.probability.into());
-    if believed < Verifier::builtin().threshold(terms.max_error) {
-        miss();
+    let alike = semantic.nearest(asked)?;
+    let threshold = Verifier::builtin().threshold(terms.max_error);
+    if f64::from(alike.probability) < threshold {
         return None;
     }
     let Some(entry) = wanted.store.memory.get(&alike.key, record.arrived_us()) else {
         semantic.forget(alike.key);
-        miss();
         return None;
     };
-    if !entry.is_within(wanted.max_age, record.arrived_us()) {
-        miss();
+    if !may_be_given(&entry, read, wanted, record) {
         return None;
     }
-    if record.shared().durable.shadows.draws(terms.verify_sample) {
-        cache.requests.with_label_values(&["semantic", "verify"]).inc();
-        keeper.check(entry, alike.probability, cache.verified.clone());
+    // Also what is doubted by now: otherwise nothing could ever be learnt to its credit.
+    let durable = &record.shared().durable;
+    if durable.shadows.draws(terms.verify_sample) {
+        durable.metrics.cache.requests.with_label_values(&["semantic", "verify"]).inc();
+        keeper.check(entry, alike.probability, durable.metrics.cache.verified.clone());
         return None;
     }
-    cache.requests.with_label_values(&["semantic", "hit"]).inc();
-    Some((entry, How::Alike { similarity: alike.similarity, probability: believed as f32 }))
+    let whose = Whose { route: &wanted.route.route.name, tenant: record.tenant_name() };
+    let believed = semantic.doubts.believed(whose, alike.probability.into());
+    let how = How::Alike { similarity: alike.similarity, probability: believed as f32 };
+    (believed >= threshold).then_some((entry, how))
 }
 
 async fn prepare(gateway: &Gateway, question: &Question, record: &mut Record) -> Option<Asked> {

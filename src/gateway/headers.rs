@@ -44,7 +44,7 @@ fn is_common(name: &HeaderName) -> bool {
 
 /// What goes up and changes no answer: languages of error pages, traces, what browsers add.
 fn is_neutral(name: &HeaderName) -> bool {
-    const NEUTRAL: [&str; 10] = [
+    const NEUTRAL: [&str; 17] = [
         "accept-language",
         "cache-control",
         "pragma",
@@ -55,9 +55,16 @@ fn is_neutral(name: &HeaderName) -> bool {
         "upgrade-insecure-requests",
         "idempotency-key",
         "b3",
+        "x-amzn-trace-id",
+        "x-cloud-trace-context",
+        "sentry-trace",
+        "uber-trace-id",
+        "x-correlation-id",
+        "newrelic",
+        "x-newrelic-id",
     ];
     let name = name.as_str();
-    NEUTRAL.contains(&name) || ["sec-", "x-b3-", "x-datadog-"].iter().any(|prefix| name.starts_with(prefix))
+    NEUTRAL.contains(&name) || ["sec-", "x-b3-", "x-datadog-", "x-envoy-"].iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// Headers for the client, out of an upstream's answer.

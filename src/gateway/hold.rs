@@ -72,7 +72,8 @@ impl Hold<'_> {
     ) -> Result<(Answered, Figures)> {
         let by = self.deadline.min(self.started + self.target.upstream.timeouts.first_token);
         let late = |_| Error::upstream(Kind::Timeout, "the upstream did not finish its answer in time");
-        let limit = if self.restorer.is_some() { RESTORED_ANSWER } else { HELD_ANSWER };
+        let kept = self.read.shared.unwrap_or(0).max(HELD_ANSWER);
+        let limit = if self.restorer.is_some() { RESTORED_ANSWER } else { kept };
         let gathered = tokio::time::timeout_at(by, gather(body, BytesMut::new(), limit)).await.map_err(late)?;
         let (begun, rest) = gathered.map_err(broken)?;
         let usage = usage::of_answer(&begun);
@@ -96,8 +97,9 @@ impl Hold<'_> {
     async fn stream(self, body: Incoming, lease: Lease) -> Result<Flow> {
         let by = self.deadline.min(self.started + self.target.upstream.timeouts.first_token);
         let asked = self.read.view.stream_options.as_ref().is_some_and(|o| o.include_usage);
-        let strip_usage =
-            !asked && !self.read.is_shared && matches!(self.read.endpoint, Endpoint::Chat | Endpoint::Completions);
+        let strip_usage = !asked
+            && self.read.shared.is_none()
+            && matches!(self.read.endpoint, Endpoint::Chat | Endpoint::Completions);
         let mut events = Events::new(body, lease, self.watchdog(), strip_usage);
         if let Some(restorer) = self.restorer.clone() {
             events.restore(Stream::new(restorer));

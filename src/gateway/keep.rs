@@ -14,6 +14,7 @@ use super::record::Record;
 use crate::cache::flight::Listed;
 use crate::cache::replay::{self, Finish};
 use crate::cache::semantic::agree::agree;
+use crate::cache::semantic::doubt::Whose;
 use crate::cache::semantic::{Asked, Semantic};
 use crate::cache::{Entry, Facts};
 use crate::config::file::Privacy;
@@ -64,6 +65,8 @@ pub struct Keeper {
     wanted: Wanted,
     endpoint: Endpoint,
     privacy: Privacy,
+    /// When it was asked for, microseconds (Unix).
+    begun_us: i64,
     pub settled: Arc<Settled>,
     /// The question, to be found by others.
     asked: Option<Asked>,
@@ -78,6 +81,7 @@ impl Keeper {
             wanted: wanted.clone(),
             endpoint: read.endpoint,
             privacy: record.privacy,
+            begun_us: record.arrived_us(),
             settled,
             asked: None,
             checked: None,
@@ -126,7 +130,9 @@ impl Keeper {
         let until = now.saturating_add(i64::try_from(terms.ttl.as_micros()).unwrap_or(i64::MAX));
         let entry = Entry::new(*key, self.endpoint, now, until, settlement.facts.clone(), Bytes::from(plain));
         let entry = Arc::new(entry);
-        store.keep(&entry, *purges);
+        if !store.keep(&entry, self.begun_us, *purges) {
+            return None;
+        }
         store.keep_beyond(&entry, self.privacy);
         if let Some(semantic) = &store.semantic {
             // Somebody's personal data may stand in the answer: it is for exactly this question.
@@ -162,7 +168,8 @@ impl Checked {
         };
         self.verified.with_label_values(&[route.as_str(), result]).inc();
         if let Some(was_right) = agreed {
-            semantic.doubts.learn(route, self.probability.into(), was_right);
+            let whose = Whose { route, tenant: &asked.facts.tenant };
+            semantic.doubts.learn(whose, self.probability.into(), was_right);
         }
     }
 }

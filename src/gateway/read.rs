@@ -35,8 +35,8 @@ pub struct Read {
     pub hints: Hints,
     /// Tokens of the prompt, estimated.
     pub input_tokens: u64,
-    /// Others may follow the answer: usage stays in its stream for those who asked for it.
-    pub is_shared: bool,
+    /// Others may follow the answer, and it may be kept up to so many bytes: usage stays in its stream for those who asked for it.
+    pub shared: Option<usize>,
 }
 
 /// Takes a request in: its headers, and its body as it came.
@@ -79,7 +79,7 @@ pub fn understand(endpoint: Endpoint, headers: HeaderMap, body: Bytes) -> Result
     let messages = view.pieces.iter().map(|piece| piece.message + 1).max().unwrap_or(0);
     let texts = view.pieces.iter().filter_map(|piece| body.get(piece.range.clone()));
     let input_tokens = tokens::estimate_pieces(texts, messages);
-    Ok(Read { endpoint, headers, body, view, model, hints, input_tokens, is_shared: false })
+    Ok(Read { endpoint, headers, body, view, model, hints, input_tokens, shared: None })
 }
 
 /// No SDK compresses requests; guessing at one would mean forwarding what was never looked at.

@@ -33,6 +33,9 @@ use crate::task;
 /// Use of an entry is told to the store once in so many times: often enough to keep it there.
 const TOLD_EVERY: u32 = 32;
 
+/// Longer requests are asked: spelling them costs more than the lookup is worth, and nobody sends one twice.
+const LARGEST: usize = 4 << 20;
+
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
 
@@ -172,6 +175,9 @@ pub async fn recall(read: &Read, record: &mut Record) -> Result<Recalled> {
     if demand.is_off || record.privacy == Privacy::LocalOnly {
         return demand.alone();
     }
+    if read.body.len() > LARGEST {
+        return demand.alone();
+    }
     let canon = spell(read, record).await?;
     if canon.is_live || !terms.is_steady(read.endpoint, canon.temperature) {
         return demand.alone();
@@ -181,7 +187,7 @@ pub async fn recall(read: &Read, record: &mut Record) -> Result<Recalled> {
     record.remembered = Remembered::Miss;
     let now = record.arrived_us();
     let found = if demand.refresh { None } else { store.memory.get(&key, now) };
-    if let Some(found) = found.filter(|found| found.is_within(demand.max_age, now)) {
+    if let Some(found) = found.filter(|found| found.is_within(demand.max_age, terms.ttl, now)) {
         record.shared().durable.metrics.cache.memory_hit.inc();
         record.seen = super::seen::Seen::of_request(read);
         known_route(entry, &found, record);
@@ -221,15 +227,15 @@ fn question(read: &Read, scope: &Scope) -> Option<Question> {
         return None;
     }
     let text = decode_string(read.body.get(last.range.clone())?)?.into_owned();
-    let around = canon::canon(&read.body, Some(last.range.clone())).ok()?;
+    let around = canon::canon(read.endpoint, &read.body, Some(last.range.clone())).ok()?;
     Some(Question { scope: index::Scope(scope.around(&around.bytes)), text })
 }
 
 async fn spell(read: &Read, record: &mut Record) -> Result<Canon> {
-    let body = read.body.clone();
+    let (endpoint, body) = (read.endpoint, read.body.clone());
     let spelled = match body.len() {
-        LONG.. => record.waiting(task::blocking(move || canon::canon(&body, None))).await?,
-        _ => canon::canon(&body, None),
+        LONG.. => record.waiting(task::blocking(move || canon::canon(endpoint, &body, None))).await?,
+        _ => canon::canon(read.endpoint, &body, None),
     };
     spelled.map_err(|_| Error::client(Kind::InvalidRequest, "the request body cannot be read"))
 }
@@ -259,7 +265,7 @@ pub fn give(
             let (events, is_new) = entry.stream(form.usage)?;
             if is_new {
                 // It has grown.
-                store.memory.put(entry);
+                store.memory.weigh(entry);
             }
             headers.insert(CONTENT_TYPE, EVENTS);
             match terms.pace {
@@ -315,8 +321,9 @@ fn scope(read: &Read, route: &RouteEntry, record: &Record) -> Scope {
     let app = record.admission.app.as_deref().or(read.hints.app.as_deref()).unwrap_or("");
     let user = record.admission.user.as_deref().or(read.hints.user.as_deref()).unwrap_or("");
     let has_apps = tenant.is_some_and(|tenant| !tenant.apps.is_empty());
-    let headers: SmallVec<[_; 4]> =
+    let mut headers: SmallVec<[_; 4]> =
         headers::that_matter(&read.headers).map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+    headers.sort_unstable();
     let within = Within {
         route: &route.scope,
         tenant: tenant.map_or("", |tenant| tenant.name.as_str()),

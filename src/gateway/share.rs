@@ -17,11 +17,13 @@ use super::record::Record;
 use super::relay::Relay;
 use super::seat::{SeatBody, SharedStream};
 use super::{Body, Gateway, beyond};
-use crate::cache::Entry;
 use crate::cache::flight::{Asking, Flight, Landed, Listed, Seat, Source, Told};
 use crate::cache::replay;
+use crate::cache::{Entry, Terms};
 use crate::config::file::OnSharedError;
 use crate::error::{Error, Kind, Side};
+use crate::openai::Endpoint;
+use crate::task;
 use crate::telemetry::metrics::Following;
 
 /// An answer's head, as everybody gets it who waits for it.
@@ -45,6 +47,8 @@ pub type OurSeat = Seat<Head, Response<Body>>;
 /// Headers that belong to one request: everybody has his own.
 const OWN: [&str; 4] = ["x-tidegate-attempts", "x-tidegate-overhead-us", "server-timing", "x-tidegate-cache"];
 const LIMITS: &str = "x-ratelimit-";
+/// How much longer a stream is than its answer, about.
+const EVENTS_PER_ANSWER: usize = 8;
 
 /// Asks, or waits with those who have asked.
 pub async fn ask(gateway: &Gateway, read: Read, wanted: Wanted, record: Box<Record>) -> Response<Body> {
@@ -54,13 +58,13 @@ pub async fn ask(gateway: &Gateway, read: Read, wanted: Wanted, record: Box<Reco
     let is_shared = wanted.terms.coalesce && !is_own;
     if !is_shared {
         let asking = call(gateway.clone(), read, wanted.clone(), record, None);
-        let seat = Flight::begin(asking, wanted.terms.max_entry);
+        let seat = Flight::begin(asking, window(&wanted.terms));
         return lead(seat, form).await;
     }
     let flights = Arc::clone(&wanted.store.flights);
     let load = (read, record);
     let begun = flights.join_or_begin(wanted.key, load, |(read, record), listed| {
-        Flight::begin(call(gateway.clone(), read, wanted.clone(), record, Some(listed)), wanted.terms.max_entry)
+        Flight::begin(call(gateway.clone(), read, wanted.clone(), record, Some(listed)), window(&wanted.terms))
     });
     match begun {
         Ok(seat) => lead(seat, form).await,
@@ -113,8 +117,8 @@ async fn follow(
             return respond(head.status, headers, Body::Shared(Box::new(body)));
         }
         Told::Flowing(head) => {
-            let pieces = record.waiting_upstream(seat.whole()).await;
-            let plain = pieces.and_then(|pieces| replay::to_plain(read.endpoint, &pieces.concat()));
+            let pieces = record.waiting_upstream(seat.whole(window(&wanted.terms))).await;
+            let plain = put_together(read.endpoint, pieces).await;
             plain.map(|plain| {
                 join(&head, &read, &mut record);
                 let mut headers = answer::shared(&record, &head.headers);
@@ -129,7 +133,8 @@ async fn follow(
             answer::succeeded(record, answered)
         }
         None => {
-            drop(following);
+            // What the first one left behind is let go with the last seat.
+            drop((following, seat));
             record.count_flight("alone");
             // It may have been kept in the meantime.
             match recall::recall(&read, &mut record).await {
@@ -139,6 +144,17 @@ async fn follow(
             }
         }
     }
+}
+
+/// Bytes of a shared stream that are held: events say a token in some two hundred bytes where the plain form takes four.
+fn window(terms: &Terms) -> usize {
+    terms.max_entry.saturating_mul(EVENTS_PER_ANSWER)
+}
+
+/// The plain form of a stream's pieces, made apart: it takes a millisecond for a long one.
+async fn put_together(endpoint: Endpoint, pieces: Option<Vec<Bytes>>) -> Option<Vec<u8>> {
+    let pieces = pieces?;
+    task::blocking(move || replay::to_plain(endpoint, &pieces.concat())).await.ok()?
 }
 
 /// A whole answer in the form in which this one wants it.
@@ -191,7 +207,7 @@ fn call(
         let keeper = Keeper::new(&read, &wanted, &record, Arc::clone(&settled), listed);
         record.settles = Some(Arc::clone(&settled));
         // Followers may have asked for usage: it is taken out for each who has not.
-        read.is_shared = true;
+        read.shared = Some(wanted.terms.max_entry);
         let form = Form::of(&read);
         let mut keeper = keeper;
         if let Some((entry, how)) = beyond::find(&gateway, &read, &wanted, &mut keeper, &mut record).await {
@@ -262,7 +278,9 @@ async fn land(answered: Answered, mut record: Box<Record>, keeper: Keeper, form:
             record.saw_answer(&bytes);
             record.close(None);
             let entry = OnceLock::new();
-            if let Some(kept) = keeper.keep_plain(&bytes).await {
+            if status == StatusCode::OK
+                && let Some(kept) = keeper.keep_plain(&bytes).await
+            {
                 // Set once, just made.
                 let _set = entry.set(kept);
             }

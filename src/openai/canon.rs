@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
+use super::Endpoint;
 use super::view::scanner::Scanner;
 use super::view::{Malformed, decode_string};
 
@@ -41,8 +42,9 @@ pub struct Canon {
 ///
 /// # Errors
 /// No JSON object; never for a body that [`super::view::scan`] has taken.
-pub fn canon(body: &[u8], blank: Option<Range<usize>>) -> Result<Canon, Malformed> {
-    let mut writer = Writer { canon: Canon { bytes: Vec::with_capacity(body.len() + 16), ..Canon::default() }, blank };
+pub fn canon(endpoint: Endpoint, body: &[u8], blank: Option<Range<usize>>) -> Result<Canon, Malformed> {
+    let canon = Canon { bytes: Vec::with_capacity(body.len() + 16), ..Canon::default() };
+    let mut writer = Writer { canon, endpoint, nulls: SmallVec::new(), blank };
     let mut scanner = Scanner::new(body);
     writer.object(&mut scanner, Place::Body)?;
     Ok(writer.canon)
@@ -63,6 +65,9 @@ type Member<'b> = (Cow<'b, [u8]>, Range<usize>);
 
 struct Writer {
     canon: Canon,
+    endpoint: Endpoint,
+    /// Keys at the top that were null, and left out.
+    nulls: SmallVec<[Vec<u8>; 2]>,
     blank: Option<Range<usize>>,
 }
 
@@ -100,7 +105,10 @@ impl Writer {
         self.canon.bytes.push(b'{');
         let start = self.canon.bytes.len();
         let mut members: SmallVec<[Member<'_>; 12]> = SmallVec::new();
-        s.object(|s, key, _| {
+        s.object(|s, key, key_at| {
+            // A lone surrogate in a key: it stands there as it is written, like a text with a backslash would.
+            let is_odd = key.contains(&b'\\') && s.bytes(key_at + 1..key_at + 1 + key.len()) == &*key;
+            self.canon.is_live |= is_odd;
             let from = self.canon.bytes.len();
             self.member(s, &key, place)?;
             if self.canon.bytes.len() > from {
@@ -108,7 +116,7 @@ impl Writer {
             }
             Ok(())
         })?;
-        // Keys that come twice stay in their order: which one counts differs between parsers.
+        // Keys that come twice stay in their order: which one counts differs between parsers. At the top nobody can say what was asked.
         if !members.is_sorted_by(|a, b| a.0 <= b.0) {
             members.sort_by(|a, b| a.0.cmp(&b.0));
             let written = self.canon.bytes.get(start..).unwrap_or_default().to_vec();
@@ -118,6 +126,10 @@ impl Writer {
                 self.canon.bytes.extend_from_slice(text);
             }
         }
+        let is_twice = |pair: &[Member<'_>]| matches!(pair, [a, b] if a.0 == b.0);
+        let is_also_null = |member: &Member<'_>| self.nulls.iter().any(|null| *null == *member.0);
+        let is_unclear = members.windows(2).any(is_twice) || members.iter().any(is_also_null);
+        self.canon.is_live |= place == Place::Body && is_unclear;
         self.canon.bytes.push(b'}');
         Ok(())
     }
@@ -125,7 +137,9 @@ impl Writer {
     /// One member with its comma; nothing where it does not count.
     fn member(&mut self, s: &mut Scanner<'_>, key: &[u8], place: Place) -> Result<()> {
         let is_top = place == Place::Body;
-        if is_top && NEUTRAL.contains(&key) {
+        // The Responses API stores by default, and who has it stored goes on from there.
+        let is_neutral = NEUTRAL.contains(&key) && !(key == b"store" && self.endpoint == Endpoint::Responses);
+        if is_top && is_neutral {
             return s.skip().map(drop);
         }
         let from = self.canon.bytes.len();
@@ -138,6 +152,7 @@ impl Writer {
         // `"temperature": null` asks for the same as no temperature.
         if is_top && value == b"null" {
             self.canon.bytes.truncate(from);
+            self.nulls.push(key.to_vec());
             return Ok(());
         }
         match place {
@@ -207,7 +222,8 @@ fn number(text: &[u8], out: &mut Vec<u8>) {
         Some(value) if value.fract() == 0.0 && value.abs() < 9.0e15 => {
             out.extend_from_slice(itoa::Buffer::new().format(value as i64).as_bytes());
         }
-        Some(value) if text.iter().any(|byte| matches!(byte, b'.' | b'e' | b'E')) => {
+        // Beyond that a double may stand for several.
+        Some(value) if value.abs() < 9.0e15 && text.iter().any(|byte| matches!(byte, b'.' | b'e' | b'E')) => {
             out.extend_from_slice(format!("{value:?}").as_bytes());
         }
         _ => out.extend_from_slice(text),

@@ -21,7 +21,7 @@ use crate::telemetry::metrics::Cache;
 pub type Scope = [u8; 32];
 
 /// Keys of an upstream that may change an answer.
-const OF_UPSTREAM: [&str; 4] = ["placement", "kind", "base_url", "region"];
+const OF_UPSTREAM: [&str; 5] = ["placement", "kind", "base_url", "region", "api_version"];
 /// Keys of a tenant that cannot.
 const NOT_OF_TENANT: [&str; 4] = ["keys", "limits", "budget", "priority"];
 /// Keys of a route that cannot.
@@ -51,6 +51,10 @@ pub fn of_route(loaded: &Loaded, name: &str) -> Scope {
     for section in ["models", "pii", "difficulty_model"] {
         part(shown.get(section).unwrap_or(&Value::Null));
     }
+    let kept = |pointer: &str| shown.pointer(pointer).cloned().unwrap_or(Value::Null);
+    part(&kept("/cache/exact/truncated"));
+    let own = shown.pointer("/routes").and_then(|routes| routes.get(name)?.pointer("/cache/truncated"));
+    part(own.unwrap_or(&Value::Null));
     let upstreams = shown.get("upstreams").and_then(Value::as_object);
     for (name, upstream) in upstreams.into_iter().flatten() {
         part(&Value::from(name.as_str()));

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use serde_json::{Value, json};
 
 use crate::support::client::{Call, chat, chat_stream};
+use crate::support::config::{hash, key};
 use crate::support::{Config, Gateway, Upstream, eventually};
 
 use super::remember::{PRICE, ask, cache, config, numbered};
@@ -139,4 +140,40 @@ async fn a_reload_that_changes_a_route_forgets_its_answers() {
         .top("cache: {exact: {ttl: 2h}}");
     gateway.reload(&other).await;
     assert_eq!(cache(&ask(&gateway, &chat("auto", "x")).await), "miss");
+}
+
+/// A key may stand for an app, without any header: the shortest way from memory must see that, too.
+#[tokio::test]
+async fn the_key_of_an_app_gets_nothing_of_its_tenants() {
+    let (edge, cloud) = (Upstream::named("edge").await, numbered().await);
+    let of_app = key("home");
+    let config = Config::new()
+        .edge("lab", &[&edge])
+        .cloud("acme", &cloud)
+        .model("small", "lab", PRICE)
+        .model("gpt-5", "acme", PRICE)
+        .route("auto", "", &["gpt-5", "small"])
+        .tenant_with("a", &[&key("a"), &of_app], "apps: {home: {privacy: local-only}, other: {}}")
+        .top("cache: {}");
+    let plain = format!("\"{}\"", hash(&of_app));
+    let yaml = config.yaml().replace(&plain, &format!("{{hash: {plain}, app: home}}"));
+    let gateway = Gateway::with_yaml(&yaml).await;
+    let body = chat("auto", "x");
+    for expected in ["miss", "hit", "hit", "hit"] {
+        assert_eq!(cache(&gateway.chat(&body).by("a").send().await), expected);
+    }
+    for _ in 0..2 {
+        let answer = gateway.chat(&body).header("authorization", &format!("Bearer {of_app}")).send().await;
+        assert_eq!((answer.status, cache(&answer), answer.header("x-tidegate-placement")), (200, "off", "edge"));
+    }
+    let rows = eventually("six requests in the books", async || {
+        let rows = gateway.admin("/api/usage?by=privacy,cache&format=json").send().await.json();
+        let rows = rows.as_array().cloned().unwrap_or_default();
+        (rows.iter().filter_map(|row| row["requests"].as_u64()).sum::<u64>() == 6).then_some(rows)
+    })
+    .await;
+    let tier = |cache: &str| {
+        rows.iter().filter(|row| row["cache"] == cache).map(|row| row["privacy"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!((tier("hit"), tier("off")), (vec![json!("retained")], vec![json!("local-only")]));
 }

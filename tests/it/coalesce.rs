@@ -156,3 +156,51 @@ async fn what_is_one_clients_own_trouble_is_not_the_others() {
     gate.open();
     assert_eq!(patient.await.unwrap().content(), "fine");
 }
+
+#[tokio::test]
+async fn what_was_under_way_when_it_was_purged_or_refreshed_is_not_kept() {
+    let gate = Gate::new();
+    let cloud = Upstream::named("cloud").await;
+    let gateway = gateway_to(&cloud, "").await;
+    let body = chat("auto", "old or new?");
+    let cache = |answer: &crate::support::Response| answer.header("x-tidegate-cache").to_owned();
+    // Under way, then purged: who asks from then on gets an answer of his own.
+    cloud.next([Answer::chat("old").gated(Point::BeforeHead, &gate), Answer::chat("new")]);
+    let old = tokio::spawn(gateway.chat(&body).send());
+    eventually("the first call", async || (cloud.requests().len() == 1).then_some(())).await;
+    gateway.admin_post("/api/cache/purge", &json!({"all": true})).send().await;
+    let new = gateway.chat(&body).send().await;
+    assert_eq!((cache(&new), new.content().as_str()), ("miss".to_owned(), "new"));
+    gate.open();
+    assert_eq!(old.await.unwrap().content(), "old");
+    let now = gateway.chat(&body).send().await;
+    assert_eq!((cache(&now), now.content().as_str()), ("hit".to_owned(), "new"));
+    // A refresh that overtakes a slow one stays; and nobody has the one before by a shorter way.
+    for _ in 0..8 {
+        gateway.chat(&body).send().await;
+    }
+    cloud.next([Answer::chat("newest")]);
+    let refreshed = gateway.chat(&body).header("x-tidegate-cache", "refresh").send().await;
+    assert_eq!(refreshed.content(), "newest");
+    for _ in 0..8 {
+        let now = gateway.chat(&body).send().await;
+        assert_eq!((cache(&now), now.content().as_str()), ("hit".to_owned(), "newest"));
+    }
+}
+
+#[tokio::test]
+async fn a_long_answer_is_kept_and_shared_too() {
+    let gate = Gate::new();
+    let text = "tide ".repeat(100_000);
+    let cloud = Upstream::named("cloud").await.always(Answer::chat(&text).gated(Point::BeforeHead, &gate));
+    let gateway = gateway_to(&cloud, "").await;
+    let body = chat("auto", "at length");
+    let asks: Vec<_> = (0..5).map(|_| tokio::spawn(gateway.chat(&body).send())).collect();
+    gateway.eventually_metric("tidegate_cache_following", &[], 4.0).await;
+    gate.open();
+    for ask in asks {
+        assert_eq!(ask.await.unwrap().content(), text);
+    }
+    assert_eq!(gateway.chat(&body).send().await.header("x-tidegate-cache"), "hit");
+    assert_eq!(cloud.requests().len(), 1);
+}

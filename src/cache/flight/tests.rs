@@ -73,7 +73,7 @@ async fn a_late_joiner_is_told_everything_and_the_leader_may_go() {
     let mut last = Seat::join(late.flight()).unwrap();
     assert_eq!(poll(&mut late), Poll::Ready(Next::End));
     assert_eq!(*rig.ended.lock(), Some(Some(2)));
-    assert_eq!(last.whole().await.unwrap().concat(), b"one two ");
+    assert_eq!(last.whole(1000).await.unwrap().concat(), b"one two ");
 }
 
 #[tokio::test]
@@ -88,7 +88,7 @@ async fn whoever_sleeps_is_woken_by_what_another_one_polls() {
             let done = Arc::clone(&done);
             #[allow(clippy::disallowed_methods, reason = "a test")]
             tokio::spawn(async move {
-                assert_eq!(seat.whole().await.unwrap().concat(), b"abc");
+                assert_eq!(seat.whole(1000).await.unwrap().concat(), b"abc");
                 done.fetch_add(1, Ordering::Relaxed);
             })
         })
@@ -169,7 +169,7 @@ async fn flights_are_found_as_long_as_they_are_listed() {
     open.send(()).unwrap();
     assert!(matches!(follower.told().await, Told::Whole(..)));
     assert!(matches!(leader.told().await, Told::Whole(..)));
-    assert!(flights.is_empty());
+    assert_eq!(flights.len(), 0);
     // Dropped before it has landed, it is listed no more.
     let begin = |(), listed: Listed| {
         let asking = async move {
@@ -182,5 +182,5 @@ async fn flights_are_found_as_long_as_they_are_listed() {
     let seat = flights.join_or_begin(key, (), begin).unwrap();
     assert_eq!(flights.len(), 1);
     drop(seat);
-    assert!(flights.is_empty());
+    assert_eq!(flights.len(), 0);
 }

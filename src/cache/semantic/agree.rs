@@ -54,9 +54,14 @@ fn first_says(words: &[String]) -> Option<bool> {
 }
 
 fn words(text: &str) -> Vec<String> {
-    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '.' | ',' | '\'');
-    let words = text.split(|c: char| !is_part(c)).map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()));
-    words.filter(|word| !word.is_empty()).map(str::to_lowercase).collect()
+    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '.' | ',' | '\'' | '-' | '−' | '+');
+    let trimmed = text.split(|c: char| !is_part(c)).map(|word| {
+        let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
+        // Minus five is not five.
+        let is_minus = bare.starts_with(|c: char| c.is_ascii_digit()) && word.starts_with(['-', '−']);
+        if is_minus { format!("-{bare}") } else { bare.to_lowercase() }
+    });
+    trimmed.filter(|word| !word.is_empty()).collect()
 }
 
 #[cfg(test)]
@@ -69,6 +74,7 @@ mod tests {
             ("Paris.", "paris", Some(true)),
             ("Yes", "No", Some(false)),
             ("It costs 30 euros.", "It costs 40 euros.", Some(false)),
+            ("The result is -2.", "The result is 2.", Some(false)),
             ("Yes, you can return it within 30 days.", "No, you cannot return it within 30 days.", None),
             ("The tide is caused by the moon.", "", Some(false)),
             (

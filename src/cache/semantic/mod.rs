@@ -26,7 +26,7 @@ const INDEXED: u64 = 400;
 /// What a question takes beside its own bytes: its place in the table.
 const OVERHEAD: usize = 256;
 /// What a question is taken to need, for planning memory.
-const PLANNED: u64 = INDEXED + 1200;
+const PLANNED: u64 = INDEXED + 2300;
 /// The most of the capacity that questions may take: one part in so many.
 const SHARE: u64 = 3;
 
@@ -173,9 +173,9 @@ mod tests {
 
     #[test]
     fn questions_stay_within_what_they_were_given() {
-        let reserved = 1 << 20;
+        let reserved = 8 << 20;
         let semantic = Semantic::new(1_000_000, reserved);
-        for n in 0u32..5000 {
+        for n in 0u32..10_000 {
             let mut key = [0; 32];
             key[..4].copy_from_slice(&n.to_le_bytes());
             semantic.remember(&asked(u128::from(n % 3), &format!("what is the height of tower number {n}?")), Key(key));

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::*;
 
 fn of(body: &str) -> String {
-    String::from_utf8(canon(body.as_bytes(), None).unwrap().bytes).unwrap()
+    String::from_utf8(canon(Endpoint::Chat, body.as_bytes(), None).unwrap().bytes).unwrap()
 }
 
 #[test]
@@ -44,6 +44,9 @@ fn whatever_can_change_the_answer_changes_the_spelling() {
     assert_ne!(of(r#"{"a":["x","y"]}"#), of(r#"{"a":["x,y"]}"#));
     assert_ne!(of(r#"{"a":"\\u0041"}"#), of(r#"{"a":"\u0041"}"#));
     assert_ne!(of(r#"{"s":9007199254740993}"#), of(r#"{"s":9007199254740992}"#));
+    assert_ne!(of(r#"{"s":9007199254740993.0}"#), of(r#"{"s":9007199254740992.0}"#));
+    let stored = |body: &[u8]| canon(Endpoint::Responses, body, None).unwrap().bytes;
+    assert_ne!(stored(br#"{"store":false}"#), stored(b"{}"));
 }
 
 #[test]
@@ -51,24 +54,27 @@ fn what_surrounds_a_question_leaves_it_open() {
     let (a, b) = (r#"{"messages":[{"content":"one"}]}"#, r#"{"messages":[{"content":"two 2"}]}"#);
     let blank = |body: &str, text: &str| {
         let at = body.find(text).unwrap();
-        canon(body.as_bytes(), Some(at - 1..at + text.len() + 1)).unwrap().bytes
+        canon(Endpoint::Chat, body.as_bytes(), Some(at - 1..at + text.len() + 1)).unwrap().bytes
     };
     assert_eq!(blank(a, "one"), blank(b, "two 2"));
-    assert_ne!(blank(a, "one"), canon(br#"{"messages":[{"content":"\u0000"}]}"#, None).unwrap().bytes);
+    assert_ne!(blank(a, "one"), canon(Endpoint::Chat, br#"{"messages":[{"content":"\u0000"}]}"#, None).unwrap().bytes);
 }
 
 #[test]
 fn what_is_live_is_told() {
-    let live = |body: &str| canon(body.as_bytes(), None).unwrap().is_live;
+    let live = |body: &str| canon(Endpoint::Chat, body.as_bytes(), None).unwrap().is_live;
     assert!(!live(
         r#"{"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object"}}}],"background":false}"#
     ));
     assert!(live(r#"{"tools":[{"type":"function"},{"type":"web_search"}]}"#));
     assert!(live(r#"{"background":true}"#));
+    // What was asked depends on who reads it.
+    assert!(live(r#"{"temperature":0,"temperature":2}"#) && live(r#"{"temperature":0,"temperature":null}"#));
+    assert!(live(r#"{"x":{"\ud800":1}}"#) && !live(r#"{"x":{"\\ud800":1}}"#));
     assert!(live(r#"{"conversation":"c"}"#));
     assert!(live(r#"{"modalities":["text","audio"]}"#));
-    assert_eq!(canon(br#"{"temperature":0.70}"#, None).unwrap().temperature, Some(0.7));
-    assert_eq!(canon(br#"{"temperature":null}"#, None).unwrap().temperature, None);
+    assert_eq!(canon(Endpoint::Chat, br#"{"temperature":0.70}"#, None).unwrap().temperature, Some(0.7));
+    assert_eq!(canon(Endpoint::Chat, br#"{"temperature":null}"#, None).unwrap().temperature, None);
 }
 
 fn any_value() -> impl Strategy<Value = Value> {

@@ -18,6 +18,7 @@ mod numerals;
 mod order;
 mod question;
 mod read;
+mod spelling;
 #[cfg(test)]
 mod tests;
 mod why;
@@ -30,7 +31,7 @@ use forest::{Forest, along};
 pub use question::{MAX_BYTES, Question};
 pub use why::Why;
 
-/// For the same words in the same order; what is left is that a capital or a comma changed what is meant.
+/// For the same words in the same order, written alike; what is left is that a sentence's first capital changed what is meant.
 const IDENTICAL: f64 = 0.999;
 
 /// Decides about pairs; one for the process, shared by all threads.
@@ -87,11 +88,13 @@ impl Verifier {
 
 /// What no model is asked about.
 fn rule(stored: &Question, asked: &Question) -> Option<f64> {
-    if stored.is_refused || asked.is_refused || stored.fenced != asked.fenced {
+    let is_other = stored.fenced != asked.fenced || stored.signs != asked.signs;
+    if stored.is_refused || asked.is_refused || is_other {
         return Some(0.0);
     }
     if stored.sequence == asked.sequence {
-        return Some(IDENTICAL);
+        // The same words, written otherwise: what that means no model was taught.
+        return Some(if stored.exact == asked.exact { IDENTICAL } else { 0.0 });
     }
     (stored.is_foreign || asked.is_foreign).then_some(0.0)
 }
