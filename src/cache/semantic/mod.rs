@@ -85,8 +85,11 @@ impl Semantic {
             }
         };
         let known = Cache::builder()
-            .max_capacity(reserved.saturating_sub(entries * INDEXED).max(PLANNED))
-            .weigher(|_: &u64, known: &Arc<Known>| u32::try_from(known.question.bytes() + OVERHEAD).unwrap_or(u32::MAX))
+            .max_capacity(reserved.max(PLANNED))
+            // Its place in the index included: what goes from here goes from there.
+            .weigher(|_: &u64, known: &Arc<Known>| {
+                u32::try_from(known.question.bytes() + OVERHEAD).unwrap_or(u32::MAX).saturating_add(INDEXED as u32)
+            })
             .eviction_policy(moka::policy::EvictionPolicy::lru())
             .eviction_listener(put_out)
             .build_with_hasher(foldhash::fast::RandomState::default());
@@ -137,10 +140,9 @@ impl Semantic {
     /// Bytes and questions, as of now.
     pub fn size(&self) -> (u64, u64) {
         self.known.run_pending_tasks();
-        (
-            self.known.weighted_size() + self.index.get().map_or(0, |index| index.bytes() as u64),
-            self.known.entry_count(),
-        )
+        let entries = self.known.entry_count();
+        let questions = self.known.weighted_size().saturating_sub(entries * INDEXED);
+        (questions + self.index.get().map_or(0, |index| index.bytes() as u64), entries)
     }
 }
 
