@@ -20,8 +20,7 @@ pub(super) fn exact(text: &str) -> u64 {
     for word in text.split_whitespace() {
         let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
         let has_letters = word.chars().any(char::is_alphabetic);
-        let is_path = has_letters
-            && (bare.contains(['/', '\\', '_', '.']) || word.starts_with(['/', '.', '\\']));
+        let is_path = has_letters && (bare.contains(['/', '\\', '_', '.']) || word.starts_with(['/', '.', '\\']));
         let is_flag = word.starts_with('-') && has_letters;
         if is_path || is_flag {
             telling.push(word.trim_end_matches(['.', '?', '!', ',', ';', ':']));
