@@ -1,11 +1,10 @@
 //! Numbers of two questions: which have an equal on the other side, and what was put in place of those that have none.
 //!
 //! What a reader could get wrong: values are compared as sets first ("4 friends … each of the 4 friends" has one number), and only a value that the
-//! other side lacks altogether counts as lost; that it stands there less often is a sign of its own, and a weak one.
+//! other side lacks altogether counts as lost. One that stands there less often says something only where another stands there more often.
 
 use super::align::{Alignment, Link};
 use super::lexicon::class;
-use super::number::hash_of;
 use super::order;
 use super::question::{Question, Word};
 
@@ -19,7 +18,7 @@ struct Alone {
     /// As `all`, words such as "half" and "one" included.
     soft: f32,
     lost_soft: f32,
-    /// As `soft`, but for 1, which comes and goes.
+    /// How much more often values that stand in digits or words of number are here than there.
     more: f32,
     /// Different values, and those of them that the other side has.
     values: f32,
@@ -28,21 +27,24 @@ struct Alone {
 
 impl Alone {
     fn of(question: &Question, links: &[Link], other: &Question) -> Alone {
-        let (mut alone, one) = (Alone::default(), hash_of(1.0));
+        let mut alone = Alone::default();
+        let count = |of: &Question, word: &Word| of.words.iter().filter(|other| other.hash == word.hash).count();
         let is_number = |(_, (word, _)): &(usize, (&Word, &Link))| word.is(class::NUMBER);
         for (place, (word, link)) in question.words.iter().zip(links).enumerate().filter(is_number) {
             let is_hard = !word.is(class::SOFT);
             let is_lost = !other.words.iter().any(|other| other.is(class::NUMBER) && other.hash == word.hash);
-            let is_first = !question.words.iter().take(place).any(|other| other.hash == word.hash);
+            let is_equal = |other: &&Word| other.hash == word.hash && !other.is(class::SOFT);
+            let is_first = !question.words.iter().take(place).any(|other| is_equal(&other));
             if is_hard && is_first {
                 alone.values += 1.0;
                 alone.shared += if is_lost { 0.0 } else { 1.0 };
+                let hard = question.words.iter().filter(is_equal).count();
+                alone.more += count(question, word).saturating_sub(count(other, word)).min(hard) as f32;
             }
             if link.to != 0 {
                 continue;
             }
             alone.soft += 1.0;
-            alone.more += if word.hash == one { 0.0 } else { 1.0 };
             alone.lost_soft += if is_lost { 1.0 } else { 0.0 };
             if is_hard {
                 alone.all += 1.0;

@@ -20,7 +20,7 @@ const OTHER_NUMBER: f64 = 5.0;
 /// For "half" where the other has 0.3.
 const OTHER_SHARE: f64 = 2.5;
 /// For numbers of which each side has one more often.
-const MORE_NUMBER: f64 = 2.5;
+const MORE_NUMBER: f64 = 4.0;
 /// For a number that only one side has.
 const LONE_NUMBER: f64 = 1.5;
 
