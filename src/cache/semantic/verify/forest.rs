@@ -87,7 +87,7 @@ impl Forest {
         out
     }
 
-    /// Logarithm of the product of both probabilities, not calibrated.
+    /// The product of both probabilities in log odds, not calibrated.
     pub fn score(&self, features: &Features) -> f64 {
         let [alike, unchanged] = self.parts(features);
         product(alike, unchanged + EASE)
@@ -108,11 +108,12 @@ impl Forest {
     }
 }
 
-/// Of two probabilities in log odds, the logarithm of their product.
+/// Of two probabilities in log odds, their product in log odds; finite for finite values.
 pub fn product(one: f64, two: f64) -> f64 {
     // ln(1 / (1 + e^-x)), without overflow.
     let log = |x: f64| if x > 0.0 { -libm::log1p(libm::exp(-x)) } else { x - libm::log1p(libm::exp(x)) };
-    log(one) + log(two)
+    let both = log(one) + log(two);
+    both - libm::log((-libm::expm1(both)).max(1e-300))
 }
 
 fn leaf(tree: &[Node], features: &Features) -> f32 {

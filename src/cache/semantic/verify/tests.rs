@@ -159,6 +159,18 @@ fn what_is_no_model_decides_nothing() {
 }
 
 #[test]
+fn a_product_of_probabilities_stays_below_both_and_finite() {
+    let odds = |p: f64| (p / (1.0 - p)).ln();
+    for (one, two) in [(0.5, 0.5), (0.9, 0.2), (0.999, 0.7)] {
+        assert!((forest::product(odds(one), odds(two)) - odds(one * two)).abs() < 1e-9, "{one} {two}");
+    }
+    for (one, two) in [(40.0, 45.0), (800.0, 900.0), (-800.0, 3.0), (-60.0, -70.0)] {
+        let both = forest::product(one, two);
+        assert!(both.is_finite() && both <= f64::min(one, two), "{one} {two}: {both}");
+    }
+}
+
+#[test]
 fn places_of_features_are_those_of_their_names() {
     let named = [
         (at::COSINE, "cosine"),
