@@ -3,8 +3,10 @@
 //! What a reader could get wrong: a change is made to a text of which only the surface is known, so some come out odd; what counts is that none
 //! keeps the answer.
 
+use crate::counting::{number, numbers_swapped};
+use crate::exchange::{shuffled, swap};
 use crate::random::Random;
-use crate::rewrite::{find_word, spelled, words_of};
+use crate::rewrite::{find_word, words_of};
 use crate::vocabulary::Vocabulary;
 
 /// Kinds of changes, to leave whole ones out.
@@ -96,51 +98,14 @@ const DIRECTION: &[&[&str]] = &[
     &["into", "out of"],
 ];
 
-fn replaced(text: &str, at: usize, len: usize, to: &str) -> String {
+pub fn replaced(text: &str, at: usize, len: usize, to: &str) -> String {
     let is_capital = text[at..].starts_with(char::is_uppercase);
     let to = if is_capital { crate::rewrite::capital(to) } else { to.to_owned() };
     format!("{}{to}{}", &text[..at], &text[at + len..])
 }
 
-fn number(text: &str, random: &mut Random) -> Option<String> {
-    let digits: Vec<(usize, &str)> =
-        words_of(text).filter(|(_, word)| word.bytes().all(|byte| byte.is_ascii_digit()) && word.len() < 16).collect();
-    let worded: Vec<(usize, &str, usize)> = words_of(text)
-        .filter_map(|(at, word)| {
-            (2..=20).find(|value| spelled(*value) == word.to_lowercase()).map(|value| (at, word, value))
-        })
-        .collect();
-    if digits.is_empty() && worded.is_empty() {
-        return None;
-    }
-    if digits.is_empty() || (!worded.is_empty() && random.percent(30)) {
-        let (at, word, value) = *random.pick(&worded);
-        let other = other(value as u64, random);
-        let to = if other < 21 && random.percent(60) { spelled(other as usize) } else { other.to_string() };
-        return Some(replaced(text, at, word.len(), &to));
-    }
-    let (at, word) = *random.pick(&digits);
-    let value: u64 = word.parse().ok()?;
-    let other = other(value, random);
-    let to = if other < 21 && random.percent(20) { spelled(other as usize) } else { other.to_string() };
-    Some(replaced(text, at, word.len(), &to))
-}
-
-fn other(value: u64, random: &mut Random) -> u64 {
-    let to = match random.below(7) {
-        0 => value + 1,
-        1 => value.saturating_sub(1),
-        2 => value * 10,
-        3 => value * 2,
-        4 => value + random.between(1, 9) as u64,
-        5 => value / 2 + 1,
-        _ => random.between(2, (value as usize).clamp(5, 5_000) * 2) as u64,
-    };
-    if to == value { value + 2 } else { to }
-}
-
 /// Words with a capital that do not begin a sentence.
-fn names(text: &str) -> Vec<(usize, &str)> {
+pub fn names(text: &str) -> Vec<(usize, &str)> {
     words_of(text)
         .filter(|(at, word)| {
             let before = text[..*at].trim_end();
@@ -282,95 +247,6 @@ fn listed(text: &str, lists: &[&[&str]], random: &mut Random) -> Option<String> 
     Some(replaced(text, at, len, to))
 }
 
-/// Two things exchanged: around a word of direction, or two names.
-fn swap(text: &str, random: &mut Random) -> Option<String> {
-    let found = names(text);
-    let far = |a: &(usize, &str), b: &(usize, &str)| {
-        a.1 != b.1 && b.0 > a.0 + a.1.len() && !text[a.0 + a.1.len()..b.0].trim().is_empty()
-    };
-    let listed = |a: &(usize, &str), b: &(usize, &str)| {
-        let between = text[a.0 + a.1.len()..b.0].trim().to_lowercase();
-        ["and", "or", ",", "&", "vs", "-", "versus"].contains(&between.as_str())
-    };
-    let pairs: Vec<((usize, &str), (usize, &str))> = found
-        .windows(2)
-        .filter(|two| far(&two[0], &two[1]) && !listed(&two[0], &two[1]))
-        .map(|two| (two[0], two[1]))
-        .collect();
-    if !pairs.is_empty() && random.percent(60) {
-        let (a, b) = *random.pick(&pairs);
-        return exchange(text, a, b);
-    }
-    let all: Vec<(usize, &str)> = words_of(text).collect();
-    const PIVOTS: [&str; 8] = ["to", "than", "into", "before", "after", "over", "without", "against"];
-    const GRAMMAR: [&str; 46] = [
-        "the", "a", "an", "i", "you", "he", "she", "it", "we", "they", "is", "are", "do", "does", "my", "your", "to",
-        "of", "in", "on", "for", "how", "what", "me", "can", "be", "this", "that", "his", "her", "their", "from", "by",
-        "with", "and", "or", "if", "at", "as", "was", "any", "some", "all", "more", "less", "want",
-    ];
-    let is_matter = |word: &str| !GRAMMAR.contains(&word.to_lowercase().as_str()) && word.len() > 2;
-    let mut hits = vec![];
-    for (place, (_, word)) in all.iter().enumerate().skip(1) {
-        let pivot = word.to_lowercase();
-        let is_route = place >= 2 && (all[place - 2].1 == "from" || (place >= 3 && all[place - 3].1 == "from"));
-        if !PIVOTS.contains(&pivot.as_str()) || (["to", "into"].contains(&pivot.as_str()) && !is_route) {
-            continue;
-        }
-        let left = all[place - 1];
-        let right = all.get(place + 1).filter(|(_, word)| is_matter(word)).or(all.get(place + 2));
-        if let Some(right) = right
-            .filter(|right| is_matter(right.1) && is_matter(left.1) && right.1.to_lowercase() != left.1.to_lowercase())
-        {
-            hits.push((left, *right));
-        }
-    }
-    if hits.is_empty() {
-        return None;
-    }
-    let (a, b) = *random.pick(&hits);
-    exchange(text, a, b)
-}
-
-fn exchange(text: &str, a: (usize, &str), b: (usize, &str)) -> Option<String> {
-    let (end_a, end_b) = (a.0 + a.1.len(), b.0 + b.1.len());
-    Some(format!("{}{}{}{}{}", &text[..a.0], b.1, text.get(end_a..b.0)?, a.1, &text[end_b..]))
-}
-
-/// Two words of matter of one form, not next to each other, in each other's place.
-fn shuffled(text: &str, words: &Vocabulary, random: &mut Random) -> Option<String> {
-    let all: Vec<(usize, &str)> = words_of(text).collect();
-    let ending = |word: &str| word.get(word.len().saturating_sub(2)..).unwrap_or_default().to_lowercase();
-    let is_matter = |word: &str| {
-        let lower = word.to_lowercase();
-        word.len() > 3
-            && word.is_ascii()
-            && !words.classes.iter().any(|(name, list)| {
-                !["colour", "unit", "place", "month", "weekday", "language", "tongue"].contains(&name.as_str())
-                    && list.contains(&lower)
-            })
-    };
-    let mut hits = vec![];
-    for (place, first) in all.iter().enumerate().skip(1).filter(|(_, (_, word))| is_matter(word)) {
-        for second in all.iter().skip(place + 2).take(8).filter(|(_, word)| is_matter(word)) {
-            let (a, b) = (first.1, second.1);
-            let between = text[first.0 + a.len()..second.0].trim();
-            let capitals = a.starts_with(char::is_uppercase) == b.starts_with(char::is_uppercase);
-            if a.to_lowercase() != b.to_lowercase()
-                && capitals
-                && ending(a) == ending(b)
-                && !["and", "or", ","].contains(&between)
-            {
-                hits.push((*first, *second));
-            }
-        }
-    }
-    if hits.is_empty() {
-        return None;
-    }
-    let (a, b) = *random.pick(&hits);
-    exchange(text, a, b)
-}
-
 fn question(text: &str, random: &mut Random) -> Option<String> {
     const KINDS: &[&[&str]] = &[
         &["how do", "why do", "when do", "where do"],
@@ -446,24 +322,4 @@ fn removed(text: &str, random: &mut Random) -> Option<String> {
         );
     }
     (!cuts.is_empty()).then(|| format!("{}{}", &bare[..*random.pick(&cuts)], &text[bare.len()..]))
-}
-
-fn numbers_swapped(text: &str, random: &mut Random) -> Option<String> {
-    let digits: Vec<(usize, &str)> =
-        words_of(text).filter(|(_, word)| word.bytes().all(|byte| byte.is_ascii_digit()) && word.len() < 6).collect();
-    let pairs: Vec<((usize, &str), (usize, &str))> = digits
-        .windows(2)
-        .filter(|two| {
-            let between = &text[two[0].0 + two[0].1.len()..two[1].0];
-            two[0].1 != two[1].1
-                && between.chars().any(char::is_alphabetic)
-                && !["and", "or", "plus", "times"].contains(&between.trim())
-        })
-        .map(|two| (two[0], two[1]))
-        .collect();
-    if pairs.is_empty() {
-        return None;
-    }
-    let (a, b) = *random.pick(&pairs);
-    exchange(text, a, b)
 }

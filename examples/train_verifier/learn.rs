@@ -25,7 +25,8 @@ pub struct Plan {
 pub struct Row {
     pub features: Features,
     pub same: bool,
-    pub weight: f64,
+    /// For each of the two models.
+    pub weights: [f64; 2],
 }
 
 struct Bins {
@@ -35,11 +36,11 @@ struct Bins {
 }
 
 /// Learns.
-pub fn learn(rows: &[&Row], plan: Plan) -> Vec<Vec<Node>> {
+pub fn learn(rows: &[&Row], which: usize, plan: Plan) -> Vec<Vec<Node>> {
     let bins = bin(rows);
     let mut random = Random(plan.seed);
-    let total: f64 = rows.iter().map(|row| row.weight).sum();
-    let positive: f64 = rows.iter().filter(|row| row.same).map(|row| row.weight).sum();
+    let total: f64 = rows.iter().map(|row| row.weights[which]).sum();
+    let positive: f64 = rows.iter().filter(|row| row.same).map(|row| row.weights[which]).sum();
     let prior = libm::log(positive.max(1e-9) / (total - positive).max(1e-9));
     let mut trees = vec![vec![Node { feature: LEAF, value: prior as f32, left: 0, right: 0 }]];
     let mut scores = vec![f64::from(prior as f32); rows.len()];
@@ -48,8 +49,8 @@ pub fn learn(rows: &[&Row], plan: Plan) -> Vec<Vec<Node>> {
         let mut used = Vec::with_capacity(rows.len());
         for (place, row) in rows.iter().enumerate() {
             let p = 1.0 / (1.0 + libm::exp(-scores[place]));
-            slope[place] = (f64::from(u8::from(row.same)) - p) * row.weight;
-            curve[place] = (p * (1.0 - p)).max(1e-6) * row.weight;
+            slope[place] = (f64::from(u8::from(row.same)) - p) * row.weights[which];
+            curve[place] = (p * (1.0 - p)).max(1e-6) * row.weights[which];
             if random.percent(60) {
                 used.push(place as u32);
             }

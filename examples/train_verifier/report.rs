@@ -9,13 +9,15 @@ use std::path::Path;
 use tidegate::cache::semantic::verify::features::name;
 use tidegate::cache::semantic::verify::forest::{Forest, LEAF};
 
-use crate::learn::{Plan, Row, learn};
+use crate::learn::{Plan, Row};
 use crate::measure::{Scored, auc, recall};
 use crate::natural;
 use crate::pair::Pair;
 
 /// What is measured together: name, kinds of the same, kinds of the different.
-const VIEWS: [(&str, &[&str], &[&str]); 10] = [
+const VIEWS: [(&str, &[&str], &[&str]); 12] = [
+    ("worded problems, one number", &["worded:same"], &["worded:number"]),
+    ("paraphrases, written", &["written:same"], &["written:other"]),
     (
         "paraphrases, numbers",
         &["gptcache_mock_pairs:pair", "written:same", "problem:same"],
@@ -106,8 +108,8 @@ pub fn left_out(pairs: &[Pair], rows: &[Row], plan: Plan) {
     }
     head();
     for (name, is_out) in what {
-        let own: Vec<&Row> = rows.iter().zip(pairs).filter(|(_, pair)| !is_out(pair)).map(|(row, _)| row).collect();
-        let forest = Forest { trees: learn(&own, plan), ..Forest::default() };
+        let own: Vec<(&Pair, &Row)> = pairs.iter().zip(rows).filter(|(pair, _)| !is_out(pair)).collect();
+        let forest = crate::both(&own, plan);
         let is_whole = name.starts_with("field:");
         let wanted = |pair: &Pair| is_out(pair) || (!is_whole && pair.same && pair.kind.starts_with("rewritten:"));
         let kept: Vec<(&Row, bool)> =
@@ -127,7 +129,7 @@ pub fn left_out(pairs: &[Pair], rows: &[Row], plan: Plan) {
 /// Which features the trees ask.
 pub fn used(forest: &Forest) {
     let mut counts: BTreeMap<u8, usize> = BTreeMap::new();
-    for node in forest.trees.iter().flatten().filter(|node| node.feature != LEAF) {
+    for node in forest.alike.iter().chain(&forest.unchanged).flatten().filter(|node| node.feature != LEAF) {
         *counts.entry(node.feature).or_default() += 1;
     }
     let mut sorted: Vec<(usize, u8)> = counts.into_iter().map(|(feature, count)| (count, feature)).collect();

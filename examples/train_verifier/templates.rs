@@ -129,3 +129,32 @@ pub fn pairs(blocks: &[Block], kind: &str, rounds: usize, words: &Vocabulary, ra
     }
     out
 }
+
+/// Pairs of blocks without slots: each line against each, and against each with a number or something else changed.
+pub fn worded(blocks: &[Block], words: &Vocabulary, random: &mut Random) -> Vec<Pair> {
+    let mut out = vec![];
+    for (number, block) in blocks.iter().enumerate() {
+        let group = format!("worded:{number}");
+        let mut put = |a: &str, b: &str, same: bool, kind: &str| out.push(pair(a, b, same, kind, &group, "worded"));
+        for (at, a) in block.same.iter().enumerate() {
+            for b in block.same.iter().skip(at + 1) {
+                put(a, b, true, "worded:same");
+                for _ in 0..2 {
+                    let (a, b) = if random.percent(50) { (a, b) } else { (b, a) };
+                    if let Some(changed) = change(b, "number", words, random) {
+                        put(a, &changed, false, "worded:number");
+                    }
+                }
+                for how in ["numbers_swapped", "opposite", "question", "negation", "quantity", "object", "swap"] {
+                    if let Some(changed) = change(b, how, words, random).filter(|_| random.percent(40)) {
+                        put(a, &changed, false, &format!("change:{how}"));
+                    }
+                }
+            }
+            let number = change(a, "number", words, random);
+            number.iter().for_each(|changed| put(a, changed, false, "worded:number"));
+            put(a, &surface(&numbers(a, random), random), true, "worded:dressed");
+        }
+    }
+    out
+}

@@ -12,6 +12,10 @@ use crate::cache::semantic::embedder::Embedder;
 const FLOOR: f32 = 0.3;
 /// From here on two words are taken for the same.
 pub const SAME: f32 = 0.8;
+/// Of nearly a synonym.
+const KINDRED: f32 = 0.79;
+/// Of a word that has its counterpart elsewhere.
+const AGAIN: f32 = 0.9;
 
 /// For each word of a question its counterpart in the other and how well it fits, 0 to 1.
 #[derive(Debug, Clone, Copy, Default)]
@@ -24,6 +28,11 @@ pub struct Link {
 impl Link {
     pub fn place(&self) -> Option<usize> {
         usize::from(self.to).checked_sub(1)
+    }
+
+    /// Whether the other question has the word, but less often.
+    pub fn is_again(&self) -> bool {
+        self.to == 0 && self.fit == AGAIN
     }
 }
 
@@ -43,18 +52,16 @@ impl Alignment {
         found.compounds(a, b);
         found.compounds_of_b(a, b);
         let lexicon = Lexicon::builtin();
-        found.pass(a, b, 0.9, |x, y| {
-            x.class & y.class & class::SYNONYM != 0
-                && x.is_content()
-                && y.is_content()
-                && lexicon.alike(x.stem, y.stem)
-                && !excludes(x, y)
-        });
+        let may = |x: &Word, y: &Word| x.class & y.class & class::SYNONYM != 0 && x.is_content() && y.is_content();
+        found.pass(a, b, 0.9, |x, y| may(x, y) && lexicon.alike(x.stem, y.stem) && !excludes(x, y));
         found.pass(a, b, 0.9, |x, y| {
             (x.class & y.class) & class::NAME == 0
                 && (x.is(class::UNKNOWN) || y.is(class::UNKNOWN))
                 && slip(a.spelling(x), b.spelling(y))
         });
+        repeated(&a.words, &b.words, &mut found.a);
+        repeated(&b.words, &a.words, &mut found.b);
+        found.pass(a, b, KINDRED, |x, y| may(x, y) && lexicon.kindred(x.stem, y.stem) && !excludes(x, y));
         found.nearest(a, b);
         found
     }
@@ -151,6 +158,16 @@ impl Alignment {
             if is_free(&self.a, i) && is_free(&self.b, j) {
                 self.link(i, j, (cosine * 0.9).min(0.79));
             }
+        }
+    }
+}
+
+/// What one question says once more than the other ("Mia has 3. Mia buys 2.") is not lost, but has no counterpart of its own either.
+fn repeated(words: &[Word], others: &[Word], links: &mut [Link]) {
+    for (word, link) in words.iter().zip(links) {
+        let is_left = link.to == 0 && link.fit == 0.0 && word.is_content();
+        if is_left && others.iter().any(|other| other.stem == word.stem) {
+            link.fit = AGAIN;
         }
     }
 }

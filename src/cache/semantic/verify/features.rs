@@ -4,14 +4,15 @@
 //! order of `NAMES` is the order in the weights file, which holds its hash.
 
 use super::align::{Alignment, Link, SAME};
+use super::counted;
 use super::kinds::{self, KINDS};
 use super::lexicon::{Lexicon, class};
 use super::near;
 use super::order;
-use super::question::{Asks, Question, Word};
+use super::question::{Asks, Question};
 
 /// How many there are before those of the kinds of words.
-const PLAIN: usize = 47;
+const PLAIN: usize = 50;
 /// How many there are.
 pub const COUNT: usize = PLAIN + 2 * KINDS.len();
 
@@ -43,6 +44,9 @@ pub const NAMES: [&str; PLAIN] = [
     "+number_same",
     "-number_order",
     "-number_noun",
+    "-number_soft",
+    "-number_more",
+    "+number_share",
     "-negation",
     "-negation_target",
     "-opposed",
@@ -78,12 +82,14 @@ pub mod at {
     pub const NUMBER_ALONE: usize = 19;
     pub const NUMBER_ORDER: usize = 21;
     pub const NUMBER_NOUN: usize = 22;
-    pub const NEGATION: usize = 23;
-    pub const OPPOSED: usize = 25;
-    pub const INVERSIONS: usize = 27;
-    pub const EXCHANGED: usize = 28;
-    pub const REVERSED: usize = 29;
-    pub const IDENTICAL: usize = 35;
+    pub const NUMBER_SOFT: usize = 23;
+    pub const NUMBER_MORE: usize = 24;
+    pub const NEGATION: usize = 26;
+    pub const OPPOSED: usize = 28;
+    pub const INVERSIONS: usize = 30;
+    pub const EXCHANGED: usize = 31;
+    pub const REVERSED: usize = 32;
+    pub const IDENTICAL: usize = 38;
     /// Of identifiers.
     pub const CODE_CLASH: usize = KINDS + 2 * 4;
     /// The kinds' pairs of features begin here.
@@ -128,7 +134,7 @@ pub fn features(a: &Question, b: &Question) -> Features {
     let (left, right) = (Lost::of(a, &links.a), Lost::of(b, &links.b));
     lost(&left, &right, &mut put);
     question_type(a.asks, b.asks, &mut put);
-    numbers(a, b, &links, &mut put);
+    counted::numbers(a, b, &links, &mut put);
     opposites(a, b, &links, &mut put);
     order::order(a, b, &links, &mut put);
     near::near(a, b, &links, &mut put);
@@ -226,22 +232,6 @@ fn question_type(a: Asks, b: Asks, put: &mut impl FnMut(f32)) {
     put(distance);
     let is_whether = |asks: Asks| asks == Asks::Whether;
     put(if is_whether(a) != is_whether(b) && a != Asks::Nothing && b != Asks::Nothing { 1.0 } else { 0.0 });
-}
-
-fn numbers(a: &Question, b: &Question, links: &Alignment, put: &mut impl FnMut(f32)) {
-    let alone = |question: &Question, links: &[Link], soft: bool| {
-        let is_alone =
-            |(word, link): &(&Word, &Link)| word.is(class::NUMBER) && link.to == 0 && (soft || !word.is(class::SOFT));
-        question.words.iter().zip(links).filter(is_alone).count() as f32
-    };
-    let (x, y) = (alone(a, &links.a, true), alone(b, &links.b, true));
-    put(x.min(y));
-    let (x, y) = (alone(a, &links.a, false), alone(b, &links.b, false));
-    put(x.max(y));
-    let is_same = |(word, link): &(&Word, &Link)| word.is(class::NUMBER) && !word.is(class::SOFT) && link.to != 0;
-    put(a.words.iter().zip(&links.a).filter(is_same).count() as f32);
-    put(order::number_inversions(a, links));
-    put(order::number_nouns(a, b, links));
 }
 
 /// Negations and opposites.

@@ -1,6 +1,7 @@
 //! What differs by kind of word: a clash (both sides have one that the other lacks) and what only one side has.
 //!
-//! What a reader could get wrong: a clash counts the lesser side, so that a question with one more name is no clash but an addition.
+//! What a reader could get wrong: a clash counts the lesser side, so that a question with one more name is no clash but an addition; a word that the
+//! other has, but less often, takes part in a clash and is no addition.
 
 use super::align::{Alignment, Link, SAME};
 use super::lexicon::class;
@@ -25,17 +26,20 @@ pub const KINDS: [(&str, u32); 12] = [
 /// Two features a kind.
 pub fn kinds(a: &Question, b: &Question, links: &Alignment, put: &mut impl FnMut(f32)) {
     let (left, right) = (counts(a, &links.a), counts(b, &links.b));
-    for (x, y) in left.iter().zip(&right) {
-        put(x.min(*y));
-        put(x.max(*y));
+    for ([lost, all], [other_lost, other_all]) in left.iter().zip(&right) {
+        let most = lost.max(*other_lost);
+        put(all.min(*other_all).min(most));
+        put(most);
     }
 }
 
-fn counts(question: &Question, links: &[Link]) -> [f32; KINDS.len()] {
-    let mut counts = [0.0; KINDS.len()];
-    for (word, _) in question.words.iter().zip(links).filter(|(_, link)| link.fit < SAME) {
-        if let Some(count) = kind(word).and_then(|kind| counts.get_mut(kind)) {
-            *count += 1.0;
+/// Words that the other question lacks, and these with those that it says less often.
+fn counts(question: &Question, links: &[Link]) -> [[f32; 2]; KINDS.len()] {
+    let mut counts = [[0.0; 2]; KINDS.len()];
+    for (word, link) in question.words.iter().zip(links).filter(|(_, link)| link.fit < SAME || link.is_again()) {
+        if let Some([lost, all]) = kind(word).and_then(|kind| counts.get_mut(kind)) {
+            *lost += if link.fit < SAME { 1.0 } else { 0.0 };
+            *all += 1.0;
         }
     }
     counts

@@ -87,6 +87,8 @@ pub struct Lexicon {
     classes: HashMap<u32, u32, foldhash::fast::FixedState>,
     /// Lines of synonyms in which a stem stands.
     lines: HashMap<u32, Vec<u16>, foldhash::fast::FixedState>,
+    /// As `lines`, of words that are less than synonyms.
+    kindred: HashMap<u32, Vec<u16>, foldhash::fast::FixedState>,
     /// Lines of opposites in which a stem stands, twice the line plus its side.
     sides: HashMap<u32, Vec<u16>, foldhash::fast::FixedState>,
 }
@@ -97,14 +99,14 @@ impl Lexicon {
         static BUILTIN: LazyLock<Lexicon> = LazyLock::new(|| {
             Lexicon::read(
                 include_str!("lexicon/classes.txt"),
-                include_str!("lexicon/synonyms.txt"),
+                [include_str!("lexicon/synonyms.txt"), include_str!("lexicon/kindred.txt")],
                 include_str!("lexicon/antonyms.txt"),
             )
         });
         &BUILTIN
     }
 
-    fn read(classes: &str, synonyms: &str, antonyms: &str) -> Lexicon {
+    fn read(classes: &str, [synonyms, kindred]: [&str; 2], antonyms: &str) -> Lexicon {
         let mut lexicon = Lexicon::default();
         for (name, words) in lines(classes).filter_map(|line| line.split_once(": ")) {
             let bit = NAMES.iter().find(|(known, _)| *known == name).map_or(0, |(_, bit)| *bit);
@@ -115,9 +117,11 @@ impl Lexicon {
                 }
             }
         }
-        for (number, line) in (0_u16..).zip(lines(synonyms)) {
-            for word in line.split_whitespace() {
-                push(lexicon.lines.entry(stem(word)).or_default(), number);
+        for (text, table) in [(synonyms, &mut lexicon.lines), (kindred, &mut lexicon.kindred)] {
+            for (number, line) in (0_u16..).zip(lines(text)) {
+                for word in line.split_whitespace() {
+                    push(table.entry(stem(word)).or_default(), number);
+                }
             }
         }
         for (number, line) in (0_u16..).zip(lines(antonyms)) {
@@ -134,14 +138,19 @@ impl Lexicon {
     pub fn classes(&self, word: u32, stem: u32) -> u32 {
         let own = self.classes.get(&word).copied().unwrap_or_default();
         let own = if own != 0 { own } else { self.classes.get(&(stem ^ STEMMED)).copied().unwrap_or_default() };
-        let synonym = if self.lines.contains_key(&stem) { class::SYNONYM } else { 0 };
+        let has_like = self.lines.contains_key(&stem) || self.kindred.contains_key(&stem);
+        let synonym = if has_like { class::SYNONYM } else { 0 };
         own | synonym | if self.sides.contains_key(&stem) { class::OPPOSITE } else { 0 }
     }
 
     /// Whether both stand in one line of synonyms.
     pub fn alike(&self, a: u32, b: u32) -> bool {
-        let (Some(a), Some(b)) = (self.lines.get(&a), self.lines.get(&b)) else { return false };
-        a.iter().any(|line| b.contains(line))
+        share(&self.lines, a, b)
+    }
+
+    /// Whether both stand in one line of words that are nearly synonyms.
+    pub fn kindred(&self, a: u32, b: u32) -> bool {
+        share(&self.kindred, a, b)
     }
 
     /// Whether one is the opposite of the other.
@@ -156,6 +165,11 @@ const STEMMED: u32 = 0x9e37_79b9;
 
 fn lines(text: &str) -> impl Iterator<Item = &str> {
     text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'))
+}
+
+fn share(lines: &HashMap<u32, Vec<u16>, foldhash::fast::FixedState>, a: u32, b: u32) -> bool {
+    let (Some(a), Some(b)) = (lines.get(&a), lines.get(&b)) else { return false };
+    a.iter().any(|line| b.contains(line))
 }
 
 fn push(to: &mut Vec<u16>, value: u16) {

@@ -8,6 +8,7 @@
 
 mod align;
 mod contractions;
+mod counted;
 pub mod features;
 pub mod forest;
 mod kinds;

@@ -1,6 +1,6 @@
 //! Numbers as written in digits or in words, so that "five", "5" and "5.0" are one and "1,250" is 1250.
 //!
-//! What a reader could get wrong: "second" is left a word (of time, mostly), and "one", "double", "a couple" are numbers of the soft kind: a question
+//! What a reader could get wrong: "second" is left a word (of time, mostly), and "one", "double", "a couple", "third" are numbers of the soft kind: a question
 //! asked again often leaves them out.
 
 /// The value of a word of number, and whether it multiplies what stands before it ("two hundred"), and whether it is soft.
@@ -51,9 +51,18 @@ pub fn numeral(word: &str) -> Option<Numeral> {
         "dozen" | "dozens" => Numeral::Times(12.0),
         "fourty" => Numeral::Ten(40.0),
         "one" | "once" | "single" => Numeral::Soft(1.0),
-        "twice" | "double" | "couple" | "pair" | "doubled" => Numeral::Soft(2.0),
-        "thrice" | "triple" | "tripled" => Numeral::Soft(3.0),
-        "half" => Numeral::Soft(0.5),
+        "twice" | "double" | "couple" | "pair" | "doubled" | "doubles" | "doubling" => Numeral::Soft(2.0),
+        "thrice" | "triple" | "tripled" | "triples" | "tripling" | "threefold" | "treble" => Numeral::Soft(3.0),
+        // Below zero, so that the third is no three.
+        "third" => Numeral::Soft(-3.0),
+        "fourth" => Numeral::Soft(-4.0),
+        "fifth" => Numeral::Soft(-5.0),
+        "sixth" => Numeral::Soft(-6.0),
+        "seventh" => Numeral::Soft(-7.0),
+        "eighth" => Numeral::Soft(-8.0),
+        "ninth" => Numeral::Soft(-9.0),
+        "tenth" => Numeral::Soft(-10.0),
+        "half" | "halved" => Numeral::Soft(0.5),
         "quarter" => Numeral::Soft(0.25),
         _ => return None,
     })

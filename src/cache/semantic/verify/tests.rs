@@ -4,6 +4,7 @@
 
 use proptest::prelude::*;
 
+use super::features::at;
 use super::*;
 
 fn probability(a: &str, b: &str) -> f64 {
@@ -144,7 +145,7 @@ fn why_names_what_differs() {
 
 #[test]
 fn what_is_no_model_decides_nothing() {
-    let none = Verifier::new(b"TGV1 but nothing else");
+    let none = Verifier::new(b"TGV2 but nothing else");
     assert_eq!(
         none.probability(&Question::prepare("How are bees born?"), &Question::prepare("How is a bee born?")),
         0.0
@@ -155,6 +156,73 @@ fn what_is_no_model_decides_nothing() {
         assert!(Forest::parse(&bytes[..cut]).is_none(), "{cut}");
     }
     assert_eq!(Forest::parse(bytes).expect("a model").write(), bytes);
+}
+
+#[test]
+fn a_product_of_probabilities_stays_below_both_and_finite() {
+    let odds = |p: f64| (p / (1.0 - p)).ln();
+    for (one, two) in [(0.5, 0.5), (0.9, 0.2), (0.999, 0.7)] {
+        assert!((forest::product(odds(one), odds(two)) - odds(one * two)).abs() < 1e-9, "{one} {two}");
+    }
+    for (one, two) in [(40.0, 45.0), (800.0, 900.0), (-800.0, 3.0), (-60.0, -70.0)] {
+        let both = forest::product(one, two);
+        assert!(both.is_finite() && both <= f64::min(one, two), "{one} {two}: {both}");
+    }
+}
+
+#[test]
+fn places_of_features_are_those_of_their_names() {
+    let named = [
+        (at::COSINE, "cosine"),
+        (at::NUMBER_CLASH, "number_clash"),
+        (at::NUMBER_NOUN, "number_noun"),
+        (at::NUMBER_SOFT, "number_soft"),
+        (at::NUMBER_MORE, "number_more"),
+        (at::NEGATION, "negation"),
+        (at::REVERSED, "reversed"),
+        (at::IDENTICAL, "identical"),
+        (at::KINDS, "name_clash"),
+        (at::CODE_CLASH, "code_clash"),
+    ];
+    for (place, name) in named {
+        assert_eq!(features::name(place), name);
+    }
+}
+
+/// What of the numbers differs: replaced, on one side only, replaced where "half" and the like count, more often on either side.
+fn numbers(a: &str, b: &str) -> [f32; 4] {
+    let found = Verifier::features(&Question::prepare(a), &Question::prepare(b));
+    [at::NUMBER_CLASH, at::NUMBER_ALONE, at::NUMBER_SOFT, at::NUMBER_MORE].map(|place| found[place])
+}
+
+#[test]
+fn numbers_have_their_equals_in_other_spellings() {
+    for (a, b) in [
+        ("She paid $5 for 1,000 beads.", "For one thousand beads she paid 5 dollars."),
+        ("Half of the 60 pots are full.", "Of sixty pots, 50% are full."),
+        ("Lena has twice as many as 7 others.", "Lena has two times as many as seven others."),
+        ("One in five of the 40 doors is green.", "A fifth of the 40 doors are green."),
+        ("A third of 90 is red.", "One third of ninety is red."),
+        ("It weighs 14.30 tons at 25 percent.", "At a quarter it weighs 14.3 tons."),
+        ("He split 8 plums among 4 boys, so each of the 4 got some.", "8 plums were split among four boys."),
+        ("Ola picks a dozen pears.", "Ola picks 12 pears."),
+    ] {
+        assert_eq!(numbers(a, b), [0.0; 4], "{a} / {b}");
+    }
+}
+
+#[test]
+fn a_replaced_number_is_found_however_much_is_reworded() {
+    let told = "A baker fills 12 trays with 9 buns each and sells 70 buns. How many are left?";
+    for other in [
+        "After selling 70 buns, how many does a baker keep who filled twelve trays, each with 8 buns?",
+        "If 71 buns of 12 trays holding nine apiece are sold, what number remains with the baker?",
+    ] {
+        assert_eq!(numbers(told, other)[0], 1.0, "{other}");
+        assert!(probability(told, other) < bar(), "{other}");
+    }
+    assert_eq!(numbers("He eats half a loaf.", "He eats 0.3 of a loaf.")[2], 1.0);
+    assert_eq!(numbers("Take 3 of 3 cups and 5 jars.", "Take 3 of 5 cups and 5 jars.")[3], 1.0);
 }
 
 #[test]
