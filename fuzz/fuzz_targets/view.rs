@@ -5,6 +5,7 @@
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use serde::de::IgnoredAny;
+use tidegate::openai::canon::canon;
 use tidegate::openai::splice::{self, Edit};
 use tidegate::openai::view::{View, scan};
 use tidegate::openai::{Endpoint, edits};
@@ -26,6 +27,7 @@ fuzz_target!(|data: &[u8]| {
         assert!(text.len() >= 2 && text[0] == b'"' && text[text.len() - 1] == b'"');
     }
     score(&view, body);
+    canon(endpoint, body, None).expect("what is accepted can be spelled");
     let mut list: Vec<Edit> = Vec::new();
     list.extend(edits::model(&view, "another \"model\""));
     list.extend(edits::cut_hints(&view));
