@@ -97,6 +97,8 @@ async fn work<H: Handle>(
             roster.finish(false);
             roster.emptied().await;
         }
+        // What a client elsewhere waits for may come over a connection of this worker's: it ends when all have ended.
+        roster.lifecycle.drained().await;
     };
     tokio::select! {
         () = over => {}

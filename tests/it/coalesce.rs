@@ -204,3 +204,26 @@ async fn a_long_answer_is_kept_and_shared_too() {
     assert_eq!(gateway.chat(&body).send().await.header("x-tidegate-cache"), "hit");
     assert_eq!(cloud.requests().len(), 1);
 }
+
+#[tokio::test]
+async fn a_drain_waits_for_those_whose_leader_has_left() {
+    let gate = Gate::new();
+    let cloud =
+        Upstream::named("cloud").await.always(Answer::chat_stream(&WORDS, true).gated(Point::AfterPiece(3), &gate));
+    let mut gateway = gateway_to(&cloud, "").await;
+    let body = chat_stream("auto", "who stays?");
+    let leader = gateway.chat(&body).stream().await;
+    let mut followers = Vec::new();
+    for _ in 0..4 {
+        followers.push(gateway.chat(&body).stream().await);
+    }
+    leader.disconnect();
+    gateway.signal("TERM");
+    eventually("the drain", async || (gateway.admin("/readyz").send().await.status == 503).then_some(())).await;
+    gate.open();
+    for follower in &mut followers {
+        assert_eq!(sse::text(&follower.events().await), WORDS.concat());
+    }
+    drop(followers);
+    gateway.wait_exit().await;
+}

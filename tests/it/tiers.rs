@@ -101,8 +101,10 @@ impl Redis {
 async fn replicas_share_answers_and_a_dead_redis_fails_nothing() {
     let Some(redis) = Redis::start().await else { return };
     let cloud = Upstream::named("cloud").await.always(Answer::chat(ANSWER));
-    let config =
-        config(&cloud, &format!("cache: {{shared: {{url: \"{}\", secret: one-for-all, timeout: 2s}}}}", redis.url()));
+    let config = config(
+        &cloud,
+        &format!("cache: {{shared: {{url: \"{}\", secret: one-for-all-of-them, timeout: 2s}}}}", redis.url()),
+    );
     let (one, two) = (Gateway::with(&config).await, Gateway::with(&config).await);
     // Connected in the background: what is asked before counts as skipped.
     let connected = async |gateway: &Gateway, tenant: &str| {

@@ -2,6 +2,8 @@
 //!
 //! What a reader could get wrong: a route's `cache` needs the section at the top; without it nothing is kept, whatever the route says.
 
+use std::time::Duration;
+
 use super::{Checker, decoded_items, shown};
 use crate::config::document::Node;
 use crate::config::file::{BUILTIN, Cache, Placement, RouteCache, RouteCacheWith};
@@ -9,6 +11,11 @@ use crate::config::problem::{nearest, quoted};
 
 /// More wrong answers than this nobody wants.
 const LARGEST_ERROR: f64 = 0.2;
+/// Longer than this nobody waits for a cache, or for the next word of an answer that is there.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(10);
+const LONGEST_PACE: Duration = Duration::from_secs(10);
+/// A shorter secret can be guessed.
+const SHORTEST_SECRET: usize = 16;
 /// Less memory than this holds next to nothing.
 const LEAST_CAPACITY: u64 = 1 << 20;
 
@@ -80,10 +87,18 @@ fn tiers(checker: &mut Checker<'_>, node: &Node, cache: &Cache) {
     let (Some(item), Some(shared)) = (node.get("shared"), &cache.shared) else { return };
     let with = shared.with();
     checker.time(Some(item), "timeout", Some(with.timeout.0));
-    let known = ["redis://", "rediss://", "redis+unix://", "unix://"];
-    if !known.iter().any(|scheme| with.url.expose().starts_with(scheme)) {
+    longest(checker, item, "timeout", Some(with.timeout.0), LONGEST_TIMEOUT);
+    let known = ["redis://", "rediss://", "valkey://", "valkeys://", "redis+unix://", "valkey+unix://", "unix://"];
+    let url = with.url.expose();
+    if !known.iter().any(|scheme| url.starts_with(scheme)) || redis::parse_redis_url(url).is_none() {
         let at = item.get("url").unwrap_or(item);
         checker.error(at, "the URL of `shared` is none of a Redis", "write redis://HOST:6379, rediss:// for TLS");
+    }
+    if let Some(at) =
+        item.get("secret").filter(|_| with.secret.as_ref().is_some_and(|s| s.expose().trim().len() < SHORTEST_SECRET))
+    {
+        let hint = "write at least 16 characters that nobody guesses, best `file:PATH` with the output of `openssl rand -hex 32`";
+        checker.error(at, "the `secret` of `shared` is shorter than 16 characters (or empty)", hint);
     }
     if with.secret.is_none() {
         let hint =
@@ -99,6 +114,7 @@ fn tiers(checker: &mut Checker<'_>, node: &Node, cache: &Cache) {
 fn of_route(checker: &mut Checker<'_>, node: &Node, with: &RouteCacheWith) {
     checker.time(Some(node), "ttl", with.ttl.map(|ttl| ttl.0));
     checker.time(Some(node), "pace", with.pace.map(|pace| pace.0));
+    longest(checker, node, "pace", with.pace.map(|pace| pace.0), LONGEST_PACE);
     temperature(checker, node, with.max_temperature);
     error_bound(checker, node, with.max_error);
     if let Some(at) = node.get("semantic").filter(|_| with.semantic == Some(true))
@@ -106,6 +122,12 @@ fn of_route(checker: &mut Checker<'_>, node: &Node, with: &RouteCacheWith) {
     {
         let hint = "add `semantic: {max_error: 0.01}` below `cache`";
         checker.error(at, "`semantic: true` needs the section `cache.semantic`", hint);
+    }
+}
+
+fn longest(checker: &mut Checker<'_>, node: &Node, key: &str, given: Option<Duration>, most: Duration) {
+    if let Some(at) = node.get(key).filter(|_| given.is_some_and(|given| given > most)) {
+        checker.error(at, format!("`{key}` of {} keeps clients waiting", shown(at)), format!("write at most {most:?}"));
     }
 }
 

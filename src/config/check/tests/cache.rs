@@ -57,6 +57,14 @@ fn sizes_shares_and_names_are_checked() {
     f:9:11: the URL of `shared` is none of a Redis
         hint: write redis://HOST:6379, rediss:// for TLS
     ");
+    for (wrong, told) in [
+        ("cache: {shared: {url: redis://h:1, secret: short}}", "shorter than 16 characters"),
+        ("cache: {shared: {url: \"redis://h:99999/x\", secret: sixteen-and-more-of-it}}", "none of a Redis"),
+        ("cache: {shared: {url: redis://h, secret: sixteen-and-more-of-it, timeout: 1h}}", "keeps clients waiting"),
+        ("cache: {}\nroutes: {r: {cache: {pace: 10d}, rules: [{name: all, try: [small]}]}}", "keeps clients waiting"),
+    ] {
+        assert!(cache(wrong).contains(told), "{wrong}: {}", cache(wrong));
+    }
     insta::assert_snapshot!(cache("cache: {semantic: {embedder: remote}}"), @"
     f:5:30: `remote` runs in the cloud, which would see every question
         hint: name an embedding model at the edge, or `builtin`
