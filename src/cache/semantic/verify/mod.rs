@@ -95,7 +95,7 @@ fn rule(stored: &Question, asked: &Question) -> Option<f64> {
     }
     if stored.sequence == asked.sequence {
         // The same words, written otherwise: what that means no model was taught.
-        return Some(if stored.exact == asked.exact { IDENTICAL } else { 0.0 });
+        return Some(if stored.spelling.agrees(asked.spelling) { IDENTICAL } else { 0.0 });
     }
     (stored.is_foreign || asked.is_foreign).then_some(0.0)
 }

@@ -4,7 +4,7 @@
 
 use super::lexicon::class;
 use super::read::{self, Raw, Reading};
-use super::spelling;
+use super::spelling::{self, Spelling};
 use super::words::hash;
 use crate::cache::semantic::embedder::{DIMENSIONS, Embedder, Token};
 
@@ -70,8 +70,8 @@ pub struct Question {
     pub(super) fenced: u32,
     /// Hash of the words in order, without case, punctuation and politeness.
     pub(super) sequence: u32,
-    /// Hashes of the text as it is written, and of its signs (see `spelling`).
-    pub(super) exact: u64,
+    /// What words do not show, and the hash of the text's signs.
+    pub(super) spelling: Spelling,
     pub(super) signs: u64,
     pub(super) asks: Asks,
     pub(super) sentences: u8,
@@ -97,7 +97,7 @@ impl Question {
             asks: asks(&words, reading.asks),
             is_foreign: is_foreign(&words, &reading.letters),
             sequence: sequence(&words),
-            exact: spelling::exact(text),
+            spelling: Spelling::of(text),
             signs: spelling::signs(text),
             vector: vector(embedder, &tokens),
             words: words.into(),

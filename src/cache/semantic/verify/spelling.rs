@@ -12,33 +12,61 @@ const COMMON: &str = " a an the i in on at to of by or and as is it its be am ar
 const CAPITONYMS: &str = " access amazon apple august bath bill china cork earth excel go grace guinea hope java jobs jordan lima march mark \
                           mercury mobile nice office oracle polish python reading rose ruby rust shell swift teams turkey will windows word ";
 
-/// What is written in a way that means something: names of variables and units (`mW`), short words in capitals, quoted text, paths, flags, the
-/// indentation of code. The rest may be written as one likes.
-pub(super) fn exact(text: &str) -> u64 {
-    let mut telling: Vec<&str> = text.split('"').skip(1).step_by(2).collect();
-    let mut begins = true;
-    for word in text.split_whitespace() {
-        let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
-        let has_letters = word.chars().any(char::is_alphabetic);
-        let is_path = has_letters && (bare.contains(['/', '\\', '_', '.']) || word.starts_with(['/', '.', '\\']));
-        let is_flag = word.starts_with('-') && has_letters;
-        if is_path || is_flag {
-            telling.push(word.trim_end_matches(['.', '?', '!', ',', ';', ':']));
-        } else if has_telling_capital(bare, begins) {
-            telling.push(bare);
+/// How a text is written, as far as that may mean something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Spelling {
+    /// Quoted text, paths, flags, units behind a number, the indentation of code.
+    hard: u64,
+    /// These and capitals: names of variables (`dBm`), short words in capitals, words that mean another thing with one.
+    all: u64,
+    /// Nothing is in capitals: whoever writes like that means nothing by it.
+    is_lazy: bool,
+}
+
+impl Spelling {
+    pub(super) fn of(text: &str) -> Spelling {
+        let mut hard: Vec<&str> = text.split('"').skip(1).step_by(2).collect();
+        let mut capitals: Vec<&str> = Vec::new();
+        let (mut begins, mut counts) = (true, false);
+        for word in text.split_whitespace() {
+            let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
+            let has_letters = word.chars().any(char::is_alphabetic);
+            let is_path = has_letters && (bare.contains(['/', '\\', '_', '.']) || word.starts_with(['/', '.', '\\']));
+            let is_flag = word.starts_with('-') && has_letters;
+            let is_common = COMMON.contains(&format!(" {} ", bare.to_lowercase()));
+            let is_unit = counts && has_letters && !is_common && bare.chars().count() <= 3;
+            if is_path || is_flag {
+                hard.push(word.trim_end_matches(['.', '?', '!', ',', ';', ':']));
+            } else if is_unit {
+                hard.push(bare);
+            } else if has_telling_capital(bare, begins) {
+                capitals.push(bare);
+            }
+            begins = word.ends_with(['.', '?', '!', ':']);
+            counts = bare.ends_with(|c: char| c.is_ascii_digit());
         }
-        begins = word.ends_with(['.', '?', '!', ':']);
+        let mut hasher = blake3::Hasher::new();
+        add(&mut hasher, &mut hard);
+        // White space means something in code.
+        for indent in text.lines().skip(1).map(|line| line.len() - line.trim_start().len()) {
+            hasher.update(&indent.to_le_bytes());
+        }
+        let of_hard = first(&hasher);
+        add(&mut hasher, &mut capitals);
+        Spelling { hard: of_hard, all: first(&hasher), is_lazy: !text.chars().any(char::is_uppercase) }
     }
-    telling.sort_unstable();
-    let mut hasher = blake3::Hasher::new();
-    for part in telling {
+
+    /// Of the same words: whether they are the same text, too.
+    pub(super) fn agrees(self, other: Spelling) -> bool {
+        self.hard == other.hard && (self.all == other.all || self.is_lazy || other.is_lazy)
+    }
+}
+
+fn add(hasher: &mut blake3::Hasher, parts: &mut [&str]) {
+    parts.sort_unstable();
+    for part in parts {
         hasher.update(part.as_bytes()).update(b"\0");
     }
-    // White space means something in code.
-    for indent in text.lines().skip(1).map(|line| line.len() - line.trim_start().len()) {
-        hasher.update(&indent.to_le_bytes());
-    }
-    first(&hasher)
 }
 
 fn has_telling_capital(word: &str, begins: bool) -> bool {
@@ -122,6 +150,7 @@ mod tests {
             ("What is 10 mW in dBm?", "What is 10 MW in dBm?"),
             ("How many Mb are in a file of 4 pages?", "How many MB are in a file of 4 pages?"),
             ("Where do I find polish food?", "Where do I find Polish food?"),
+            ("what is 10 mw in watts?", "What is 10 MW in watts?"),
             ("What does \\d match?", "What does \\D match?"),
             ("What does curl -o do?", "What does curl -O do?"),
             ("What does a | b mean?", "What does a || b mean?"),
@@ -145,6 +174,7 @@ mod tests {
             ("Hello. Can you help me?", "hello. can you help me"),
             ("What's the capital of Peru?", "what is the capital of peru"),
             ("HOW DO I RESET MY PASSWORD", "How do I reset my password?"),
+            ("play something new by nina in rio", "Play something new by Nina in Rio"),
         ] {
             assert!(
                 Verifier::builtin().probability(&Question::prepare(one), &Question::prepare(other)) > 0.99,
