@@ -75,6 +75,8 @@ pub struct Headers {
     pub route: HeaderValue,
     pub rule: HeaderValue,
     pub model: HeaderValue,
+    /// To purge it by.
+    pub key: HeaderValue,
     pub pii: Option<HeaderValue>,
 }
 
@@ -102,6 +104,7 @@ impl Entry {
                 route: header(&facts.route),
                 rule: header(&facts.rule),
                 model: header(&facts.model),
+                key: header(&key.hex()),
                 pii: (!facts.pii.is_empty()).then(|| header(&facts.pii)),
             },
             facts,

@@ -52,6 +52,7 @@ const RULE: HeaderName = HeaderName::from_static("x-tidegate-rule");
 const DIFFICULTY: HeaderName = HeaderName::from_static("x-tidegate-difficulty");
 const PII: HeaderName = HeaderName::from_static("x-tidegate-pii");
 const CACHE: HeaderName = HeaderName::from_static("x-tidegate-cache");
+const KEY: HeaderName = HeaderName::from_static("x-tidegate-cache-key");
 const SIMILARITY: HeaderName = HeaderName::from_static("x-tidegate-cache-similarity");
 const PROBABILITY: HeaderName = HeaderName::from_static("x-tidegate-cache-probability");
 const ATTEMPTS: HeaderName = HeaderName::from_static("x-tidegate-attempts");
@@ -138,7 +139,12 @@ fn remembered(record: &Record, headers: &mut HeaderMap) {
     if record.route.is_some() {
         headers.insert(CACHE, HeaderValue::from_static(record.remembered.label()));
     }
-    let Remembered::Known(entry, how) = &record.remembered else { return };
+    let Remembered::Known(entry, how) = &record.remembered else {
+        let key = record.cache_key.and_then(|key| HeaderValue::try_from(key.hex()).ok());
+        headers.extend(key.map(|key| (KEY, key)));
+        return;
+    };
+    headers.insert(KEY, entry.headers.key.clone());
     headers.insert(PLACEMENT, HeaderValue::from_static("cache"));
     headers.insert(MODEL, entry.headers.model.clone());
     if let Some(difficulty) = entry.facts.difficulty {

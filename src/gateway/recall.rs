@@ -185,6 +185,7 @@ pub async fn recall(read: &Read, record: &mut Record) -> Result<Recalled> {
     let scope = scope(read, entry, record);
     let key = scope.key(&canon.bytes);
     record.remembered = Remembered::Miss;
+    record.cache_key = Some(key);
     let now = record.arrived_us();
     let found = if demand.refresh { None } else { store.memory.get(&key, now) };
     if let Some(found) = found.filter(|found| found.is_within(demand.max_age, terms.ttl, now)) {

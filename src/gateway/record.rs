@@ -18,6 +18,7 @@ use super::recall::Remembered;
 use super::seen::Seen;
 use super::shadow::{self, Shadowing};
 use super::tries::{INTERRUPTED, OK, Role, Tries, Try};
+use crate::cache::Key;
 use crate::config::file::Privacy;
 use crate::error::{Kind, Result};
 use crate::openai::usage::Usage;
@@ -60,6 +61,8 @@ pub struct Record {
     pub private: Option<Box<Told>>,
     /// What the cache was to it.
     pub remembered: Remembered,
+    /// Under which its answer is kept; `None`: it is not.
+    pub cache_key: Option<Key>,
     /// Told when it is closed: others wait for its answer.
     pub settles: Option<Arc<Settled>>,
     pub target: Option<(TargetId, Arc<Target>)>,
@@ -106,6 +109,7 @@ impl Record {
             seen: Seen::default(),
             private: None,
             remembered: Remembered::Off,
+            cache_key: None,
             settles: None,
             target: None,
             elsewhere: None,

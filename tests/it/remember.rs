@@ -319,6 +319,11 @@ async fn what_is_purged_is_asked_again() {
     purge(json!({"tenant": "a"})).await;
     assert_eq!(cache(&gateway.chat(&chat("auto", "x")).by("a").send().await), "miss");
     assert_eq!(cache(&gateway.chat(&chat("auto", "x")).by("b").send().await), "hit");
+    let kept = gateway.chat(&chat("auto", "x")).by("b").send().await;
+    let by_key = purge(json!({"key": kept.header("x-tidegate-cache-key")})).await;
+    assert_eq!(by_key.json()["purged"], 1, "{}", by_key.text());
+    let again = gateway.chat(&chat("auto", "x")).by("b").send().await;
+    assert_eq!((cache(&again), again.header("x-tidegate-cache-key")), ("miss", kept.header("x-tidegate-cache-key")));
     for wrong in [json!({}), json!({"tenat": "a"}), json!({"tenant": "a", "route": "b"}), json!({"key": "x"})] {
         assert_eq!(purge(wrong.clone()).await.status, 400, "{wrong}");
     }
