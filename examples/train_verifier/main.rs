@@ -19,6 +19,7 @@ mod learn;
 mod measure;
 mod natural;
 mod pair;
+#[path = "../train_tagger/random.rs"]
 mod random;
 mod report;
 mod rewrite;

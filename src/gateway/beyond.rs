@@ -21,7 +21,7 @@ use crate::cache::Entry;
 use crate::cache::semantic::doubt::Whose;
 use crate::cache::semantic::verify::Verifier;
 use crate::cache::semantic::{Asked, Semantic};
-use crate::config::file::{BUILTIN, Placement};
+use crate::config::file::{BUILTIN, Placement, Privacy};
 use crate::openai::Endpoint;
 use crate::upstream::body::Outgoing;
 use crate::upstream::send::{self, Locality, Outbound};
@@ -49,7 +49,7 @@ pub async fn find(
         }
     }
     let (semantic, question) = (store.semantic.as_ref()?, wanted.question.as_ref()?);
-    let asked = prepare(gateway, question, record).await?;
+    let asked = prepare(gateway, read, question, record).await?;
     keeper.asked(asked.clone());
     if wanted.refresh {
         return None;
@@ -102,17 +102,32 @@ fn in_other_words(
     (believed >= threshold).then_some((entry, how))
 }
 
-async fn prepare(gateway: &Gateway, question: &Question, record: &mut Record) -> Option<Asked> {
+async fn prepare(gateway: &Gateway, read: &Read, question: &Question, record: &mut Record) -> Option<Asked> {
     let section = Arc::clone(&record.snapshot);
     let embedder = section.embedder.as_deref().unwrap_or(BUILTIN);
     if embedder == BUILTIN {
         return Semantic::prepare(question.scope, &question.text, None);
     }
     let target = section.targets.iter().find(|target| target.name == embedder)?;
+    if !may_have(target, read, record) {
+        return None;
+    }
     let vector = record.waiting(embed(gateway, target, &question.text)).await;
     let result = if vector.is_some() { "ok" } else { "failed" };
     record.shared().durable.metrics.cache.requests.with_label_values(&["embedder", result]).inc();
     Semantic::prepare(question.scope, &question.text, Some(vector?))
+}
+
+/// The embedder gets the question as it was sent: not where it would have to be hidden from the edge, where the request may not run there, or
+/// outside the tenant's regions.
+fn may_have(target: &Target, read: &Read, record: &Record) -> bool {
+    let profile = record.snapshot.protection.profile(record.tenant_name());
+    let is_hidden = profile.holds_for(Placement::Edge, record.privacy == Privacy::NoRetention);
+    let is_forbidden = record.admission.placement(&read.hints).forbids(Placement::Edge).is_some();
+    let regions = record.admission.tenant().and_then(|tenant| tenant.regions.as_ref());
+    let region = target.upstream.section.region.as_ref();
+    let is_abroad = regions.is_some_and(|allowed| region.is_some_and(|region| !allowed.contains(region)));
+    !is_hidden && !is_forbidden && !is_abroad
 }
 
 /// The part of an embeddings answer that counts.

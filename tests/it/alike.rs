@@ -128,6 +128,36 @@ async fn an_answer_about_somebody_is_for_exactly_his_question() {
     }
 }
 
+/// It is one more upstream that would see the question.
+#[tokio::test]
+async fn an_embedder_gets_nothing_that_it_must_not_have() {
+    for (top, tenant, hint) in [
+        ("pii: {for: [cloud, edge]}", "", ""),
+        ("", "placement: only-cloud", ""),
+        ("", "", "only-cloud"),
+        ("", "regions: [us]", ""),
+        ("", "privacy: local-only", ""),
+    ] {
+        let (edge, cloud) = (Upstream::named("edge").await, Upstream::named("cloud").await);
+        let config = Config::new()
+            .edge_with("lab", &[&edge], "region: eu")
+            .cloud_with("acme", &cloud, "region: us")
+            .model("vectors", "lab", "")
+            .model("gpt-5", "acme", PRICE)
+            .route("auto", "", &["gpt-5"])
+            .tenant("a", tenant)
+            .top("cache: {semantic: {embedder: vectors}}")
+            .top(top);
+        let gateway = Gateway::with(&config).await;
+        let mut call = gateway.chat(&chat("auto", ASKED)).by("a");
+        if !hint.is_empty() {
+            call = call.header("x-tidegate-placement", hint);
+        }
+        call.send().await;
+        assert_eq!(edge.requests().len(), 0, "{top} {tenant} {hint}");
+    }
+}
+
 #[tokio::test]
 async fn samples_are_asked_all_the_same_and_mistakes_make_stricter() {
     // What comes back the second time is something else: the answer that would have been given was wrong.
