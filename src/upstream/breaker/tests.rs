@@ -1,3 +1,5 @@
+//! Breakers: opening, probing, closing; everything by a clock that is handed in.
+
 use super::*;
 
 const RULES: Rules =
