@@ -273,11 +273,6 @@ impl Judge {
         self.refused || self.text.loops.is_found() || self.wrong_call().is_some() || self.wrong_form().is_some()
     }
 
-    /// The time is up.
-    pub fn now(&self, bound: f64) -> Step {
-        decide(self.verdict(), bound)
-    }
-
     /// Tokens so far: those that were told of, or what the text amounts to.
     fn count(&self) -> u32 {
         match self.tokens.all {

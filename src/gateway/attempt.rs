@@ -39,7 +39,8 @@ pub async fn run(
     let left = record.snapshot.max_attempts;
     let exchange = Exchange::new(gateway, read, plan, inspected);
     let desk = Desk::new(record);
-    let answered = Walk { exchange: &exchange, desk: &desk, left, last: None }.run().await?;
+    let answered = Walk { exchange: &exchange, desk: &desk, left, last: None }.run().await;
+    let answered = answered.or_else(|error| exchange.give_spare(&desk).ok_or(error))?;
     shadow::begin(gateway, read, plan.locality, &mut desk.record());
     Ok(answered)
 }

@@ -12,6 +12,7 @@ use super::record::{Record, micros};
 use super::{admit, conversation as turns, shadow};
 use crate::config::file::{Placement, Privacy};
 use crate::error::{Error, Kind, Result};
+use crate::openai::Endpoint;
 use crate::policy::{self, Constraint};
 use crate::signals::{Signals, Wish, tokenizer};
 use crate::state::{RouteEntry, Snapshot};
@@ -29,6 +30,16 @@ pub struct Plan {
     pub locality: Locality,
     /// The client's own deadline.
     pub deadline: Option<Instant>,
+    /// The least confidence of those that have one.
+    bounds: SmallVec<[(policy::TargetId, f64); 1]>,
+}
+
+impl Plan {
+    /// The least confidence that an answer of a target must have. `None`: it is given whatever it is, for nobody comes after it.
+    pub fn bound(&self, id: policy::TargetId) -> Option<f64> {
+        let is_last = self.targets.last().is_none_or(|(last, _)| *last == id);
+        self.bounds.iter().find(|(of, _)| *of == id && !is_last).map(|(_, bound)| *bound)
+    }
 }
 
 /// Decides, and takes what the request may cost from limits and budgets.
@@ -89,7 +100,15 @@ pub fn decide(read: &Read, inspected: &Inspected, record: &mut Record) -> Result
     let took = started.elapsed();
     record.seen.decide_us = micros(took);
     record.shared().durable.metrics.overhead_decide.observe(took.as_secs_f64());
-    Ok(Plan { targets, locality, deadline })
+    let bounds = if read.endpoint == Endpoint::Embeddings { SmallVec::new() } else { bounds(entry, &decision) };
+    Ok(Plan { targets, locality, deadline, bounds })
+}
+
+/// What the rule that matched asks of its targets' answers.
+fn bounds(entry: &RouteEntry, decision: &policy::Decision) -> SmallVec<[(policy::TargetId, f64); 1]> {
+    let rule = decision.rule.and_then(|index| entry.route.rules.get(index));
+    let candidates = rule.into_iter().flat_map(|rule| &rule.candidates);
+    candidates.filter_map(|candidate| Some((candidate.id, candidate.min_confidence?))).collect()
 }
 
 /// What the decision record tells besides the signals.
@@ -109,13 +128,14 @@ fn remember(record: &mut Record, entry: &RouteEntry, decision: &policy::Decision
         rules.extend([comma, &rule.name, "=", verdict.label()]);
     }
     record.seen.rules = rules;
-    record.seen.notes = match (decision.resumed, looked.signals.placement.prefers) {
+    let notes = match (decision.resumed, looked.signals.placement.prefers) {
         (Some(_), _) => "resumed",
         (None, Some(Placement::Edge)) => "prefers-edge",
         (None, Some(Placement::Cloud)) => "prefers-cloud",
         (None, None) if decision.rule.is_some_and(|rule| entry.route.rules[rule].split.is_some()) => "split",
         (None, None) => "",
     };
+    record.seen.notes = notes.into();
 }
 
 /// Sets the worst case of the dearest target aside. Where that fails and the edge may go on, the cloud is dropped.

@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 
 use super::Endpoint;
 use super::splice::Edit;
+use super::sse::Frame;
 use super::view::scanner::Scanner;
 use super::view::{Malformed, View};
 
@@ -133,6 +134,38 @@ pub fn remove(endpoint: Endpoint, absent: Absent, data: &[u8], out: &mut Vec<u8>
     }
     out.extend_from_slice(data.get(done..).unwrap_or_default());
     true
+}
+
+/// Takes them out of one answer, whole or event by event.
+#[derive(Debug)]
+pub struct Remover {
+    endpoint: Endpoint,
+    absent: Absent,
+    /// The data of the last event; kept for its capacity.
+    data: Vec<u8>,
+}
+
+impl Remover {
+    pub fn new(endpoint: Endpoint, absent: Absent) -> Remover {
+        Remover { endpoint, absent, data: Vec::new() }
+    }
+
+    /// A whole answer without them.
+    pub fn of_answer(&self, answer: Bytes) -> Bytes {
+        let mut out = Vec::new();
+        if remove(self.endpoint, self.absent, &answer, &mut out) { Bytes::from(out) } else { answer }
+    }
+
+    /// The bytes of a frame without them, and its data; `None`: there are none in it.
+    pub fn of_frame(&mut self, frame: Frame<'_>) -> Option<(Bytes, &[u8])> {
+        self.data.clear();
+        if !remove(self.endpoint, self.absent, frame.data, &mut self.data) {
+            return None;
+        }
+        let mut bytes = Vec::with_capacity(frame.bytes.len());
+        frame.with_data(&self.data, &mut bytes);
+        Some((Bytes::from(bytes), &self.data))
+    }
 }
 
 /// What is taken out, in order, and what is put there.
