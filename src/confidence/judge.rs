@@ -2,7 +2,7 @@
 //!
 //! A stream is judged by a group-sequential test: at 8, 16, 24, 32 and 48 tokens. What anybody can see to be wrong decides at once. Otherwise
 //! the mean log-probability is taken with twice its standard error up and down: if the answer is good enough even at the lower end (and
-//! sixteen tokens are there, so that a refusal would show), it is committed; if it is not even at the upper end, the next target is
+//! sixteen tokens are there, so that a refusal would show, and no loop seems to begin), it is committed; if it is not even at the upper end, the next target is
 //! asked; at the last look, or when the time is up, the estimate itself decides.
 //!
 //! What a reader could get wrong: a verdict depends on the bytes of the answer, never on how they were cut into events or reads (but for
@@ -262,7 +262,7 @@ impl Judge {
         if self.verdict_at(ERRORS).confidence < bound {
             return Step::Escalate(verdict);
         }
-        if count >= ENOUGH && self.verdict_at(-ERRORS).confidence >= bound {
+        if count >= ENOUGH && !self.text.loops.is_suspected() && self.verdict_at(-ERRORS).confidence >= bound {
             return Step::Commit(verdict);
         }
         Step::More

@@ -10,6 +10,8 @@
 const PERIODS: usize = 48;
 /// Repeated words that make a loop: fewer are a refrain.
 const WORDS: u32 = 24;
+/// So many raise a suspicion.
+const SUSPECT: u32 = 6;
 /// And so many rounds beyond the first.
 const ROUNDS: u32 = 3;
 /// A word without end is cut into words of so many letters.
@@ -29,6 +31,8 @@ pub(super) struct Loops {
     hash: u32,
     length: u32,
     has_letter: bool,
+    /// The longest of the runs.
+    running: u32,
     found: bool,
 }
 
@@ -41,6 +45,7 @@ impl Default for Loops {
             hash: FNV,
             length: 0,
             has_letter: false,
+            running: 0,
             found: false,
         }
     }
@@ -76,6 +81,11 @@ impl Loops {
         self.found
     }
 
+    /// One may be beginning: more should be seen.
+    pub(super) fn is_suspected(&self) -> bool {
+        self.running >= SUSPECT
+    }
+
     fn add(&mut self, letter: char) {
         self.hash = (self.hash ^ u32::from(letter)).wrapping_mul(0x0100_0193);
         self.length += 1;
@@ -91,9 +101,11 @@ impl Loops {
         let at = self.count as usize % PERIODS;
         // The words before this one, the latest first, without a division each.
         let (later, earlier) = self.words.split_at(at);
+        self.running = 0;
         let before = later.iter().rev().chain(earlier.iter().rev());
         for (period, (word, run)) in (1u32..).zip(before.zip(&mut self.runs)) {
             *run = if *word == hash && period <= self.count { *run + 1 } else { 0 };
+            self.running = self.running.max(*run);
             self.found |= *run >= WORDS && *run >= ROUNDS * period;
         }
         if let Some(place) = self.words.get_mut(at) {

@@ -17,11 +17,15 @@ use crate::policy::{self, Constraint};
 use crate::signals::{Signals, Wish, tokenizer};
 use crate::state::{RouteEntry, Snapshot};
 use crate::upstream::Target;
+use crate::upstream::price::NanoUsd;
 use crate::upstream::send::Locality;
 use crate::upstream::target::Asked;
 
 /// Targets of a plan.
 pub type Targets = SmallVec<[(policy::TargetId, Arc<Target>); 4]>;
+
+/// Targets whose answers are judged, each with the least confidence that is good enough.
+type Bounds = SmallVec<[(policy::TargetId, f64); 1]>;
 
 /// Where a request may run, best first. Never empty.
 #[derive(Debug)]
@@ -31,7 +35,7 @@ pub struct Plan {
     /// The client's own deadline.
     pub deadline: Option<Instant>,
     /// The least confidence of those that have one.
-    bounds: SmallVec<[(policy::TargetId, f64); 1]>,
+    bounds: Bounds,
 }
 
 impl Plan {
@@ -93,19 +97,19 @@ pub fn decide(read: &Read, inspected: &Inspected, record: &mut Record) -> Result
     }
     let to_cloud = targets.first().is_some_and(|(_, target)| target.upstream.placement() == Placement::Cloud);
     entry.threshold.observe(signals.difficulty, to_cloud, record.arrived_us());
-    reserve(&mut targets, read, signals, record)?;
+    let bounds = if read.endpoint == Endpoint::Embeddings { SmallVec::new() } else { bounds(entry, &decision) };
+    reserve(&mut targets, &bounds, read, signals, record)?;
     shadow::draw(record, decision.rule.and_then(|index| entry.route.rules.get(index)), signals);
     let locality = locality(signals, inspected.is_hidden_from(Placement::Cloud));
     let deadline = read.hints.deadline_ms.map(|ms| record.arrived() + std::time::Duration::from_millis(ms));
     let took = started.elapsed();
     record.seen.decide_us = micros(took);
     record.shared().durable.metrics.overhead_decide.observe(took.as_secs_f64());
-    let bounds = if read.endpoint == Endpoint::Embeddings { SmallVec::new() } else { bounds(entry, &decision) };
     Ok(Plan { targets, locality, deadline, bounds })
 }
 
 /// What the rule that matched asks of its targets' answers.
-fn bounds(entry: &RouteEntry, decision: &policy::Decision) -> SmallVec<[(policy::TargetId, f64); 1]> {
+fn bounds(entry: &RouteEntry, decision: &policy::Decision) -> Bounds {
     let rule = decision.rule.and_then(|index| entry.route.rules.get(index));
     let candidates = rule.into_iter().flat_map(|rule| &rule.candidates);
     candidates.filter_map(|candidate| Some((candidate.id, candidate.min_confidence?))).collect()
@@ -138,8 +142,14 @@ fn remember(record: &mut Record, entry: &RouteEntry, decision: &policy::Decision
     record.seen.notes = notes.into();
 }
 
-/// Sets the worst case of the dearest target aside. Where that fails and the edge may go on, the cloud is dropped.
-fn reserve(targets: &mut Targets, read: &Read, signals: &Signals<'_>, record: &mut Record) -> Result<()> {
+/// Sets the worst case aside: of the dearest target, and of those whose answers may be put aside. Where that fails and the edge may go on, the cloud is dropped.
+fn reserve(
+    targets: &mut Targets,
+    bounds: &Bounds,
+    read: &Read,
+    signals: &Signals<'_>,
+    record: &mut Record,
+) -> Result<()> {
     let is_edge = |target: &Target| target.upstream.placement() == Placement::Edge;
     let choices = read.view.choices;
     let longest = signals.max_output_tokens.unwrap_or(0).saturating_mul(choices);
@@ -157,8 +167,16 @@ fn reserve(targets: &mut Targets, read: &Read, signals: &Signals<'_>, record: &m
         images: u64::from(read.view.images),
     };
     let worst = |targets: &Targets| {
-        let each = targets.iter().filter_map(|(_, target)| target.worst(&asked, day));
-        each.max().unwrap_or(0)
+        let (mut aside, mut most) = (0, 0);
+        for (id, target) in targets {
+            let worst = target.worst(&asked, day).unwrap_or(0);
+            match bounds.iter().any(|(judged, _)| judged == id) {
+                // An answer that is put aside is paid for, and so is the next one.
+                true => aside += worst,
+                false => most = worst.max(most),
+            }
+        }
+        NanoUsd::saturating_add(aside, most)
     };
     let edge_alone = targets.iter().all(|(_, target)| is_edge(target));
     match admit::reserve(record, tokens, exact, worst(targets), edge_alone) {
