@@ -68,7 +68,9 @@ struct Request<'a> {
 impl Expect {
     /// Of a request's body, which was scanned before. `own_limit`: it names a longest answer. `is_hidden`: values of it were hidden.
     pub fn of(endpoint: Endpoint, body: &[u8], own_limit: bool, is_hidden: bool) -> Expect {
-        let mut expect = Expect { own_limit, continues: endpoint == Endpoint::Completions, ..Expect::default() };
+        let continues = endpoint == Endpoint::Completions;
+        // Who asks for a continuation without saying how long gets sixteen tokens, by OpenAI's default.
+        let mut expect = Expect { own_limit: own_limit || continues, continues, ..Expect::default() };
         // What no parser understands, the upstream will refuse.
         let Ok(request) = serde_json::from_slice::<Request<'_>>(body) else { return expect };
         let value = |raw: Option<&RawValue>| raw.and_then(|raw| serde_json::from_str::<Value>(raw.get()).ok());

@@ -9,6 +9,9 @@
 //! `hedges` 1.0 for each hedging phrase at the beginning (two at most). Without log-probabilities z is 1.1 less the hedges: 0.75, "nothing
 //! is known against it". What anybody can see to be wrong puts a cap on it, whatever the model thought of it.
 //!
+//! A server that forces JSON by a grammar tells what the model thought before it was forced: one that would rather have said something else
+//! is as unsure as it looks.
+//!
 //! What a reader could get wrong: the weights are set by hand. They were chosen so that an answer in which one token in twenty is unsure
 //! (mean −0.15) has 0.9, one at perplexity 2 with three in ten unsure 0.55, and one at perplexity 4.5 below 0.1.
 

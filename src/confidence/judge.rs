@@ -2,8 +2,8 @@
 //!
 //! A stream is judged by a group-sequential test: at 8, 16, 24, 32 and 48 tokens. What anybody can see to be wrong decides at once. Otherwise
 //! the mean log-probability is taken with twice its standard error up and down: if the answer is good enough even at the lower end (and
-//! sixteen tokens are there, so that a refusal would show, and no loop seems to begin), it is committed; if it is not even at the upper end, the next target is
-//! asked; at the last look, or when the time is up, the estimate itself decides.
+//! sixteen tokens are there, so that a refusal would show, and no loop seems to begin), it is committed; if it is not even at the upper
+//! end, the next target is asked; at the last look, or when the time is up, the estimate itself decides.
 //!
 //! What a reader could get wrong: a verdict depends on the bytes of the answer, never on how they were cut into events or reads (but for
 //! JSON and tool calls, of which only a complete answer can say that they are missing something).

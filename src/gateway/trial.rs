@@ -18,7 +18,7 @@ use crate::confidence::{Expect, Judge, Reason, Verdict};
 use crate::config::file::UpstreamKind;
 use crate::error::{Error, Kind};
 use crate::openai::Endpoint;
-use crate::openai::logprobs::{self, Absent, Remover};
+use crate::openai::logprobs::{self, Manner, Remover};
 use crate::openai::usage::Usage;
 use crate::policy::TargetId;
 use crate::upstream::Target;
@@ -57,13 +57,16 @@ pub struct Spare {
 impl Trial {
     /// Of an attempt at a target; with the edits of its body that ask for log-probabilities. `is_hidden`: values of it are hidden.
     pub fn of(read: &Read, target: &Target, bound: f64, is_hidden: bool) -> (Trial, logprobs::Edits) {
-        let asks = if may_ask(read, target) { logprobs::ask(read.endpoint, &read.view, &read.body) } else { None };
-        let absent = match target.upstream.section.kind {
-            UpstreamKind::LlamaServer | UpstreamKind::Ollama => Absent::Missing,
-            _ => Absent::Null,
+        let manner = match target.upstream.section.kind {
+            UpstreamKind::LlamaServer | UpstreamKind::Ollama => Manner::LlamaServer,
+            _ => Manner::OpenAi,
+        };
+        let asks = match may_ask(read, target) {
+            true => logprobs::ask(read.endpoint, manner, &read.view, &read.body),
+            false => None,
         };
         let expect = Expect::of(read.endpoint, &read.body, read.view.max_output_tokens.is_some(), is_hidden);
-        let remover = asks.is_some().then(|| Remover::new(read.endpoint, absent));
+        let remover = asks.is_some().then(|| Remover::new(read.endpoint, manner));
         (Trial { bound, judge: Judge::new(read.endpoint, expect), remover }, asks.unwrap_or_default())
     }
 }

@@ -20,13 +20,13 @@ type Scanned<T> = Result<T, Malformed>;
 /// What `include` of the Responses API asks for them with.
 const INCLUDE: &[u8] = b"\"message.output_text.logprobs\"";
 
-/// How an upstream says that there are none.
+/// Whose manner an upstream has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Absent {
-    /// The member is not there (llama-server).
-    Missing,
-    /// `"logprobs":null` (OpenAI and those who copy it).
-    Null,
+pub enum Manner {
+    /// Tells twenty alternatives of each token unless one is asked for; where there are none to tell, the member is not there.
+    LlamaServer,
+    /// Tells no alternatives unless they are asked for; says `"logprobs":null`.
+    OpenAi,
 }
 
 /// The edits of a request that ask for them.
@@ -43,7 +43,7 @@ struct Members {
 
 /// Asks for the log-probability of each token of the answer, with as little beside it as can be. `None`: they cannot be asked for, or the
 /// client has asked for them, or for something that would change with them.
-pub fn ask(endpoint: Endpoint, view: &View, body: &[u8]) -> Option<Edits> {
+pub fn ask(endpoint: Endpoint, manner: Manner, view: &View, body: &[u8]) -> Option<Edits> {
     let members = members(body).ok()?;
     let value = |range: &Option<Range<usize>>| range.clone().and_then(|range| body.get(range)).unwrap_or(b"null");
     let mut edits = Edits::new();
@@ -65,8 +65,9 @@ pub fn ask(endpoint: Endpoint, view: &View, body: &[u8]) -> Option<Edits> {
                 return None;
             }
             set(members.logprobs, "logprobs", "true");
-            // Without it, llama-server tells twenty alternatives of each token.
-            set(members.top, "top_logprobs", "1");
+            if manner == Manner::LlamaServer {
+                set(members.top, "top_logprobs", "1");
+            }
         }
         Endpoint::Completions => {
             if value(&members.logprobs) != b"null" || members.echo {
@@ -112,11 +113,11 @@ fn members(body: &[u8]) -> Scanned<Members> {
 
 /// Appends `data` (an answer, or the data of an event) without its log-probabilities to `out`. `false`: there are none, or it is no JSON,
 /// and nothing was appended.
-pub fn remove(endpoint: Endpoint, absent: Absent, data: &[u8], out: &mut Vec<u8>) -> bool {
+pub fn remove(endpoint: Endpoint, manner: Manner, data: &[u8], out: &mut Vec<u8>) -> bool {
     if memmem::find(data, b"\"logprobs\"").is_none() {
         return false;
     }
-    let mut found = Found { absent, cuts: SmallVec::new() };
+    let mut found = Found { manner, cuts: SmallVec::new() };
     let mut scanner = Scanner::new(data);
     let walked = match endpoint {
         Endpoint::Responses => found.response(&mut scanner),
@@ -140,26 +141,26 @@ pub fn remove(endpoint: Endpoint, absent: Absent, data: &[u8], out: &mut Vec<u8>
 #[derive(Debug)]
 pub struct Remover {
     endpoint: Endpoint,
-    absent: Absent,
+    manner: Manner,
     /// The data of the last event; kept for its capacity.
     data: Vec<u8>,
 }
 
 impl Remover {
-    pub fn new(endpoint: Endpoint, absent: Absent) -> Remover {
-        Remover { endpoint, absent, data: Vec::new() }
+    pub fn new(endpoint: Endpoint, manner: Manner) -> Remover {
+        Remover { endpoint, manner, data: Vec::new() }
     }
 
     /// A whole answer without them.
     pub fn of_answer(&self, answer: Bytes) -> Bytes {
         let mut out = Vec::new();
-        if remove(self.endpoint, self.absent, &answer, &mut out) { Bytes::from(out) } else { answer }
+        if remove(self.endpoint, self.manner, &answer, &mut out) { Bytes::from(out) } else { answer }
     }
 
     /// The bytes of a frame without them, and its data; `None`: there are none in it.
     pub fn of_frame(&mut self, frame: Frame<'_>) -> Option<(Bytes, &[u8])> {
         self.data.clear();
-        if !remove(self.endpoint, self.absent, frame.data, &mut self.data) {
+        if !remove(self.endpoint, self.manner, frame.data, &mut self.data) {
             return None;
         }
         let mut bytes = Vec::with_capacity(frame.bytes.len());
@@ -170,7 +171,7 @@ impl Remover {
 
 /// What is taken out, in order, and what is put there.
 struct Found {
-    absent: Absent,
+    manner: Manner,
     cuts: SmallVec<[(Range<usize>, &'static [u8]); 2]>,
 }
 
@@ -200,9 +201,9 @@ impl Found {
             let value = s.skip()?;
             last_end = s.at();
             if &*key == b"logprobs" && s.bytes(value.clone()) != b"null" {
-                match self.absent {
-                    Absent::Null => self.cuts.push((value, b"null")),
-                    Absent::Missing => {
+                match self.manner {
+                    Manner::OpenAi => self.cuts.push((value, b"null")),
+                    Manner::LlamaServer => {
                         cut = Some((self.cuts.len(), is_first));
                         self.cuts.push((before..value.end, b""));
                         return Ok(());

@@ -49,6 +49,13 @@ def test_a_certain_stream_stays_and_is_the_plain_answer(client):
     assert not any("logprobs" in c.choices[0].model_fields_set for c in chunks)
 
 
+def test_a_judged_stream_has_no_member_that_another_has_not(client):
+    def shape(model):
+        chunks = ask(client, EASY, stream=True, model=model).parse()
+        return [(sorted(c.model_fields_set), sorted(c.choices[0].model_fields_set)) for c in chunks]
+    assert shape("judged") == shape("tiny")
+
+
 def test_a_long_uncertain_stream_is_given_up_after_a_few_tokens(client, pool):
     answer = ask(client, HARD, stream=True, max_tokens=7000, extra_body={"ignore_eos": True})
     assert answer.headers["x-tidegate-attempts"] == "small:low-confidence,frontier:ok"
@@ -86,7 +93,7 @@ def test_completions_stay_or_go_on(client, gateway):
     with urllib.request.urlopen(request, timeout=20) as answer:
         told = json.loads(answer.read())
         assert answer.headers["x-tidegate-confidence"] or answer.headers["x-tidegate-escalation"]
-        assert "logprobs" not in told["choices"][0]
+        assert not told["choices"][0].get("logprobs")
 
 
 def test_responses_are_judged(client):

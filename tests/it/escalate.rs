@@ -294,6 +294,24 @@ async fn hidden_values_are_put_back_into_whichever_answer_is_given() {
     assert!(!cloud.only_request().json().to_string().contains("ann@example.com"));
 }
 
+/// Log-probabilities are taken out of a stream whose values are put back, tokens split or not.
+#[tokio::test]
+async fn hidden_values_are_put_back_into_a_judged_stream() {
+    let edge = Upstream::named("edge").await.answering(|request: &Request| {
+        let said = request.json()["messages"][0]["content"].as_str().unwrap_or_default().to_owned();
+        let words: Vec<&str> = said.split_inclusive(['_', ' ']).collect();
+        Answer::sse(certain_stream(&words, -0.05, true))
+    });
+    let cloud = Upstream::named("cloud").await;
+    let config = judged(&edge, &cloud).top("pii: {redact: [EMAIL_ADDRESS], for: [edge, cloud]}");
+    let gateway = Gateway::with(&config).await;
+    let answer = gateway.chat(&chat_stream("auto", "write to ann@example.com at once")).send().await;
+    assert_eq!(attempts(&answer), "small:ok");
+    assert_eq!(sse::text(&answer.events()), "write to ann@example.com at once");
+    assert!(!answer.text().contains("logprobs") && !answer.text().contains("EMAIL"), "{}", answer.text());
+    assert!(!edge.only_request().json().to_string().contains("ann@example.com"));
+}
+
 /// Nobody else gets an answer that nobody was sure of; one that was certain is kept without what was asked for beside it.
 #[tokio::test]
 async fn only_certain_answers_are_kept() {

@@ -146,18 +146,22 @@ fn stream(pieces: &[(&str, f64)], bound: f64) -> (usize, Step) {
 #[test]
 fn as_few_tokens_as_suffice() {
     let escalates = |step| matches!(step, Step::Escalate(_));
-    let sure = vec![(" word", -0.05); 100];
+    let words: Vec<String> = (0..100).map(|i| format!(" w{i}")).collect();
+    let all = |logprob: f64| words.iter().map(|word| (word.as_str(), logprob)).collect::<Vec<_>>();
+    let sure = all(-0.05);
     let (tokens, step) = stream(&sure, 0.5);
     assert!(tokens == 16 && matches!(step, Step::Commit(_)), "{tokens} {step:?}");
-    let lost = vec![(" word", -3.0); 100];
+    let lost = all(-3.0);
     let (tokens, step) = stream(&lost, 0.5);
     assert!(tokens == 8 && escalates(step), "{tokens} {step:?}");
     let refusal = ["I", "'m", " sorry", ",", " but", " I", " can't", " help", " you", " with", " that", "."];
     let refusal: Vec<_> = refusal.iter().map(|word| (*word, -0.01)).collect();
     let (tokens, step) = stream(&refusal, 0.5);
     assert!(tokens == 8 && escalates(step), "{tokens} {step:?}");
+    // What seems to go round in circles is watched until it does.
+    let (_, step) = stream(&vec![(" again", -0.01); 100], 0.5);
+    assert!(matches!(step, Step::Escalate(verdict) if verdict.reason == Reason::Repetition), "{step:?}");
     // Near the bound, it takes longer, but never for ever.
-    let words: Vec<String> = (0..100).map(|i| format!(" w{i}")).collect();
     let near: Vec<_> =
         words.iter().enumerate().map(|(i, word)| (word.as_str(), if i % 4 == 0 { -1.9 } else { -0.2 })).collect();
     let mean = {

@@ -8,8 +8,12 @@ use super::*;
 use crate::openai::{edits, splice, view};
 
 fn asked(endpoint: Endpoint, body: &str) -> Option<Value> {
+    asked_of(endpoint, Manner::LlamaServer, body)
+}
+
+fn asked_of(endpoint: Endpoint, manner: Manner, body: &str) -> Option<Value> {
     let view = view::scan(endpoint, body.as_bytes()).unwrap();
-    let mut list: SmallVec<[Edit; 3]> = ask(endpoint, &view, body.as_bytes())?.into_iter().collect();
+    let mut list: SmallVec<[Edit; 3]> = ask(endpoint, manner, &view, body.as_bytes())?.into_iter().collect();
     list.extend(edits::cut_hints(&view));
     list.extend(edits::ask_usage(&view));
     let body = splice::apply(&Bytes::copy_from_slice(body.as_bytes()), &mut list).concat();
@@ -38,6 +42,8 @@ fn they_are_asked_for_where_the_client_did_not() {
     ] {
         assert_eq!(chat(body), None, "{body}");
     }
+    let lean = asked_of(Endpoint::Chat, Manner::OpenAi, r#"{"model":"m","messages":[]}"#).unwrap();
+    assert_eq!(lean, json!({"logprobs": true, "model": "m", "messages": []}));
     let streamed = chat(r#"{"model":"m","stream":true,"messages":[]}"#).unwrap();
     assert_eq!(streamed["stream_options"]["include_usage"], true);
     let completions = |body: &str| asked(Endpoint::Completions, body);
@@ -60,37 +66,37 @@ fn responses_include_them_beside_what_else_is_included() {
     assert_eq!(ask(r#"{"model":"m","input":"a","include":"x"}"#), None);
 }
 
-fn removed(endpoint: Endpoint, absent: Absent, data: &str) -> Option<String> {
+fn removed(endpoint: Endpoint, manner: Manner, data: &str) -> Option<String> {
     let mut out = Vec::new();
-    remove(endpoint, absent, data.as_bytes(), &mut out).then(|| String::from_utf8(out).unwrap())
+    remove(endpoint, manner, data.as_bytes(), &mut out).then(|| String::from_utf8(out).unwrap())
 }
 
 #[test]
 fn they_leave_no_trace() {
     let without = r#"{"id":"a", "choices":[{"index":0,"message":{"content":"\"logprobs\":[1]"}, "finish_reason":"stop"},{"index":1}],"logprobs":"mine"}"#;
     let with = r#"{"id":"a", "choices":[{"index":0,"message":{"content":"\"logprobs\":[1]"}, "logprobs":{"content":[{"token":"}","logprob":-1}]}, "finish_reason":"stop"},{"index":1}],"logprobs":"mine"}"#;
-    assert_eq!(removed(Endpoint::Chat, Absent::Missing, with).as_deref(), Some(without));
-    assert_eq!(removed(Endpoint::Chat, Absent::Missing, without), None);
+    assert_eq!(removed(Endpoint::Chat, Manner::LlamaServer, with).as_deref(), Some(without));
+    assert_eq!(removed(Endpoint::Chat, Manner::LlamaServer, without), None);
     let null = r#"{"choices":[{"logprobs":null,"index":0}]}"#;
     let some = r#"{"choices":[{"logprobs":{"tokens":["a"]},"index":0}]}"#;
-    assert_eq!(removed(Endpoint::Completions, Absent::Null, some).as_deref(), Some(null));
-    assert_eq!(removed(Endpoint::Completions, Absent::Null, null), None);
-    let first = removed(Endpoint::Completions, Absent::Missing, some);
+    assert_eq!(removed(Endpoint::Completions, Manner::OpenAi, some).as_deref(), Some(null));
+    assert_eq!(removed(Endpoint::Completions, Manner::OpenAi, null), None);
+    let first = removed(Endpoint::Completions, Manner::LlamaServer, some);
     assert_eq!(first.as_deref(), Some(r#"{"choices":[{"index":0}]}"#));
-    let only = removed(Endpoint::Chat, Absent::Missing, r#"{"choices":[{"logprobs":{}}]}"#);
+    let only = removed(Endpoint::Chat, Manner::LlamaServer, r#"{"choices":[{"logprobs":{}}]}"#);
     assert_eq!(only.as_deref(), Some(r#"{"choices":[{}]}"#));
-    assert_eq!(removed(Endpoint::Chat, Absent::Missing, r#"{"choices":[{"logprobs":{}}]"#), None);
+    assert_eq!(removed(Endpoint::Chat, Manner::LlamaServer, r#"{"choices":[{"logprobs":{}}]"#), None);
 }
 
 #[test]
 fn responses_get_empty_lists() {
     let event = r#"{"type":"response.output_text.delta","delta":"x","logprobs":[{"token":"x","logprob":-1}]}"#;
     let bare = r#"{"type":"response.output_text.delta","delta":"x","logprobs":[]}"#;
-    assert_eq!(removed(Endpoint::Responses, Absent::Null, event).as_deref(), Some(bare));
-    assert_eq!(removed(Endpoint::Responses, Absent::Null, bare), None);
+    assert_eq!(removed(Endpoint::Responses, Manner::OpenAi, event).as_deref(), Some(bare));
+    assert_eq!(removed(Endpoint::Responses, Manner::OpenAi, bare), None);
     let whole = r#"{"type":"response.completed","response":{"output":[{"content":[{"text":"\"logprobs\":[2]","logprobs":[{"token":"x"}]}]}],"metadata":{"logprobs":[3]}}}"#;
     let bare = r#"{"type":"response.completed","response":{"output":[{"content":[{"text":"\"logprobs\":[2]","logprobs":[]}]}],"metadata":{"logprobs":[3]}}}"#;
-    assert_eq!(removed(Endpoint::Responses, Absent::Null, whole).as_deref(), Some(bare));
+    assert_eq!(removed(Endpoint::Responses, Manner::OpenAi, whole).as_deref(), Some(bare));
 }
 
 proptest! {
@@ -109,13 +115,13 @@ proptest! {
         let own = format!("\"logprobs\":{space}{{\"content\":[{{\"token\":{text},\"logprob\":-0.5}}]}}");
         members.insert(before.len(), own);
         let with = format!("{{\"choices\":[{{{}}}]}}", members.join(","));
-        let left = removed(Endpoint::Chat, Absent::Missing, &with).unwrap();
+        let left = removed(Endpoint::Chat, Manner::LlamaServer, &with).unwrap();
         let parsed = |text: &str| serde_json::from_str::<Value>(text).unwrap();
         prop_assert_eq!(parsed(&left), parsed(&bare));
         if !before.is_empty() || space.is_empty() {
             prop_assert_eq!(left, bare);
         }
-        let nulled = removed(Endpoint::Chat, Absent::Null, &with).unwrap();
+        let nulled = removed(Endpoint::Chat, Manner::OpenAi, &with).unwrap();
         prop_assert!(parsed(&nulled)["choices"][0]["logprobs"].is_null());
     }
 }
