@@ -46,7 +46,7 @@ pub async fn run(
     let exchange = Exchange::new(gateway, read, plan, inspected);
     let desk = Desk::new(record);
     let mut walk = Walk { exchange: &exchange, desk: &desk, left, last: None, repeats: 0, cut_off: true };
-    let answered = walk.run().await?;
+    let answered = walk.run().await.or_else(|error| exchange.give_spare(&desk).ok_or(error))?;
     shadow::begin(gateway, read, plan.locality, &mut desk.record());
     Ok(answered)
 }
