@@ -39,9 +39,14 @@ pub async fn run(
     let left = record.snapshot.max_attempts;
     let exchange = Exchange::new(gateway, read, plan, inspected);
     let desk = Desk::new(record);
-    let answered = Walk { exchange: &exchange, desk: &desk, left, last: None }.run().await?;
+    let answered = walk(&exchange, &desk, left).await?;
     shadow::begin(gateway, read, plan.locality, &mut desk.record());
     Ok(answered)
+}
+
+/// The same, where others write into the record too. `left`: how many attempts may be made.
+pub(super) async fn walk<'a>(exchange: &'a Exchange<'a>, desk: &'a Desk<'a>, left: u32) -> Result<Answered> {
+    Walk { exchange, desk, left, last: None }.run().await
 }
 
 struct Walk<'a> {

@@ -172,7 +172,7 @@ impl Events {
     }
 
     /// What was held back of a text.
-    fn held(&mut self) -> Option<Bytes> {
+    pub(super) fn held(&mut self) -> Option<Bytes> {
         self.restoring.as_mut().and_then(|stream| stream.finish())
     }
 

@@ -93,10 +93,12 @@ impl Chat {
         }
         let Some(choice) = chunk.choice.as_ref().filter(|choice| !choice.is_empty) else { return Standing::On };
         let said = choice.content.clone().and_then(|range| frame.data.get(range)).map(inner).unwrap_or_default();
-        if self.text.len() + said.len() > LONGEST_DRAFT {
-            return Standing::TooLong;
+        if self.promoted.is_none() {
+            if self.text.len() + said.len() > LONGEST_DRAFT {
+                return Standing::TooLong;
+            }
+            self.text.extend_from_slice(said);
         }
-        self.text.extend_from_slice(said);
         if let Some(finish) = choice.finish.clone().and_then(|range| frame.data.get(range)) {
             self.finish = finish.to_vec();
         }
