@@ -126,7 +126,8 @@ impl Tries {
 
     /// The role of the next attempt at `target`, if it is no special one.
     pub fn next_role(&self, target: &Arc<Target>) -> Role {
-        match self.0.last() {
+        // A draft is made beside what is tried, not before it.
+        match self.0.iter().rfind(|attempt| attempt.role != Role::Draft) {
             None => Role::First,
             Some(last) if last.target.as_ref().is_some_and(|t| Arc::ptr_eq(t, target)) => Role::Retry,
             Some(last) if last.outcome == Kind::LowConfidence.label() => Role::Escalation,
