@@ -2,7 +2,7 @@
 //!
 //! What a reader could get wrong: a request that can have no draft is no error; it is asked as usual, and `x-tidegate-mode: off` says so.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::progressive::{HEADER, ask, draft, drafted, pair, priced, until_drafted};
 use crate::support::client::{chat, chat_stream};
