@@ -84,6 +84,7 @@ async fn the_draft_comes_first_and_the_answer_takes_its_place() {
     let mut stream = ask(&gateway, "hi").stream().await;
     assert_eq!((stream.status, stream.header(HEADER)), (200, "progressive"));
     assert_eq!(stream.header("x-tidegate-placement"), "edge");
+    assert_eq!(stream.header("x-tidegate-attempts"), "frontier:pending,small:ok");
     let id = stream.header("x-request-id").to_owned();
     let mut events = until_drafted(&mut stream, "A draft").await;
     assert_eq!(cloud.requests().len(), 1, "the cloud was asked at once");
@@ -102,7 +103,7 @@ async fn the_draft_comes_first_and_the_answer_takes_its_place() {
     let told = record(&gateway, &id).await;
     assert_eq!(attempts(&told), ["draft:small:cancelled", "first:frontier:ok"]);
     assert_eq!(told["outcome"], "ok");
-    let tokens = |index: usize| told["attempts"][index]["tokens"]["completion"].as_u64().unwrap();
+    let tokens = |index: usize| told["attempts"][index]["completion"].as_u64().unwrap();
     assert_eq!(tokens(0), 2, "two words were computed for the draft");
     assert!(told["attempts"][0]["cost_usd"].as_f64().unwrap() > 0.0, "{told}");
     gateway.eventually_metric("tidegate_progressive_total", &[("route", "auto"), ("result", "cloud")], 1.0).await;
@@ -285,8 +286,8 @@ async fn a_client_that_leaves_takes_both_with_it_and_pays_for_both() {
     let told = record(&gateway, &id).await;
     assert_eq!(attempts(&told), ["first:frontier:client-gone", "draft:small:client-gone"]);
     for attempt in told["attempts"].as_array().unwrap() {
-        assert!(attempt["tokens"]["prompt"].as_u64().unwrap() > 0, "{attempt}");
+        assert!(attempt["prompt"].as_u64().unwrap() > 0, "{attempt}");
     }
-    assert_eq!(told["attempts"][1]["tokens"]["completion"], 2);
+    assert_eq!(told["attempts"][1]["completion"], 2);
     gateway.eventually_metric("tidegate_progressive_total", &[("result", "left")], 1.0).await;
 }

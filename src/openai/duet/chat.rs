@@ -4,12 +4,11 @@
 //! it; naive clients read the first choice of each chunk. The empty choice 0 in front is for both.
 
 use bytes::Bytes;
-use smallvec::SmallVec;
 
 use super::chunk::{Choice, Chunk};
 use super::patch::Patch;
 use super::{LONGEST_DRAFT, Names, Spent, Standing, Why, inner, quoted};
-use crate::openai::sse::{Frame, Frames, Keep, TooLong};
+use crate::openai::sse::{Frame, Frames, TooLong};
 
 const DONE: &[u8] = b"[DONE]";
 /// In front of the draft's own choice.
@@ -28,6 +27,7 @@ pub(super) struct Chat {
     usage: bool,
     drafting: Frames,
     answering: Frames,
+    standing: Standing,
     /// What the draft has said, escaped.
     text: Vec<u8>,
     /// The draft's own reason to end, as JSON; empty: it has not.
@@ -50,6 +50,7 @@ impl Chat {
             usage: names.usage,
             drafting: Frames::new(),
             answering: Frames::new(),
+            standing: Standing::On,
             text: Vec::new(),
             finish: Vec::new(),
             is_closed: false,
@@ -70,17 +71,14 @@ impl Chat {
 
     pub(super) fn draft(&mut self, bytes: Bytes, out: &mut Vec<u8>) -> Result<Standing, TooLong> {
         let mut frames = std::mem::take(&mut self.drafting);
-        let mut standing = Standing::On;
-        let visit = |frame: Frame<'_>| {
-            if standing == Standing::On {
-                standing = self.draft_frame(frame, out);
+        let pushed = super::each(&mut frames, bytes, out, |frame, out| {
+            // What follows its end is nobody's.
+            if self.standing == Standing::On {
+                self.standing = self.draft_frame(frame, out);
             }
-            Keep::No
-        };
-        // Comments of the draft's upstream keep nobody's connection alive but its own.
-        let pushed = frames.push_frames(bytes, visit, &mut SmallVec::new());
+        });
         self.drafting = frames;
-        pushed.map(|()| standing)
+        pushed.map(|()| self.standing)
     }
 
     fn draft_frame(&mut self, frame: Frame<'_>, out: &mut Vec<u8>) -> Standing {
@@ -136,14 +134,8 @@ impl Chat {
 
     pub(super) fn answer(&mut self, bytes: Bytes, out: &mut Vec<u8>) -> Result<(), TooLong> {
         let mut frames = std::mem::take(&mut self.answering);
-        let mut rest = SmallVec::new();
-        let visit = |frame: Frame<'_>| {
-            self.answer_frame(frame, out);
-            Keep::No
-        };
-        let pushed = frames.push_frames(bytes, visit, &mut rest);
+        let pushed = super::each(&mut frames, bytes, out, |frame, out| self.answer_frame(frame, out));
         self.answering = frames;
-        rest.iter().for_each(|comment| out.extend_from_slice(comment));
         pushed
     }
 

@@ -11,13 +11,16 @@ mod chunk;
 mod event;
 mod patch;
 mod responses;
+mod returned;
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use self::chat::Chat;
 use self::responses::Responses;
 use super::Endpoint;
-use super::sse::TooLong;
+use super::sse::{Frame, Frames, Keep, TooLong};
+pub use returned::without_drafts;
 
 /// A draft that is longer than this, as JSON, cannot become the answer, and is told no further.
 const LONGEST_DRAFT: usize = 1 << 20;
@@ -171,6 +174,24 @@ impl Duet {
         let quoted = [b"\"", escaped, b"\""].concat();
         serde_json::from_slice(&quoted).unwrap_or_default()
     }
+}
+
+/// Shows each event of a stream to `tell`, which writes what the client gets instead; comments stay where they are.
+fn each(
+    frames: &mut Frames,
+    bytes: Bytes,
+    out: &mut Vec<u8>,
+    mut tell: impl FnMut(Frame<'_>, &mut Vec<u8>),
+) -> Result<(), TooLong> {
+    let mut pieces = SmallVec::new();
+    let visit = |frame: Frame<'_>| {
+        let mut told = Vec::new();
+        tell(frame, &mut told);
+        if told.is_empty() { Keep::No } else { Keep::Instead(told.into()) }
+    };
+    let pushed = frames.push_frames(bytes, visit, &mut pieces);
+    pieces.iter().for_each(|piece| out.extend_from_slice(piece));
+    pushed
 }
 
 /// As a JSON string. Text always serialises.

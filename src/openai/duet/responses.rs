@@ -4,12 +4,11 @@
 //! id of the gateway's, but the last event keeps the answer's own: with it the client goes on where the provider has kept the conversation.
 
 use bytes::Bytes;
-use smallvec::SmallVec;
 
 use super::event::{Event, Means};
 use super::patch::Patch;
 use super::{LONGEST_DRAFT, Names, Spent, Standing, Why, inner};
-use crate::openai::sse::{Frame, Frames, Keep, TooLong};
+use crate::openai::sse::{Frame, Frames, TooLong};
 
 /// The ids of drafts begin like this: so they are known when they come back.
 pub const DRAFT_ID: &str = "rs_draft_";
@@ -28,6 +27,7 @@ pub(super) struct Responses {
     has_begun: bool,
     /// Output items that the answer has begun, for an upstream that does not number them.
     items: u64,
+    standing: Standing,
     /// What the draft has said, escaped.
     text: Vec<u8>,
     /// Of that, what the draft's own item holds, once it has ended.
@@ -64,6 +64,7 @@ impl Responses {
             sequence: 0,
             has_begun: false,
             items: 0,
+            standing: Standing::On,
             text: Vec::new(),
             drafted: 0,
             item: Item::None,
@@ -90,16 +91,14 @@ impl Responses {
             self.event("response.in_progress", &[b"\"response\":", response.as_bytes()], out);
         }
         let mut frames = std::mem::take(&mut self.drafting);
-        let mut standing = Standing::On;
-        let visit = |frame: Frame<'_>| {
-            if standing == Standing::On {
-                standing = self.draft_frame(frame.data, out);
+        let pushed = super::each(&mut frames, bytes, out, |frame, out| {
+            // What follows its end is nobody's.
+            if self.standing == Standing::On {
+                self.standing = self.draft_frame(frame.data, out);
             }
-            Keep::No
-        };
-        let pushed = frames.push_frames(bytes, visit, &mut SmallVec::new());
+        });
         self.drafting = frames;
-        pushed.map(|()| standing)
+        pushed.map(|()| self.standing)
     }
 
     fn draft_frame(&mut self, data: &[u8], out: &mut Vec<u8>) -> Standing {
@@ -167,14 +166,8 @@ impl Responses {
 
     pub(super) fn answer(&mut self, bytes: Bytes, out: &mut Vec<u8>) -> Result<(), TooLong> {
         let mut frames = std::mem::take(&mut self.answering);
-        let mut rest = SmallVec::new();
-        let visit = |frame: Frame<'_>| {
-            self.answer_frame(frame, out);
-            Keep::No
-        };
-        let pushed = frames.push_frames(bytes, visit, &mut rest);
+        let pushed = super::each(&mut frames, bytes, out, |frame, out| self.answer_frame(frame, out));
         self.answering = frames;
-        rest.iter().for_each(|comment| out.extend_from_slice(comment));
         pushed
     }
 

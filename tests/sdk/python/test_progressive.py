@@ -78,3 +78,13 @@ def test_a_response_goes_on_under_the_answers_own_id(client, mock):
     with client.responses.stream(model="hybrid", input=TEXT, previous_response_id=final.id, extra_headers=ASKED) as stream:
         stream.get_final_response()
     assert mock.calls()[-1].json["previous_response_id"] == "resp_mock"
+
+
+def test_a_draft_that_comes_back_as_input_is_taken_out(client, mock):
+    with responses(client, SLOW) as stream:
+        output = [item.to_dict() for item in stream.get_final_response().output]
+    assert output[0]["id"].startswith("rs_draft_")
+    client.responses.create(model="chat", input=[{"role": "user", "content": TEXT}, *output, {"role": "user", "content": "and then?"}])
+    sent = mock.calls()[-1].json["input"]
+    assert [item.get("type") for item in sent] == [None, "message", None]
+    assert sent[1] == output[1]
