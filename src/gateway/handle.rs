@@ -96,7 +96,7 @@ async fn read_and_recalled(
         record.mode = progressive::Mode::Off;
     }
     let recalled = recall::recall(&read, record).await?;
-    if is_progressive && recalled.may_be_asked() && progressive::may_have_draft(&read).await {
+    if is_progressive && progressive::may_be_asked(&recalled) && progressive::may_have_draft(&read).await {
         // Nothing is kept of it.
         record.cache_key = None;
         return Ok(Entered::Progressive(Box::new(read)));

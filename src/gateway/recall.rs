@@ -89,17 +89,6 @@ pub enum Recalled {
     Wanted(Wanted),
 }
 
-impl Recalled {
-    /// It was not found, and others may be asked for it.
-    pub fn may_be_asked(&self) -> bool {
-        match self {
-            Recalled::Answered(_) => false,
-            Recalled::Alone => true,
-            Recalled::Wanted(wanted) => !wanted.only_if_kept,
-        }
-    }
-}
-
 /// An answer that is to be kept when it comes.
 #[derive(Debug, Clone)]
 pub struct Wanted {

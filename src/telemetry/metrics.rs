@@ -58,8 +58,6 @@ pub struct Metrics {
     pub money: Money,
     pub routing: Routing,
     pub shadow: Shadow,
-    /// `route, result` (`cloud`, `draft-confident`, `draft-cloud-failed`, `failed`, `left`, `off`): requests for a draft beside the answer.
-    pub progressive: IntCounterVec,
     pub private: Private,
     pub cache: Cache,
     /// Must stay 0: counted at the last place before the socket.
@@ -172,11 +170,6 @@ impl Metrics {
             money: Money::new(&build)?,
             routing: Routing::new(&build)?,
             shadow: Shadow::new(&build)?,
-            progressive: build.counters(
-                "tidegate_progressive_total",
-                "requests for a draft beside the answer, by which of the two became the answer",
-                &["route", "result"],
-            )?,
             private: Private::new(&build)?,
             cache: Cache::new(&build)?,
             registry: registry.clone(),

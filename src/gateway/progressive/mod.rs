@@ -14,6 +14,7 @@ use std::task::Poll;
 use http::{HeaderValue, Response, StatusCode};
 
 use super::read::{LONG, Read};
+use super::recall::Recalled;
 use super::record::Record;
 use super::{Body, Gateway};
 use crate::error::{Error, Kind, Result};
@@ -69,6 +70,15 @@ pub fn is_asked(read: &Read) -> Result<bool> {
         return Err(Error::client(Kind::InvalidRequest, message).with_param("x-tidegate-mode"));
     }
     Ok(true)
+}
+
+/// Whether the answer was not found in memory, and others may be asked for it.
+pub fn may_be_asked(recalled: &Recalled) -> bool {
+    match recalled {
+        Recalled::Answered(_) => false,
+        Recalled::Alone => true,
+        Recalled::Wanted(wanted) => !wanted.only_if_kept,
+    }
 }
 
 /// Whether the request can have a draft. Tools are called once, and JSON in two halves is none; a provider's stored conversations are

@@ -28,6 +28,7 @@ use crate::upstream::target::Asked;
 use crate::upstream::{InFlight, Target};
 
 /// How it ended.
+#[allow(clippy::large_enum_variant, reason = "one of each request, and never kept")]
 enum End {
     /// No draft was told: an answer like any other.
     Ordinary(Result<Answered>),
@@ -75,7 +76,7 @@ async fn play_it(gateway: &Gateway, read: Read, record: &mut Record, stage: &Sta
 /// What came of a progressive request.
 pub(super) fn count(record: &Record, result: &str) {
     let route = record.names().0;
-    record.shared().durable.metrics.progressive.with_label_values(&[route, result]).inc();
+    record.shared().durable.metrics.routing.progressive.with_label_values(&[route, result]).inc();
 }
 
 /// A plan in parts.

@@ -62,7 +62,7 @@ impl<'t, 'r> Telling<'t, 'r> {
         answer::describe(&mut record, status, &mut headers);
         stage.open(status, headers);
         let names = Names {
-            id: record.request_id().chars().filter(|c| c.is_ascii_alphanumeric()).take(64).collect(),
+            id: record.request_id().chars().filter(char::is_ascii_alphanumeric).take(64).collect(),
             created: record.arrived_us() / 1_000_000,
             model: read.model.clone(),
             usage: read.view.stream_options.as_ref().is_some_and(|options| options.include_usage),

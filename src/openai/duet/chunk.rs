@@ -54,7 +54,9 @@ impl Chunk {
                         _ => s.skip().map(drop),
                     })?;
                 }
-                _ => drop(s.skip()?),
+                _ => {
+                    s.skip()?;
+                }
             }
             Ok(())
         });
@@ -75,11 +77,15 @@ impl Choice {
                 b"delta" if s.peek() == Some(b'{') => s.object(|s, key, _| {
                     match &*key {
                         b"content" => choice.content = string(s)?,
-                        _ => drop(s.skip()?),
+                        _ => {
+                            s.skip()?;
+                        }
                     }
                     Ok(())
                 })?,
-                _ => drop(s.skip()?),
+                _ => {
+                    s.skip()?;
+                }
             }
             Ok(())
         })?;

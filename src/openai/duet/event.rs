@@ -70,7 +70,9 @@ impl<'d> Event<'d> {
                 b"content_index" => event.content_index = Some(s.skip()?),
                 b"delta" => event.delta = string(s)?,
                 b"response" if s.peek() == Some(b'{') => event.response = Inside::read(s)?,
-                _ => drop(s.skip()?),
+                _ => {
+                    s.skip()?;
+                }
             }
             Ok(())
         });
@@ -112,7 +114,9 @@ impl Inside {
                     inside.output = Some(output);
                 }
                 b"usage" => inside.usage = Some(s.skip()?),
-                _ => drop(s.skip()?),
+                _ => {
+                    s.skip()?;
+                }
             }
             Ok(())
         })?;
