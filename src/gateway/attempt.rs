@@ -46,7 +46,8 @@ pub async fn run(
 
 /// The same, where others write into the record too. `left`: how many attempts may be made.
 pub(super) async fn walk<'a>(exchange: &'a Exchange<'a>, desk: &'a Desk<'a>, left: u32) -> Result<Answered> {
-    Walk { exchange, desk, left, last: None }.run().await
+    let answered = Walk { exchange, desk, left, last: None }.run().await;
+    answered.or_else(|error| exchange.give_spare(desk).ok_or(error))
 }
 
 struct Walk<'a> {

@@ -37,6 +37,7 @@ pub mod seen;
 pub mod shadow;
 pub mod share;
 pub mod tell;
+pub mod trial;
 pub mod tries;
 pub mod tunnel;
 

@@ -5,6 +5,8 @@ pub mod canon;
 pub mod duet;
 pub mod edits;
 pub mod error;
+pub mod json;
+pub mod logprobs;
 pub mod models;
 pub mod produced;
 pub mod said;

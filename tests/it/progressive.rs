@@ -44,7 +44,7 @@ pub fn drafted(events: &[Event]) -> String {
 }
 
 /// The reasons why a choice ended.
-fn ends(events: &[Event], choice: usize) -> Vec<Value> {
+pub fn ends(events: &[Event], choice: usize) -> Vec<Value> {
     let reasons = events.iter().map(|event| event.json()["choices"][choice]["finish_reason"].clone());
     reasons.filter(|reason| !reason.is_null()).collect()
 }
@@ -59,7 +59,7 @@ pub async fn record(gateway: &Gateway, id: &str) -> Value {
 }
 
 /// `role:model:outcome` of each attempt.
-fn attempts(record: &Value) -> Vec<String> {
+pub fn attempts(record: &Value) -> Vec<String> {
     let attempts = record["attempts"].as_array().unwrap().iter();
     let word = |attempt: &Value, name: &str| attempt[name].as_str().unwrap().to_owned();
     attempts.map(|a| format!("{}:{}:{}", word(a, "role"), word(a, "model"), word(a, "outcome"))).collect()

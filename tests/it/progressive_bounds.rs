@@ -4,11 +4,12 @@
 
 use serde_json::json;
 
-use super::progressive::{HEADER, ask, draft, drafted, pair, priced, until_drafted};
+use super::escalate::certain_stream;
+use super::progressive::{HEADER, ask, attempts, draft, drafted, ends, pair, priced, record, until_drafted};
 use crate::support::client::{chat, chat_stream};
 use crate::support::sse::{self, Event};
 use crate::support::upstream::Request;
-use crate::support::{Answer, Gate, Gateway, Point, Upstream, eventually};
+use crate::support::{Answer, Config, Gate, Gateway, Point, Upstream, eventually};
 
 #[tokio::test]
 async fn the_edge_sees_values_and_the_cloud_labels() {
@@ -154,4 +155,59 @@ async fn money_for_both_is_set_aside() {
     let asked = gateway.chat(&body).by("acme").header(HEADER, "progressive").send().await;
     assert_eq!((asked.status, asked.header(HEADER)), (200, "off"), "{}", asked.text());
     assert_eq!(edge.requests().len(), 0);
+}
+
+/// The draft's target is held to half a certainty.
+async fn judged(edge: &Upstream, cloud: &Upstream) -> Gateway {
+    let config = Config::new()
+        .edge("lab", &[edge])
+        .cloud("acme", cloud)
+        .model("small", "lab", "price: {input: 1, output: 2}")
+        .model("frontier", "acme", "price: {input: 10, output: 20}")
+        .rules("auto", "", &["{name: all, try: [{model: small, min_confidence: 0.5}, frontier]}"]);
+    Gateway::with(&config).await
+}
+
+#[tokio::test]
+async fn a_draft_that_is_certain_enough_needs_no_answer() {
+    let (edge, cloud) = pair().await;
+    cloud.next([Answer::chat_stream(&["never"], true).stalled(Point::BeforeHead)]);
+    edge.next([Answer::sse(certain_stream(&["It", " is", " Ulm", "."], -0.05, true))]);
+    let gateway = judged(&edge, &cloud).await;
+    let answer = ask(&gateway, "hi").send().await;
+    let events = answer.events();
+    assert_eq!((drafted(&events), sse::text(&events)), ("It is Ulm.".into(), "It is Ulm.".into()));
+    assert_eq!((ends(&events, 0), ends(&events, 1)), (vec![json!("stop")], vec![json!("stop")]));
+    assert!(events.last().unwrap().is_done());
+    assert!(!answer.text().contains("logprob"), "what was asked for the judge is not the client's: {}", answer.text());
+    let marked = events.iter().find(|event| event.json()["choices"][0]["tidegate"]["final"] == "draft").unwrap();
+    assert_eq!(marked.json()["choices"][0]["tidegate"]["reason"], "confident");
+    eventually("the cloud is cancelled", async || (cloud.cancels().len() == 1).then_some(())).await;
+    let told = record(&gateway, answer.header("x-request-id")).await;
+    assert_eq!(attempts(&told), ["first:frontier:cancelled", "draft:small:ok"]);
+    assert!(told["decision"]["notes"].to_string().contains("confidence=0.9"), "{told}");
+    gateway.eventually_metric("tidegate_progressive_total", &[("result", "draft-confident")], 1.0).await;
+}
+
+#[tokio::test]
+async fn a_draft_that_is_not_waits_for_the_answer() {
+    let (edge, cloud) = pair().await;
+    let held = Gate::new();
+    cloud.next([Answer::chat_stream(&["It is Bern."], true).gated(Point::BeforeHead, &held)]);
+    edge.next([Answer::sse(certain_stream(&["It", " is", " Ulm", "."], -3.0, true))]);
+    let gateway = judged(&edge, &cloud).await;
+    let mut stream = ask(&gateway, "hi").stream().await;
+    let mut events = until_drafted(&mut stream, "It is Ulm.").await;
+    while ends(&events, 1).is_empty() {
+        events.push(stream.event().await.unwrap());
+    }
+    held.open();
+    events.extend(stream.events().await);
+    assert_eq!((sse::text(&events).as_str(), ends(&events, 1)), ("It is Bern.", vec![json!("stop")]));
+    let told = record(&gateway, stream.header("x-request-id")).await;
+    // The draft came to its end before the answer began.
+    assert_eq!(attempts(&told), ["draft:small:ok", "first:frontier:ok"]);
+    gateway.eventually_metric("tidegate_progressive_total", &[("result", "cloud")], 1.0).await;
+    let labels = [("route", "auto"), ("reason", "logprobs")];
+    assert_eq!(gateway.metrics().await.sum("tidegate_escalations_total", &labels), 1.0);
 }

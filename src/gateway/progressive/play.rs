@@ -93,11 +93,7 @@ struct Parts {
 impl Parts {
     /// `None`: it takes both sides, a free place at the edge now, and money for both.
     fn of(plan: &Plan, read: &Read, record: &mut Record) -> Option<Parts> {
-        let part = |wanted: Placement| {
-            let targets = plan.targets.iter().filter(|(_, target)| target.upstream.placement() == wanted);
-            Plan { targets: targets.cloned().collect(), locality: plan.locality, deadline: plan.deadline }
-        };
-        let (cloud, mut rest) = (part(Placement::Cloud), part(Placement::Edge));
+        let (cloud, mut rest) = (plan.part(Placement::Cloud), plan.part(Placement::Edge));
         if cloud.targets.is_empty() || rest.targets.is_empty() {
             return None;
         }
@@ -126,11 +122,13 @@ impl Parts {
         let (waits, began) = (record.waits(), Instant::now());
         let desk = Desk::new(record);
         let cloud = Exchange::new(gateway, read, &self.cloud, inspected);
-        // An attempt by itself does not look at the plan's targets.
         let edge = Exchange::new(gateway, read, &self.rest, inspected);
+        // An attempt by itself does not look at the plan's targets.
+        let bound = self.rest.asked_of(self.draft.0);
+        let sketch = Exchange::new(gateway, read, &self.rest, inspected).looking_on(bound);
         let id = desk.record().begin_attempt(&self.draft.1, &self.place, Some(Role::Draft));
         let mut answering = pin!(attempt::walk(&cloud, &desk, left));
-        let mut drafting = pin!(draft(&edge, id, (self.draft.0, &self.draft.1), self.place, &desk));
+        let mut drafting = pin!(draft(&sketch, id, (self.draft.0, &self.draft.1), self.place, &desk));
         let rest = async |error| match self.rest.targets.is_empty() {
             true => Err(error),
             false => attempt::walk(&edge, &desk, left).await,
@@ -164,7 +162,7 @@ impl Parts {
             });
         };
         desk.record().waited_together(waits, began.elapsed());
-        let telling = Telling::open(&desk, stage, read, drafted);
+        let telling = Telling::open(&desk, stage, read, drafted, bound);
         End::Told(telling.run(answering).await)
     }
 }
@@ -184,14 +182,14 @@ impl Drafted {
 
 /// One attempt at the draft: it is a nicety, nobody waits or tries again for it.
 async fn draft(
-    edge: &Exchange<'_>,
+    sketch: &Exchange<'_>,
     id: TryId,
     (target_id, target): (TargetId, &Arc<Target>),
     place: InFlight,
     desk: &Desk<'_>,
 ) -> Result<Drafted> {
     let node = Arc::clone(place.node());
-    let answered = edge.attempt(id, (target_id, target), place, desk).await;
+    let answered = sketch.attempt(id, (target_id, target), place, desk).await;
     let error = match answered {
         Ok(Answered { status, headers, flow: Flow::Events(events) }) => {
             let came = desk.record().age();

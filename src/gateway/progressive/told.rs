@@ -46,6 +46,9 @@ pub(super) struct Telling<'t, 'r> {
     stage: &'t Stage,
     duet: Option<Duet>,
     draft: Option<Lane>,
+    /// What the draft must come up to, to be the answer although there may be a better one.
+    bound: Option<f64>,
+    is_good_enough: bool,
     /// Of the draft, once it has ended.
     drafted: (TryId, Arc<Target>, Duration),
     answer: Option<(TryId, Box<Events>)>,
@@ -55,7 +58,13 @@ pub(super) struct Telling<'t, 'r> {
 
 impl<'t, 'r> Telling<'t, 'r> {
     /// The head goes out.
-    pub(super) fn open(desk: &'t Desk<'r>, stage: &'t Stage, read: &Read, drafted: Drafted) -> Telling<'t, 'r> {
+    pub(super) fn open(
+        desk: &'t Desk<'r>,
+        stage: &'t Stage,
+        read: &Read,
+        drafted: Drafted,
+        bound: Option<f64>,
+    ) -> Telling<'t, 'r> {
         let Drafted { status, mut headers, lane } = drafted;
         let mut record = desk.record();
         record.mode = Mode::Progressive;
@@ -73,6 +82,8 @@ impl<'t, 'r> Telling<'t, 'r> {
             duet: Duet::new(read.endpoint, &names),
             drafted: (lane.id, Arc::clone(&lane.target), lane.came),
             draft: Some(lane),
+            bound,
+            is_good_enough: false,
             answer: None,
             out: Vec::new(),
             is_counted: false,
@@ -114,7 +125,7 @@ impl<'t, 'r> Telling<'t, 'r> {
                     return Some(kind);
                 }
                 (_, Some(_)) => Some(Why::CloudFailed),
-                (Draft::Whole, None) if self.is_good_enough() => Some(Why::Confident),
+                (Draft::Whole, None) if self.is_good_enough => Some(Why::Confident),
                 _ => None,
             };
             if let (Some(why), Some(duet)) = (why, &mut self.duet) {
@@ -127,9 +138,13 @@ impl<'t, 'r> Telling<'t, 'r> {
         }
     }
 
-    /// Whether the draft needs no answer of the cloud's.
-    fn is_good_enough(&self) -> bool {
-        false
+    /// Whether the draft, which is whole, needs no answer of the cloud's.
+    fn judge(&mut self) {
+        let (Some(bound), Some(lane)) = (self.bound, &mut self.draft) else { return };
+        if let Some(verdict) = lane.events.verdict() {
+            let is_heard = self.desk.record().heard(&lane.target, verdict, bound);
+            self.is_good_enough = is_heard && self.duet.as_ref().is_some_and(Duet::is_complete);
+        }
     }
 
     /// What came of the draft's stream.
@@ -142,6 +157,7 @@ impl<'t, 'r> Telling<'t, 'r> {
             }
             Some(Err(error)) => Err(error),
             None => {
+                self.judge();
                 self.end_draft(OK);
                 return Ok(Draft::Whole);
             }
