@@ -10,10 +10,13 @@ use smallvec::SmallVec;
 use super::Spent;
 use crate::openai::view::scanner::Scanner;
 
+/// Bytes, and what is put in their place.
+type Change<'a> = (Range<usize>, Cow<'a, [u8]>);
+
 /// Changes to be made.
 #[derive(Debug, Default)]
 pub(super) struct Patch<'a> {
-    changes: SmallVec<[(Range<usize>, Cow<'a, [u8]>); 8]>,
+    changes: SmallVec<[Change<'a>; 8]>,
 }
 
 impl<'a> Patch<'a> {
