@@ -1,15 +1,20 @@
 //! The OpenAI protocol as bytes: the view of a request, splices into it, server-sent events, usage, errors, the models list.
 //! Nothing here knows a socket, a clock or the configuration.
 
+pub mod batch;
 pub mod canon;
 pub mod edits;
 pub mod error;
+pub mod files;
+pub mod form;
+pub mod list;
 pub mod models;
 pub mod produced;
 pub mod said;
 pub mod splice;
 pub mod sse;
 pub mod texts;
+pub mod upload;
 pub mod usage;
 pub mod view;
 pub mod weigh;
