@@ -1,0 +1,418 @@
+//! The queue as the rest of the gateway sees it: accept, look up, cancel, delete, and hear of changes.
+//!
+//! What a reader could get wrong: every question names the tenant, and what is another's is not there. Nothing here runs on a worker:
+//! writes go to the queue's own thread, reads to blocking threads, at most [`READERS`] at a time.
+
+use std::hash::BuildHasher as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use parking_lot::{Mutex, RwLock};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use tokio::sync::{Semaphore, watch};
+
+use super::fault::Fault;
+use super::job::{Asked, Job, JobId, Kind, NewJob, Part, State};
+use super::schema::{self, FILES};
+use super::writer::Writer;
+use crate::seal::{Sealer, secret};
+
+/// Below the data directory.
+pub const FOLDER: &str = "deferred";
+
+const FILE: &str = "queue.sqlite";
+const CONTEXT: &str = "tidegate 2026 deferred texts v1";
+
+/// How long the lock of another process (the one before, in an upgrade) is waited for.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// Reads at a time.
+const READERS: usize = 4;
+
+/// Those who wait for changes are told by the hash of what changes: few enough to cost nothing, many enough to wake few in vain.
+const BELLS: usize = 64;
+
+/// How much may wait and lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Jobs of one tenant that are not done.
+    pub jobs_per_tenant: u64,
+    /// Jobs that are not done, over all tenants.
+    pub jobs: u64,
+    /// Bytes of one tenant, results and files included.
+    pub bytes_per_tenant: u64,
+    /// Bytes over all tenants.
+    pub bytes: u64,
+}
+
+/// How many jobs there are, by state, and since when the oldest waits.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// By [`State`] as a number.
+    pub jobs: [u64; State::ALL.len()],
+    pub bytes: u64,
+    pub files: u64,
+    /// When the oldest queued job was accepted.
+    pub oldest_us: Option<i64>,
+}
+
+/// The queue. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    writer: Writer,
+    sealer: Sealer,
+    path: PathBuf,
+    readers: Mutex<Vec<Connection>>,
+    places: Arc<Semaphore>,
+    limits: RwLock<Limits>,
+    bells: Vec<watch::Sender<()>>,
+    hasher: foldhash::fast::RandomState,
+    /// Rings when something may have become ready.
+    ready: watch::Sender<()>,
+}
+
+/// Hears of changes of one thing.
+#[derive(Debug)]
+pub struct Changes(watch::Receiver<()>);
+
+impl Changes {
+    /// Resolves when something has changed since the last call, or since this was made; sometimes in vain.
+    pub async fn changed(&mut self) {
+        // The sender lives as long as the store; without it nothing changes any more.
+        if self.0.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+impl Store {
+    /// Opens the queue in a data directory; folder, key and file are made if they are not there.
+    ///
+    /// # Errors
+    /// The folder cannot be written, the key is not the one the queue was sealed under, or the tables are another version's; as a
+    /// text for people.
+    pub fn open(data_dir: &Path, limits: Limits) -> Result<Store, String> {
+        let folder = data_dir.join(FOLDER);
+        let secret = secret::load_or_make(&folder)?;
+        let sealer = Sealer::new(CONTEXT, secret.bytes());
+        let path = folder.join(FILE);
+        let named = |what: String| format!("{}: {what}", path.display());
+        // For its owner alone; the files that SQLite puts beside it are made alike.
+        let made = std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(&path);
+        made.map_err(|e| named(format!("{e}; `data_dir` must be a directory that this user may write")))?;
+        let db = writing(&path, sealer.check()).map_err(|e| named(e.to_string()))?;
+        let inner = Inner {
+            writer: Writer::start(db).map_err(|e| named(e.to_string()))?,
+            sealer,
+            path: path.clone(),
+            readers: Mutex::default(),
+            places: Arc::new(Semaphore::new(READERS)),
+            limits: RwLock::new(limits),
+            bells: (0..BELLS).map(|_| watch::Sender::new(())).collect(),
+            hasher: foldhash::fast::RandomState::default(),
+            ready: watch::Sender::new(()),
+        };
+        Ok(Store(Arc::new(inner)))
+    }
+
+    /// After a reload.
+    pub fn set_limits(&self, limits: Limits) {
+        *self.0.limits.write() = limits;
+    }
+
+    /// Accepts jobs, all or none. They are on the disk when this returns. Lines of a batch are [`State::Held`] until it begins.
+    ///
+    /// # Errors
+    /// [`Fault::Full`]: a bound would be passed.
+    pub async fn enqueue(&self, jobs: Vec<NewJob>) -> Result<(), Fault> {
+        let (sealer, limits) = (self.0.sealer.clone(), *self.0.limits.read());
+        self.write(move |db| jobs.iter().try_for_each(|job| insert(db, &sealer, &limits, job))).await?;
+        self.ring_ready();
+        Ok(())
+    }
+
+    /// A job as it stands; `None`: there is none of this name of this tenant.
+    pub async fn get(&self, id: &JobId, tenant: &str) -> Result<Option<Job>, Fault> {
+        let (id, tenant, sealer) = (id.clone(), tenant.to_owned(), self.0.sealer.clone());
+        self.read(move |db| {
+            let sql = format!("SELECT {JOB} FROM jobs WHERE id = ?1 AND tenant = ?2");
+            let mut select = db.prepare_cached(&sql)?;
+            select.query_row([id.as_str(), &tenant], |row| Ok(job(row, &sealer))).optional()?.transpose()
+        })
+        .await
+    }
+
+    /// A text of a job; `None`: there is none (yet).
+    pub async fn text(&self, id: &JobId, tenant: &str, part: Part) -> Result<Option<Bytes>, Fault> {
+        let (id, tenant, sealer) = (id.clone(), tenant.to_owned(), self.0.sealer.clone());
+        self.read(move |db| {
+            let mut select = db.prepare_cached(
+                "SELECT sealed FROM texts JOIN jobs USING (n) WHERE id = ?1 AND tenant = ?2 AND part = ?3",
+            )?;
+            let sealed = select.query_row(params![id.as_str(), tenant, part as i64], |row| row.get(0)).optional()?;
+            sealed.map(|sealed| opened(&sealer, &place(id.as_str(), part), sealed)).transpose()
+        })
+        .await
+    }
+
+    /// Cancels a job that is not done; gives it as it then stands. What runs is stopped by whoever runs it.
+    pub async fn cancel(&self, id: &JobId, tenant: &str, now_us: i64) -> Result<Option<Job>, Fault> {
+        let (name, whose, sealer) = (id.clone(), tenant.to_owned(), self.0.sealer.clone());
+        let cancelled = self
+            .write(move |db| {
+                db.prepare_cached(
+                    "UPDATE jobs SET state = 5, lease = 0, completed_us = ?3 WHERE id = ?1 AND tenant = ?2 AND state <= 2",
+                )?
+                .execute(params![name.as_str(), whose, now_us])?;
+                let sql = format!("SELECT {JOB} FROM jobs WHERE id = ?1 AND tenant = ?2");
+                let mut select = db.prepare_cached(&sql)?;
+                select.query_row([name.as_str(), &whose], |row| Ok(job(row, &sealer))).optional()?.transpose()
+            })
+            .await?;
+        self.ring(id.as_str());
+        Ok(cancelled)
+    }
+
+    /// Removes a job and all its texts; whether there was one.
+    pub async fn delete(&self, id: &JobId, tenant: &str) -> Result<bool, Fault> {
+        let (name, whose) = (id.clone(), tenant.to_owned());
+        let deleted = self
+            .write(move |db| {
+                let mut delete = db.prepare_cached("DELETE FROM jobs WHERE id = ?1 AND tenant = ?2")?;
+                Ok(delete.execute([name.as_str(), &whose])? > 0)
+            })
+            .await?;
+        self.ring(id.as_str());
+        Ok(deleted)
+    }
+
+    /// How many there are.
+    pub async fn counts(&self) -> Result<Counts, Fault> {
+        self.read(|db| {
+            let mut counts = Counts::default();
+            let mut select = db.prepare_cached("SELECT state, sum(rows), sum(bytes) FROM totals GROUP BY state")?;
+            let mut rows = select.query([])?;
+            while let Some(row) = rows.next()? {
+                let (state, of, bytes) = (row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?);
+                match usize::try_from(state).ok().and_then(|state| counts.jobs.get_mut(state)) {
+                    Some(jobs) => *jobs = of.max(0) as u64,
+                    None => counts.files = of.max(0) as u64,
+                }
+                counts.bytes += bytes.max(0) as u64;
+            }
+            counts.oldest_us = db
+                .prepare_cached("SELECT created_us FROM jobs WHERE state = 0 ORDER BY n LIMIT 1")?
+                .query_row([], |row| row.get(0))
+                .optional()?;
+            Ok(counts)
+        })
+        .await
+    }
+
+    /// Hears of changes of a job, a batch or a file. Ask for it before you look, and look again when it says so.
+    pub fn subscribe(&self, id: &str) -> Changes {
+        Changes(self.bell(id).subscribe())
+    }
+
+    /// Hears that something may have become ready to be claimed.
+    pub fn when_ready(&self) -> Changes {
+        Changes(self.0.ready.subscribe())
+    }
+
+    pub(super) fn ring(&self, id: &str) {
+        self.bell(id).send_replace(());
+    }
+
+    pub(super) fn ring_ready(&self) {
+        self.0.ready.send_replace(());
+    }
+
+    fn bell(&self, id: &str) -> &watch::Sender<()> {
+        &self.0.bells[(self.0.hasher.hash_one(id) as usize) % BELLS]
+    }
+
+    pub(super) fn sealer(&self) -> &Sealer {
+        &self.0.sealer
+    }
+
+    pub(super) fn limits(&self) -> Limits {
+        *self.0.limits.read()
+    }
+
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        self.0.writer.write(act).await
+    }
+
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let inner = Arc::clone(&self.0);
+        let place = Arc::clone(&inner.places).acquire_owned().await;
+        let gone = |_| Fault::Broken("a read ended early".into());
+        crate::task::blocking(move || {
+            let _place = place;
+            let idle = inner.readers.lock().pop();
+            let db = idle.map_or_else(|| reading(&inner.path), Ok)?;
+            let found = look(&db);
+            if found.is_ok() {
+                inner.readers.lock().push(db);
+            }
+            found
+        })
+        .await
+        .map_err(gone)?
+    }
+}
+
+/// The columns that [`job`] reads.
+pub(super) const JOB: &str = "id, kind, tenant, batch, state, attempts, created_us, started_us, completed_us, not_before_us, \
+     expires_us, asked, status, model, placement, prompt_tokens, completion_tokens, next_event";
+
+/// A job out of a row of [`JOB`].
+pub(super) fn job(row: &Row<'_>, sealer: &Sealer) -> Result<Job, Fault> {
+    let id = JobId::named(&row.get::<_, String>(0)?);
+    Ok(Job {
+        kind: Kind::of(row.get(1)?),
+        tenant: row.get(2)?,
+        batch: row.get(3)?,
+        state: State::of(row.get(4)?),
+        attempts: row.get(5)?,
+        created_us: row.get(6)?,
+        started_us: row.get(7)?,
+        completed_us: row.get(8)?,
+        not_before_us: row.get(9)?,
+        expires_us: row.get(10)?,
+        asked: asked(sealer, id.as_str(), row.get(11)?)?,
+        status: row.get(12)?,
+        model: row.get(13)?,
+        placement: row.get(14)?,
+        prompt_tokens: row.get::<_, i64>(15)? as u64,
+        completion_tokens: row.get::<_, i64>(16)? as u64,
+        next_event: row.get(17)?,
+        id,
+    })
+}
+
+pub(super) fn asked(sealer: &Sealer, id: &str, sealed: Vec<u8>) -> Result<Asked, Fault> {
+    let text = opened(sealer, &format!("asked {id}"), sealed)?;
+    postcard::from_bytes(&text).map_err(|_| Fault::Broken("how a job was asked cannot be read".into()))
+}
+
+/// Where a text belongs: it opens nowhere else.
+pub(super) fn place(id: &str, part: Part) -> String {
+    format!("text {} {id}", part as u8)
+}
+
+pub(super) fn sealed(sealer: &Sealer, place: &str, text: &[u8]) -> Result<Vec<u8>, Fault> {
+    let none = || Fault::Broken("the system has no random bytes to give".into());
+    sealer.seal(place.as_bytes(), text).ok_or_else(none)
+}
+
+pub(super) fn opened(sealer: &Sealer, place: &str, sealed: Vec<u8>) -> Result<Bytes, Fault> {
+    let changed = || Fault::Broken("a text was changed, or sealed under another key".into());
+    sealer.open(place.as_bytes(), sealed).map(Bytes::from).ok_or_else(changed)
+}
+
+/// Whether a tenant may have so much more.
+pub(super) fn has_room(db: &Connection, limits: &Limits, tenant: &str, jobs: u64, bytes: u64) -> Result<(), Fault> {
+    let sums =
+        |of: &str| format!("SELECT coalesce(sum(rows * (state <= 2)), 0), coalesce(sum(bytes), 0) FROM totals {of}");
+    let get = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?.max(0) as u64, row.get::<_, i64>(1)?.max(0) as u64));
+    let own = db.prepare_cached(&sums("WHERE tenant = ?1"))?.query_row([tenant], get)?;
+    let all = db.prepare_cached(&sums(""))?.query_row([], get)?;
+    let full = |what: String| {
+        Err(Fault::Full(format!("{what}; wait until some are done, or delete what is no longer needed")))
+    };
+    if own.0 + jobs > limits.jobs_per_tenant {
+        return full(format!("more than {} deferred requests of this tenant would be waiting", limits.jobs_per_tenant));
+    }
+    if all.0 + jobs > limits.jobs {
+        return full("more deferred requests than the gateway can keep would be waiting".into());
+    }
+    if own.1 + bytes > limits.bytes_per_tenant {
+        return full(format!(
+            "deferred requests, answers and files of this tenant would take more than {} bytes",
+            limits.bytes_per_tenant
+        ));
+    }
+    if all.1 + bytes > limits.bytes {
+        return full("deferred requests, answers and files would take more space than the gateway has for them".into());
+    }
+    Ok(())
+}
+
+fn insert(db: &Connection, sealer: &Sealer, limits: &Limits, job: &NewJob) -> Result<(), Fault> {
+    let id = job.id.as_str();
+    let text =
+        postcard::to_stdvec(&job.asked).map_err(|_| Fault::Broken("how a job was asked cannot be written".into()))?;
+    let asked = sealed(sealer, &format!("asked {id}"), &text)?;
+    let texts = [(Part::Request, Some(&job.body)), (Part::Edge, job.edge.as_ref())];
+    let bytes = asked.len() + texts.iter().filter_map(|(_, text)| text.map(Bytes::len)).sum::<usize>();
+    has_room(db, limits, &job.tenant, 1, bytes as u64)?;
+    let state = if job.batch.is_some() { State::Held } else { State::Queued };
+    db.prepare_cached(
+        "INSERT INTO jobs (id, kind, tenant, batch, state, created_us, not_before_us, expires_us, bytes, asked) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    )?
+    .execute(params![
+        id,
+        job.kind as i64,
+        job.tenant,
+        job.batch,
+        state as i64,
+        job.created_us,
+        job.not_before_us,
+        job.expires_us,
+        bytes as i64,
+        asked
+    ])?;
+    let n = db.last_insert_rowid();
+    for (part, text) in texts {
+        if let Some(text) = text {
+            put_text(db, sealer, id, n, part, text)?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn put_text(
+    db: &Connection,
+    sealer: &Sealer,
+    id: &str,
+    n: i64,
+    part: Part,
+    text: &[u8],
+) -> Result<(), Fault> {
+    let sealed = sealed(sealer, &place(id, part), text)?;
+    db.prepare_cached("INSERT INTO texts VALUES (?1, ?2, ?3)")?.execute(params![n, part as i64, sealed])?;
+    Ok(())
+}
+
+fn writing(path: &Path, check: [u8; 16]) -> Result<Connection, Fault> {
+    let mut db = Connection::open(path)?;
+    db.busy_timeout(BUSY)?;
+    // Before the first table. FULL: what a client is told of is on the disk.
+    db.execute_batch("PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")?;
+    db.execute_batch("PRAGMA journal_size_limit = 16777216; PRAGMA temp_store = MEMORY; PRAGMA secure_delete = ON")?;
+    db.set_prepared_statement_cache_capacity(64);
+    schema::prepare(&mut db, check)?;
+    Ok(db)
+}
+
+fn reading(path: &Path) -> Result<Connection, Fault> {
+    let db = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    db.busy_timeout(BUSY)?;
+    Ok(db)
+}
+
+const _: () = assert!(FILES > State::ALL.len() as i64);
