@@ -63,7 +63,29 @@ pub struct Object {
     pub cancelling_at: Option<i64>,
     pub cancelled_at: Option<i64>,
     pub request_counts: Counts,
+    pub usage: Option<Usage>,
     pub metadata: Option<IndexMap<String, String>>,
+}
+
+/// Tokens that all lines took together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Usage {
+    input_tokens: u64,
+    input_tokens_details: InputDetails,
+    output_tokens: u64,
+    output_tokens_details: OutputDetails,
+    total_tokens: u64,
+}
+
+/// What of it is not counted here, but has to be there for SDKs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Default)]
+struct InputDetails {
+    cached_tokens: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Default)]
+struct OutputDetails {
+    reasoning_tokens: u64,
 }
 
 /// The `errors` of a batch that failed.
@@ -82,6 +104,18 @@ impl LineFault {
     /// A fault of the whole file.
     pub fn of_file(code: &str, message: String) -> LineFault {
         LineFault { code: code.into(), message, param: Some("input_file_id".into()), line: None }
+    }
+}
+
+impl Usage {
+    pub fn of(input_tokens: u64, output_tokens: u64) -> Usage {
+        Usage {
+            input_tokens,
+            input_tokens_details: InputDetails::default(),
+            output_tokens,
+            output_tokens_details: OutputDetails::default(),
+            total_tokens: input_tokens.saturating_add(output_tokens),
+        }
     }
 }
 
@@ -132,9 +166,10 @@ mod tests {
             cancelling_at: None,
             cancelled_at: None,
             request_counts: Counts { total: 3, completed: 1, failed: 0 },
+            usage: Some(Usage::of(2, 3)),
             metadata: None,
         };
-        let expected = r#"{"id":"batch_tg1","object":"batch","endpoint":"/v1/chat/completions","errors":{"object":"list","data":[{"code":"invalid_json_line","message":"no JSON","param":null,"line":3}]},"input_file_id":"file-tg1","completion_window":"24h","status":"in_progress","output_file_id":null,"error_file_id":null,"created_at":1,"in_progress_at":2,"expires_at":3,"finalizing_at":null,"completed_at":null,"failed_at":null,"expired_at":null,"cancelling_at":null,"cancelled_at":null,"request_counts":{"total":3,"completed":1,"failed":0},"metadata":null}"#;
+        let expected = r#"{"id":"batch_tg1","object":"batch","endpoint":"/v1/chat/completions","errors":{"object":"list","data":[{"code":"invalid_json_line","message":"no JSON","param":null,"line":3}]},"input_file_id":"file-tg1","completion_window":"24h","status":"in_progress","output_file_id":null,"error_file_id":null,"created_at":1,"in_progress_at":2,"expires_at":3,"finalizing_at":null,"completed_at":null,"failed_at":null,"expired_at":null,"cancelling_at":null,"cancelled_at":null,"request_counts":{"total":3,"completed":1,"failed":0},"usage":{"input_tokens":2,"input_tokens_details":{"cached_tokens":0},"output_tokens":3,"output_tokens_details":{"reasoning_tokens":0},"total_tokens":5},"metadata":null}"#;
         assert_eq!(object.body(), expected);
         assert_eq!(Faults::of(vec![]), None);
     }
