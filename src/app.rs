@@ -243,6 +243,10 @@ impl server::AdminState for AdminHandle {
         self.admin.shared.request(id)
     }
 
+    fn deferred(&self) -> Result<serde_json::Value, (u16, String)> {
+        self.admin.shared.deferred()
+    }
+
     fn purge(&self, body: &[u8]) -> Result<serde_json::Value, (u16, String)> {
         self.admin.shared.purge(body)
     }

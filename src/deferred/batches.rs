@@ -9,7 +9,8 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::fault::Fault;
 use super::job::{Job, State};
-use super::store::{JOB, Store, job, opened, sealed};
+use super::rows::{JOB, job, opened, sealed};
+use super::store::Store;
 use crate::seal::Sealer;
 
 /// How far a batch has come.

@@ -8,7 +8,8 @@ use rusqlite::params;
 
 use super::fault::Fault;
 use super::job::{JobId, Lease};
-use super::store::{Store, opened, sealed};
+use super::rows::{opened, sealed};
+use super::store::Store;
 
 impl Store {
     /// Keeps further events of an execution; the first has number `first`. `false`: the lease does not hold any more.

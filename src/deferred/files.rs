@@ -7,7 +7,8 @@ use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::fault::Fault;
-use super::store::{Store, has_room, opened, sealed};
+use super::rows::{has_room, opened, sealed};
+use super::store::Store;
 use crate::seal::{OVERHEAD, Sealer};
 
 /// A file to be put.

@@ -176,10 +176,23 @@ pub struct Claimed {
     pub body: Bytes,
     /// This execution included.
     pub attempts: u32,
+    /// How often it was given back to be tried later.
+    pub postponed: u32,
     pub created_us: i64,
     pub expires_us: i64,
     /// Events kept so far have lower numbers: those of this execution go on from here.
     pub next_event: i64,
+}
+
+/// Why a job is given back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Back {
+    /// An upstream that was reached failed: the execution counts.
+    Failed,
+    /// Nobody could be reached, or nothing may be spent now: it does not count.
+    Unreachable,
+    /// The gateway stops.
+    Stopped,
 }
 
 /// What a job came to.

@@ -6,8 +6,9 @@
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::fault::Fault;
-use super::job::{Claimed, JobId, Kind, Lease, Outcome, Part};
-use super::store::{Store, asked, opened, place, put_text};
+use super::job::{Back, Claimed, JobId, Kind, Lease, Outcome, Part};
+use super::rows::{asked, opened, place, put_text};
+use super::store::Store;
 use crate::seal::Sealer;
 
 impl Store {
@@ -43,16 +44,17 @@ impl Store {
         Ok(stored)
     }
 
-    /// Puts a job back. `is_attempt`: this execution counts (it does not where the gateway stops). `false`: the lease does not hold.
-    pub async fn give_back(&self, lease: &Lease, not_before_us: i64, is_attempt: bool) -> Result<bool, Fault> {
+    /// Puts a job back, not to begin before a time. `false`: the lease does not hold any more.
+    pub async fn give_back(&self, lease: &Lease, not_before_us: i64, why: Back) -> Result<bool, Fault> {
         let held = lease.clone();
         let given = self
             .write(move |db| {
                 let mut update = db.prepare_cached(
-                    "UPDATE jobs SET state = 0, lease = 0, not_before_us = ?3, attempts = attempts - ?4 \
+                    "UPDATE jobs SET state = 0, lease = 0, not_before_us = ?3, attempts = attempts - ?4, postponed = postponed + ?5 \
                      WHERE n = ?1 AND state = 1 AND lease = ?2",
                 )?;
-                let given = update.execute(params![held.n, held.lease, not_before_us, i64::from(!is_attempt)])? > 0;
+                let (uncounted, postponed) = (i64::from(why != Back::Failed), i64::from(why != Back::Stopped));
+                let given = update.execute(params![held.n, held.lease, not_before_us, uncounted, postponed])? > 0;
                 if given {
                     forget_events(db, held.n)?;
                 }
@@ -62,6 +64,24 @@ impl Store {
         self.ring(lease.job.as_str());
         self.ring_ready();
         Ok(given)
+    }
+
+    /// What was given back and waits may begin now: what it waited for is there again. At most `limit`, those first that would have
+    /// begun first; how many.
+    pub async fn hasten(&self, now_us: i64, limit: usize) -> Result<usize, Fault> {
+        let hastened = self
+            .write(move |db| {
+                let mut update = db.prepare_cached(
+                    "UPDATE jobs SET not_before_us = ?1 WHERE n IN (SELECT n FROM jobs WHERE state = 0 AND postponed > 0 \
+                     AND not_before_us > ?1 ORDER BY not_before_us LIMIT ?2)",
+                )?;
+                Ok(update.execute(params![now_us, limit as i64])?)
+            })
+            .await?;
+        if hastened > 0 {
+            self.ring_ready();
+        }
+        Ok(hastened)
     }
 
     /// Queues again what was running when the gateway died; how many. Only for the one process that executes jobs.
@@ -129,7 +149,7 @@ fn take(db: &Connection, sealer: &Sealer, n: i64, now_us: i64) -> Result<Claimed
     )?
     .execute([n, lease, now_us])?;
     let mut select = db.prepare_cached(
-        "SELECT id, kind, tenant, batch, asked, sealed, attempts, created_us, expires_us, next_event \
+        "SELECT id, kind, tenant, batch, asked, sealed, attempts, created_us, expires_us, next_event, postponed \
          FROM jobs JOIN texts USING (n) WHERE n = ?1 AND part = 0",
     )?;
     let mut rows = select.query([n])?;
@@ -145,6 +165,7 @@ fn take(db: &Connection, sealer: &Sealer, n: i64, now_us: i64) -> Result<Claimed
         created_us: row.get(7)?,
         expires_us: row.get(8)?,
         next_event: row.get(9)?,
+        postponed: row.get(10)?,
         lease: Lease { job: JobId::named(&id), n, lease },
     })
 }

@@ -12,6 +12,7 @@ pub mod fault;
 pub mod files;
 pub mod job;
 pub mod leases;
+mod rows;
 pub mod schema;
 pub mod store;
 pub mod sweep;
@@ -20,7 +21,7 @@ mod writer;
 pub use batches::{Batch, BatchState, NewBatch};
 pub use fault::Fault;
 pub use files::{File, NewFile};
-pub use job::{Asked, Claimed, Job, JobId, Kind, Lease, NewJob, Outcome, Part, State};
+pub use job::{Asked, Back, Claimed, Job, JobId, Kind, Lease, NewJob, Outcome, Part, State};
 pub use store::{Changes, Counts, Limits, Store};
 
 #[cfg(test)]

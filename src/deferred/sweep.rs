@@ -5,7 +5,7 @@
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::fault::Fault;
-use super::job::JobId;
+use super::job::{JobId, Kind};
 use super::store::Store;
 
 /// Rows in a step.
@@ -18,7 +18,7 @@ const UNFINISHED_US: i64 = 24 * 3600 * 1_000_000;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Swept {
     /// Jobs that expired.
-    pub expired: Vec<JobId>,
+    pub expired: Vec<(JobId, Kind)>,
     /// Rows that are gone.
     pub removed: usize,
 }
@@ -36,11 +36,11 @@ impl Store {
         let before = now_us.saturating_sub(keep_us);
         let swept = self
             .write(move |db| {
-                let mut select = db.prepare_cached("SELECT n, id FROM jobs WHERE state = 0 AND expires_us <= ?1 LIMIT ?2")?;
-                let due: Vec<(i64, String)> =
-                    select.query_map([now_us, STEP], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+                let mut select = db.prepare_cached("SELECT n, id, kind FROM jobs WHERE state = 0 AND expires_us <= ?1 LIMIT ?2")?;
+                let due: Vec<(i64, String, i64)> =
+                    select.query_map([now_us, STEP], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect::<Result<_, _>>()?;
                 let mut expire = db.prepare_cached("UPDATE jobs SET state = 6, completed_us = ?2 WHERE n = ?1")?;
-                for (n, _) in &due {
+                for (n, _, _) in &due {
                     expire.execute([*n, now_us])?;
                 }
                 let mut removed = 0;
@@ -59,11 +59,11 @@ impl Store {
                     )?
                     .execute(params![now_us, now_us - UNFINISHED_US, STEP])?;
                 removed += chunks(db)?;
-                let expired = due.into_iter().map(|(_, id)| JobId::named(&id)).collect();
+                let expired = due.into_iter().map(|(_, id, kind)| (JobId::named(&id), Kind::of(kind))).collect();
                 Ok(Swept { expired, removed })
             })
             .await?;
-        for id in &swept.expired {
+        for (id, _) in &swept.expired {
             self.ring(id.as_str());
         }
         Ok(swept)

@@ -47,6 +47,7 @@ pub fn decide(read: &Read, inspected: &Inspected, record: &mut Record) -> Result
         privacy: record.privacy,
         regions: tenant.as_ref().and_then(|tenant| tenant.regions.as_deref()),
         budget: record.admission.budget(record.arrived_us()),
+        deferred: record.admission.work.is_some(),
         placement: record.admission.placement(&read.hints),
         threshold: record.admission.threshold(),
         leader: record.admission.leader(name, &read.hints),

@@ -4,6 +4,7 @@
 //! (`TargetMetrics`, `state::Lane`); gauges of nodes are read when somebody scrapes.
 
 mod cache;
+mod deferred;
 mod money;
 mod private;
 mod routing;
@@ -17,6 +18,7 @@ use prometheus::{
 };
 
 pub use cache::{Cache, Following};
+pub use deferred::Deferred;
 pub use money::Money;
 pub use private::Private;
 pub use routing::Routing;
@@ -60,6 +62,7 @@ pub struct Metrics {
     pub shadow: Shadow,
     pub private: Private,
     pub cache: Cache,
+    pub deferred: Deferred,
     /// Must stay 0: counted at the last place before the socket.
     pub locality_violations: IntCounter,
     /// `result`
@@ -172,6 +175,7 @@ impl Metrics {
             shadow: Shadow::new(&build)?,
             private: Private::new(&build)?,
             cache: Cache::new(&build)?,
+            deferred: Deferred::new(&build)?,
             registry: registry.clone(),
         };
         metrics.begin()?;

@@ -64,7 +64,7 @@ async fn a_job_is_accepted_claimed_and_done_once() {
     assert!(store.claim(10, 5).await.unwrap().is_empty(), "it has been given out");
     assert!(store.finish(&claimed.lease, outcome("first")).await.unwrap());
     assert!(!store.finish(&claimed.lease, outcome("second")).await.unwrap());
-    assert!(!store.give_back(&claimed.lease, 20, true).await.unwrap());
+    assert!(!store.give_back(&claimed.lease, 20, Back::Failed).await.unwrap());
     let job = store.get(&JobId::named("one"), "a").await.unwrap().unwrap();
     assert_eq!((job.state, job.started_us, job.completed_us, job.status), (State::Completed, Some(10), Some(50), 200));
     assert_eq!((job.prompt_tokens, job.completion_tokens, job.model.as_str()), (3, 4, "frontier"));
@@ -99,7 +99,7 @@ async fn a_crash_in_each_state_loses_nothing_and_does_nothing_twice() {
     assert!(store.finish(&done.lease, outcome("answer")).await.unwrap());
     store.enqueue(vec![job("back", "a")]).await.unwrap();
     let back = store.claim(10, 1).await.unwrap().pop().unwrap();
-    assert!(store.give_back(&back.lease, 700, true).await.unwrap());
+    assert!(store.give_back(&back.lease, 700, Back::Failed).await.unwrap());
     store.enqueue(vec![job("queued", "a"), job("cancelled", "a")]).await.unwrap();
     store.cancel(&JobId::named("cancelled"), "a", 20).await.unwrap();
     // No clean end: the new process opens what the old one left.
@@ -117,6 +117,23 @@ async fn a_crash_in_each_state_loses_nothing_and_does_nothing_twice() {
     assert_eq!(again, [("queued", 1), ("running", 2)]);
     assert_eq!(store.claim(700, 9).await.unwrap()[0].attempts, 2, "what was put back has waited");
     assert_eq!(result(&store, "done").await.unwrap(), "answer");
+}
+
+#[tokio::test]
+async fn what_waits_for_nobody_to_be_reached_counts_no_execution_and_can_be_hastened() {
+    let (_folder, store) = store();
+    store.enqueue(vec![job("one", "a")]).await.unwrap();
+    let lease = store.claim(10, 1).await.unwrap().pop().unwrap().lease;
+    store.give_back(&lease, 800, Back::Unreachable).await.unwrap();
+    assert!(store.claim(20, 1).await.unwrap().is_empty());
+    assert_eq!(store.next_at().await.unwrap(), Some(800));
+    store.enqueue(vec![NewJob { not_before_us: 900, ..job("later", "a") }]).await.unwrap();
+    assert_eq!(store.hasten(20, 9).await.unwrap(), 1, "what never began waits for its own time");
+    let claimed = store.claim(20, 9).await.unwrap().pop().unwrap();
+    assert_eq!((claimed.attempts, claimed.postponed), (1, 1));
+    store.give_back(&claimed.lease, 30, Back::Stopped).await.unwrap();
+    let claimed = store.claim(30, 9).await.unwrap().pop().unwrap();
+    assert_eq!((claimed.attempts, claimed.postponed), (1, 1));
 }
 
 #[tokio::test]
@@ -161,7 +178,7 @@ async fn time_runs_out_and_old_things_go() {
     let (_folder, store) = store();
     store.enqueue(vec![job("late", "a"), NewJob { expires_us: 100, ..job("soon", "a") }]).await.unwrap();
     assert_eq!(store.sweep(99, 1_000).await.unwrap(), sweep::Swept::default());
-    assert_eq!(store.sweep(100, 1_000).await.unwrap().expired, [JobId::named("soon")]);
+    assert_eq!(store.sweep(100, 1_000).await.unwrap().expired, [(JobId::named("soon"), Kind::Background)]);
     assert_eq!(state(&store, "soon", "a").await, Some(State::Expired));
     assert_eq!(store.claim(100, 9).await.unwrap().len(), 1);
     assert_eq!(store.sweep(1_100, 1_000).await.unwrap().removed, 0);
@@ -177,7 +194,7 @@ async fn numbers_of_events_are_never_given_twice() {
     let first = store.claim(10, 1).await.unwrap().pop().unwrap();
     let events = |texts: &[&str]| texts.iter().map(|text| Bytes::copy_from_slice(text.as_bytes())).collect::<Vec<_>>();
     assert!(store.append_events(&first.lease, first.next_event, events(&["a", "b"])).await.unwrap());
-    store.give_back(&first.lease, 20, true).await.unwrap();
+    store.give_back(&first.lease, 20, Back::Failed).await.unwrap();
     let second = store.claim(20, 1).await.unwrap().pop().unwrap();
     assert_eq!(second.next_event, 2);
     assert!(!store.append_events(&first.lease, 2, events(&["stale"])).await.unwrap());

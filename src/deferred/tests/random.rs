@@ -79,7 +79,7 @@ async fn play(ops: Vec<Op>) {
             }
             Op::GiveBack(which) if !leases.is_empty() => {
                 let which = which % leases.len();
-                let given = store.give_back(&leases[which].lease, now, true).await.unwrap();
+                let given = store.give_back(&leases[which].lease, now, Back::Failed).await.unwrap();
                 let known = known.get_mut(leases[which].lease.job.as_str()).unwrap();
                 assert_eq!(given, known.holds == Some(which));
                 if given {
