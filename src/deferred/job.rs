@@ -189,8 +189,10 @@ pub struct Claimed {
 pub enum Back {
     /// An upstream that was reached failed: the execution counts.
     Failed,
-    /// Nobody could be reached, or nothing may be spent now: it does not count.
+    /// Nobody could be reached: it does not count, and can be hastened when somebody is there again.
     Unreachable,
+    /// It is to wait (a limit, a budget, the hours): it does not count.
+    Paused,
     /// The gateway stops.
     Stopped,
 }

@@ -50,11 +50,13 @@ impl Store {
         let given = self
             .write(move |db| {
                 let mut update = db.prepare_cached(
-                    "UPDATE jobs SET state = 0, lease = 0, not_before_us = ?3, attempts = attempts - ?4, postponed = postponed + ?5 \
+                    "UPDATE jobs SET state = 0, lease = 0, not_before_us = ?3, attempts = attempts - ?4, postponed = postponed + ?5, \
+                     unreached = ?6 \
                      WHERE n = ?1 AND state = 1 AND lease = ?2",
                 )?;
                 let (uncounted, postponed) = (i64::from(why != Back::Failed), i64::from(why != Back::Stopped));
-                let given = update.execute(params![held.n, held.lease, not_before_us, uncounted, postponed])? > 0;
+                let unreached = i64::from(why == Back::Unreachable);
+                let given = update.execute(params![held.n, held.lease, not_before_us, uncounted, postponed, unreached])? > 0;
                 if given {
                     forget_events(db, held.n)?;
                 }
@@ -66,13 +68,13 @@ impl Store {
         Ok(given)
     }
 
-    /// What was given back and waits may begin now: what it waited for is there again. At most `limit`, those first that would have
+    /// What was given back because nobody could be reached may begin now: somebody is there again. At most `limit`, those first that would have
     /// begun first; how many.
     pub async fn hasten(&self, now_us: i64, limit: usize) -> Result<usize, Fault> {
         let hastened = self
             .write(move |db| {
                 let mut update = db.prepare_cached(
-                    "UPDATE jobs SET not_before_us = ?1 WHERE n IN (SELECT n FROM jobs WHERE state = 0 AND postponed > 0 \
+                    "UPDATE jobs SET not_before_us = ?1 WHERE n IN (SELECT n FROM jobs WHERE state = 0 AND unreached = 1 \
                      AND not_before_us > ?1 ORDER BY not_before_us LIMIT ?2)",
                 )?;
                 Ok(update.execute(params![now_us, limit as i64])?)

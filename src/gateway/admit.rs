@@ -96,7 +96,8 @@ pub fn enter_as(tenant: &str, app: Option<&str>, user: Option<&str>, work: Work,
         return Ok(());
     }
     let found = snapshot.tenants.named(tenant);
-    let tenant = found.ok_or_else(|| Error::client(Kind::InvalidKey, "the tenant who asked is not configured any more"))?;
+    let tenant =
+        found.ok_or_else(|| Error::client(Kind::InvalidKey, "the tenant who asked is not configured any more"))?;
     record.admission.known = Some(Arc::new(Known::of(&tenant)));
     let crowd = &record.shared().durable.accounts.crowd;
     let own = tenant.own.load(std::sync::atomic::Ordering::Relaxed);
@@ -252,7 +253,11 @@ impl Admission {
         let tenant = self.tenant();
         Rank {
             tenant: tenant.map_or(0, |tenant| tenant.index),
-            class: if self.work.is_some() { class(Priority::Low) } else { tenant.map_or(1, |tenant| class(tenant.priority)) },
+            class: if self.work.is_some() {
+                class(Priority::Low)
+            } else {
+                tenant.map_or(1, |tenant| class(tenant.priority))
+            },
         }
     }
 

@@ -9,7 +9,9 @@ use hyper::body::Incoming;
 use super::read::Read;
 use super::recall::Recalled;
 use super::record::Record;
-use super::{Body, Gateway, admit, answer, attempt, decide, inspect, models, passthrough, read, recall, share};
+use super::{
+    Body, Gateway, admit, answer, attempt, decide, deferred, inspect, models, passthrough, read, recall, share,
+};
 use crate::error::{Error, Kind};
 use crate::openai::Endpoint;
 
@@ -37,6 +39,7 @@ impl Gateway {
         }
         match destination {
             Destination::Model(endpoint) => remembered(endpoint, request, record).await,
+            Destination::Deferred(named) => deferred::retrieve(&named, &request, record).await.map(Entered::Answered),
             Destination::Models => models::answer(&request, record).map(Entered::Answered),
             Destination::Elsewhere => Box::pin(passthrough::run(self, request, record)).await.map(Entered::Answered),
         }
@@ -86,6 +89,9 @@ async fn read_and_recalled(
     record: &mut Record,
 ) -> Result<Entered, Error> {
     let read = read::read(endpoint, headers, body, record).await?;
+    if read.view.background.is_some() && record.snapshot.deferred.is_some() {
+        return deferred::accept(&read, record).await.map(Entered::Answered);
+    }
     Ok(match recall::recall(&read, record).await? {
         Recalled::Answered(answered) => Entered::Answered(answered),
         Recalled::Alone => Entered::Alone(Box::new(read)),
@@ -99,6 +105,8 @@ enum Destination {
     Model(Endpoint),
     /// The gateway itself: `GET /v1/models` and `/v1/models/{id}`.
     Models,
+    /// The gateway's queue: its own background responses.
+    Deferred(deferred::Named),
     /// The upstream that takes everything else.
     Elsewhere,
 }
@@ -119,6 +127,9 @@ fn destination<B>(request: &Request<B>) -> Result<Destination, Error> {
             }
             _ => Err(Error::method_not_allowed("POST")),
         };
+    }
+    if let Some(named) = deferred::named(method, path) {
+        return named.map(Destination::Deferred);
     }
     if path == "/v1/models" || path.starts_with("/v1/models/") {
         return match *method {

@@ -50,6 +50,7 @@ pub struct Durable {
     pub nodes: Arc<Nodes>,
     /// Where health checks run, apart from the workers.
     pub control: tokio::runtime::Handle,
+    /// Threads that serve requests, the executor of deferred work included.
     pub workers: usize,
     /// What tenants have used.
     pub accounts: Accounts,
