@@ -9,7 +9,7 @@ use http::{HeaderMap, Response, StatusCode};
 use hyper::body::Incoming;
 
 use super::body::Body;
-use super::deferred::Followed;
+use super::deferred::{Content, Followed};
 use super::paced::Paced;
 use super::plain::Plain;
 use super::recall::{How, Remembered};
@@ -43,6 +43,8 @@ pub enum Flow {
     Paced(Bytes, Duration),
     /// Events of a background response, as they come.
     Followed(Followed),
+    /// A file of ours.
+    Content(Content),
     /// Protocols are switched; nothing of HTTP follows.
     Tunnel(tunnel::Ends),
 }
@@ -76,6 +78,7 @@ pub fn succeeded(mut record: Box<Record>, answered: Answered) -> Response<Body> 
             Body::Plain(Box::new(Plain::new(begun, rest, watchdog, lease, record)))
         }
         Flow::Paced(events, pace) => Body::Paced(Box::new(Paced::new(events, pace, record))),
+        Flow::Content(content) => Body::Content(Box::new(content.recorded(record))),
         Flow::Followed(followed) => Body::Followed(Box::new(followed.recorded(record))),
         Flow::Events(events) => Body::Relay(Box::new(Relay::new(*events, record))),
         Flow::Tunnel(ends) => {

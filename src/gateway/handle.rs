@@ -40,6 +40,12 @@ impl Gateway {
         match destination {
             Destination::Model(endpoint) => remembered(endpoint, request, record).await,
             Destination::Deferred(named) => deferred::retrieve(&named, &request, record).await.map(Entered::Answered),
+            Destination::Files(what) => {
+                Box::pin(deferred::run_files(self, what, request, record)).await.map(Entered::Answered)
+            }
+            Destination::Batches(what) => {
+                Box::pin(deferred::run_batches(self, what, request, record)).await.map(Entered::Answered)
+            }
             Destination::Models => models::answer(&request, record).map(Entered::Answered),
             Destination::Elsewhere => Box::pin(passthrough::run(self, request, record)).await.map(Entered::Answered),
         }
@@ -107,6 +113,9 @@ enum Destination {
     Models,
     /// The gateway's queue: its own background responses.
     Deferred(deferred::Named),
+    /// The gateway's queue, or the upstream: whose files and batches they are is found out.
+    Files(deferred::Files),
+    Batches(deferred::Batches),
     /// The upstream that takes everything else.
     Elsewhere,
 }
@@ -130,6 +139,12 @@ fn destination<B>(request: &Request<B>) -> Result<Destination, Error> {
     }
     if let Some(named) = deferred::named(method, path) {
         return named.map(Destination::Deferred);
+    }
+    if let Some(named) = deferred::Files::named(method, path) {
+        return named.map(Destination::Files);
+    }
+    if let Some(named) = deferred::Batches::named(method, path) {
+        return named.map(Destination::Batches);
     }
     if path == "/v1/models" || path.starts_with("/v1/models/") {
         return match *method {
@@ -180,7 +195,8 @@ mod tests {
     fn paths_find_their_way() {
         assert!(matches!(of(Method::POST, "/v1/chat/completions"), Ok(Destination::Model(Endpoint::Chat))));
         assert!(matches!(of(Method::GET, "/v1/models/a%2Fb"), Ok(Destination::Models)));
-        assert!(matches!(of(Method::POST, "/v1/files"), Ok(Destination::Elsewhere)));
+        assert!(matches!(of(Method::POST, "/v1/files"), Ok(Destination::Files(deferred::Files::Upload))));
+        assert!(matches!(of(Method::GET, "/v1/batches/batch_1"), Ok(Destination::Elsewhere)));
         assert!(matches!(of(Method::GET, "/v1/responses"), Ok(Destination::Elsewhere)));
         assert!(matches!(of(Method::GET, "/v1/responses/resp_1"), Ok(Destination::Elsewhere)));
         assert_eq!(of(Method::GET, "/v1/embeddings").err().map(|e| e.kind), Some(Kind::MethodNotAllowed));

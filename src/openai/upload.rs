@@ -67,6 +67,11 @@ impl Upload {
         self.purpose.as_deref()
     }
 
+    /// The file's name, if the file has begun.
+    pub fn filename(&self) -> Option<&str> {
+        self.filename.as_deref()
+    }
+
     /// The form has come to its end.
     pub fn is_done(&self) -> bool {
         self.done

@@ -24,6 +24,8 @@ pub struct About {
     pub output_expires_after: Option<u64>,
     pub app: Option<String>,
     pub user: Option<String>,
+    /// What the key that made it may ask for, where that is less than its tenant may.
+    pub models: Option<Vec<String>>,
     /// Headers that every line is asked with. Never a key.
     pub headers: Vec<(String, String)>,
     /// Lines, once all of them are found right.
