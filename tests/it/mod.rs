@@ -6,6 +6,7 @@ mod audit;
 mod borders;
 mod coalesce;
 mod config;
+mod deferred;
 mod eval;
 mod failover;
 mod homebound;
