@@ -83,7 +83,7 @@ impl Upload {
     /// It is no form, or one of its fields cannot be what it has to be.
     pub fn feed(&mut self, bytes: &[u8], mut file: impl FnMut(Bytes)) -> Result<()> {
         self.form.feed(bytes);
-        while let Some(event) = self.form.next()? {
+        while let Some(event) = self.form.event()? {
             match event {
                 Event::Part(part) => self.begin(part.name, part.filename)?,
                 Event::Data(data) => match &mut self.part {

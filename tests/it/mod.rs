@@ -3,12 +3,14 @@
 mod accounts;
 mod alike;
 mod audit;
+mod batches;
 mod borders;
 mod coalesce;
 mod config;
 mod deferred;
 mod eval;
 mod failover;
+mod files;
 mod homebound;
 mod learning;
 mod observability;

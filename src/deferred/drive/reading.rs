@@ -67,7 +67,7 @@ impl Work {
     fn chunk(mut self, chunk: &Bytes) -> (Checked, Option<Work>) {
         self.split.feed(chunk);
         let mut checked = vec![];
-        while let Some((number, line)) = self.split.next() {
+        while let Some((number, line)) = self.split.line() {
             let Some(line) = line else {
                 checked.push(Err(too_long(number, self.longest)));
                 return (checked, None);

@@ -149,11 +149,29 @@ async fn make(gateway: &Gateway, store: &Store, request: Request<Incoming>, reco
     let now = now_us();
     let window = i64::try_from(asked.window.as_micros()).unwrap_or(i64::MAX);
     let (created_us, expires_us) = (now, now.saturating_add(window));
-    let new = NewBatch { id: id.clone(), tenant: tenant.clone(), created_us, expires_us, about: about.bytes() };
+    let new = NewBatch { id, tenant, created_us, expires_us, about: about.bytes() };
+    let made = as_made(&new);
     record.waiting(store.create_batch(new)).await?;
     store.batches_moved();
-    let made = record.waiting(store.batch(&id, &tenant)).await?.ok_or_else(|| missing(&id))?;
     Ok(answered(object(&made).body()))
+}
+
+/// A batch as it stands when it has just been made; by now it may have moved on.
+fn as_made(new: &NewBatch) -> Batch {
+    Batch {
+        id: new.id.clone(),
+        tenant: new.tenant.clone(),
+        state: BatchState::Validating,
+        created_us: new.created_us,
+        expires_us: new.expires_us,
+        ended_us: None,
+        total: 0,
+        completed: 0,
+        failed: 0,
+        cancelled: 0,
+        expired: 0,
+        about: new.about.clone(),
+    }
 }
 
 /// The batch's name is on each of its requests, in ledger and records; unless the client has used up the tags.

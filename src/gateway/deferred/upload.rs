@@ -226,7 +226,8 @@ struct Unfinished {
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        if self.kept {
+        // Outside of a runtime the gateway is ending, and the sweep has it later.
+        if self.kept || tokio::runtime::Handle::try_current().is_err() {
             return;
         }
         let (store, id, tenant) = (self.store.clone(), std::mem::take(&mut self.id), std::mem::take(&mut self.tenant));

@@ -82,7 +82,7 @@ impl Create {
         if let Some(metadata) = &raw.metadata {
             check_metadata(metadata)?;
         }
-        let output_expires_after = raw.output_expires_after.map(|expires| expires.checked()).transpose()?;
+        let output_expires_after = raw.output_expires_after.map(RawExpires::checked).transpose()?;
         Ok(Create {
             input_file: raw.input_file_id.ok_or_else(|| missing("input_file_id"))?,
             endpoint,

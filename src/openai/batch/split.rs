@@ -33,7 +33,7 @@ impl Split {
     }
 
     /// The next line, if all of it is there.
-    pub fn next(&mut self) -> Option<Numbered> {
+    pub fn line(&mut self) -> Option<Numbered> {
         loop {
             let rest = &self.buffer[self.searched..];
             let Some(at) = memchr(b'\n', rest) else {
@@ -92,7 +92,7 @@ mod tests {
         let mut found = vec![];
         for piece in pieces {
             split.feed(piece);
-            while let Some(line) = split.next() {
+            while let Some(line) = split.line() {
                 let over = line.1.is_none();
                 found.push(line);
                 if over {

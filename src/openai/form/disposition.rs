@@ -88,7 +88,7 @@ fn decoded(value: &str) -> Option<String> {
     let (charset, rest) = value.split_once('\'')?;
     let (_language, text) = rest.split_once('\'')?;
     let text = charset.eq_ignore_ascii_case("utf-8").then(|| percent_decode_str(text).decode_utf8())?;
-    text.ok().map(|text| text.into_owned())
+    text.ok().map(std::borrow::Cow::into_owned)
 }
 
 #[cfg(test)]

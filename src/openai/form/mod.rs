@@ -72,7 +72,7 @@ impl Form {
         Form { delimiter, buffer, state: State::Preamble }
     }
 
-    /// Takes in what has arrived; `next` tells what it means.
+    /// Takes in what has arrived; `event` tells what it means.
     pub fn feed(&mut self, bytes: &[u8]) {
         if self.state != State::Done {
             self.buffer.extend_from_slice(bytes);
@@ -88,7 +88,7 @@ impl Form {
     ///
     /// # Errors
     /// It is no form: what follows a delimiter, or a part's head, cannot be read.
-    pub fn next(&mut self) -> Result<Option<Event>, Error> {
+    pub fn event(&mut self) -> Result<Option<Event>, Error> {
         loop {
             match self.state {
                 State::Preamble => match self.delimiter.find(&self.buffer) {

@@ -7,13 +7,16 @@ const PYTHON: &[u8] = b"--7863edc8\r\nContent-Disposition: form-data; name=\"pur
     Content-Disposition: form-data; name=\"file\"; filename=\"x.jsonl\"\r\nContent-Type: application/octet-stream\r\n\r\n\
     {}\r\n\r\n--7863edc8--\r\n";
 
-/// Parts with their content, and whether the form came to its end.
-fn read(form: &mut Form, pieces: &[&[u8]]) -> Result<(Vec<(Part, Vec<u8>)>, bool), Error> {
-    let mut parts: Vec<(Part, Vec<u8>)> = vec![];
+/// Parts with their content.
+type Parts = Vec<(Part, Vec<u8>)>;
+
+/// The parts, and whether the form came to its end.
+fn read(form: &mut Form, pieces: &[&[u8]]) -> Result<(Parts, bool), Error> {
+    let mut parts: Parts = vec![];
     let mut open = false;
     for piece in pieces {
         form.feed(piece);
-        while let Some(event) = form.next()? {
+        while let Some(event) = form.event()? {
             match event {
                 Event::Part(part) => {
                     assert!(!std::mem::replace(&mut open, true));
