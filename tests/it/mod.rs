@@ -26,4 +26,5 @@ mod tenants;
 mod thresholds;
 mod tiers;
 mod tls;
+mod upgrade;
 mod wire;
