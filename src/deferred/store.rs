@@ -16,7 +16,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::fault::Fault;
 use super::job::{Job, JobId, NewJob, Part, State};
-use super::rows::{JOB, insert, job, opened, place};
+use super::rows::{JOB, insert, job, opened, place, put_text};
 use super::schema::{self, FILES};
 use super::writer::Writer;
 use crate::seal::{Sealer, secret};
@@ -160,6 +160,24 @@ impl Store {
             sealed.map(|sealed| opened(&sealer, &place(id.as_str(), part), sealed)).transpose()
         })
         .await
+    }
+
+    /// Keeps what was answered at once, where it was a stream and has only now come to its end.
+    pub async fn put_edge(&self, id: &JobId, tenant: &str, text: Bytes) -> Result<(), Fault> {
+        let (name, whose, sealer) = (id.clone(), tenant.to_owned(), self.0.sealer.clone());
+        self.write(move |db| {
+            let n = db
+                .prepare_cached("SELECT n FROM jobs WHERE id = ?1 AND tenant = ?2")?
+                .query_row([name.as_str(), &whose], |row| row.get(0))
+                .optional()?;
+            // Deleted meanwhile.
+            let Some(n) = n else { return Ok(()) };
+            db.prepare_cached("UPDATE jobs SET bytes = bytes + ?2 WHERE n = ?1")?.execute([n, text.len() as i64])?;
+            put_text(db, &sealer, name.as_str(), n, Part::Edge, &text)
+        })
+        .await?;
+        self.ring(id.as_str());
+        Ok(())
     }
 
     /// Cancels a job that is not done; gives it as it then stands. What runs is stopped by whoever runs it.

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response};
 use hyper::body::Incoming;
 
+use super::deferred::upgrade;
 use super::read::Read;
 use super::recall::Recalled;
 use super::record::Record;
@@ -59,11 +60,15 @@ impl Gateway {
         }
     }
 
-    /// inspect → decide → attempt.
+    /// inspect → decide → attempt; where the cloud's answer is to follow the edge's, that is queued.
     pub async fn ask(&self, read: Read, record: &mut Record) -> Result<answer::Answered, Error> {
         let (read, inspected) = inspect::inspect(read, record).await?;
         let plan = decide::decide(&read, &inspected, record)?;
-        attempt::run(self, &read, &plan, &inspected, record).await
+        let answered = attempt::run(self, &read, &plan, &inspected, record).await?;
+        match upgrade::is_due(&read, &answered, record) {
+            true => Ok(Box::pin(upgrade::queue(&read, answered, record)).await),
+            false => Ok(answered),
+        }
     }
 }
 

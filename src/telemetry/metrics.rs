@@ -9,6 +9,7 @@ mod money;
 mod private;
 mod routing;
 mod shadow;
+mod survival;
 
 use std::sync::OnceLock;
 
@@ -23,6 +24,7 @@ pub use money::Money;
 pub use private::Private;
 pub use routing::Routing;
 pub use shadow::Shadow;
+pub use survival::Survival;
 
 /// Seconds of a whole request: an edge model answers in tens of milliseconds, a reasoning model in minutes.
 const REQUEST_BUCKETS: &[f64] =
@@ -63,6 +65,7 @@ pub struct Metrics {
     pub private: Private,
     pub cache: Cache,
     pub deferred: Deferred,
+    pub survival: Survival,
     /// Must stay 0: counted at the last place before the socket.
     pub locality_violations: IntCounter,
     /// `result`
@@ -176,6 +179,7 @@ impl Metrics {
             private: Private::new(&build)?,
             cache: Cache::new(&build)?,
             deferred: Deferred::new(&build)?,
+            survival: Survival::new(&build)?,
             registry: registry.clone(),
         };
         metrics.begin()?;

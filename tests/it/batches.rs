@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::batches::{Client, MULTIPART, assert_nothing_readable, deferring, form, line, lines};
 use crate::support::gateway::run;
@@ -13,7 +13,7 @@ use crate::support::{Config, Gate, Gateway, Point, Upstream, eventually};
 #[tokio::test]
 async fn a_batch_goes_there_and_back() {
     let (edge, cloud) = (Upstream::named("edge").await, Upstream::named("cloud").await);
-    let gateway = Gateway::with(&deferring(&edge, &cloud)).await;
+    let gateway = Gateway::with(&deferring(&edge, &cloud).top("audit: {}")).await;
     let client = Client::of(&gateway);
     let content = lines(20, "auto");
     let uploaded = client.post("/v1/files").body(MULTIPART, form("batch", &content, true)).send().await.json();
@@ -45,11 +45,16 @@ async fn a_batch_goes_there_and_back() {
     assert_eq!(edge.requests().len(), 20, "each line was asked once");
     assert_eq!(cloud.requests().len(), 0, "no file went to the provider");
 
-    // What was used is in the books, line by line, under the batch's name.
+    // What was used is in the books, line by line, and every line is tagged with its batch.
     let config = gateway.dir().join("tidegate.yaml");
     let line = output["line-7"]["id"].as_str().unwrap();
     let told = run(gateway.dir(), &["audit", "show", line, "-c", config.to_str().unwrap()]).await;
     assert_eq!(told.code, Some(0), "{told:?}");
+    let by_tags = ["usage", "--by", "tags", "--format", "json", "-c", config.to_str().unwrap()];
+    let told: Value = serde_json::from_str(&run(gateway.dir(), &by_tags).await.stdout).unwrap();
+    let rows: Vec<_> = told.as_array().unwrap().iter().filter(|row| row.to_string().contains(&id)).collect();
+    let of_lines: u64 = rows.iter().filter_map(|row| row["requests"].as_u64()).sum();
+    assert_eq!(of_lines, 20, "{told}");
     assert_nothing_readable(&gateway);
 
     let gone = client.gateway.call(Method::DELETE, &format!("/v1/files/{file}")).send().await.json();

@@ -12,7 +12,7 @@ use crate::support::upstream::Request;
 use crate::support::{Answer, Call, Config, Gate, Gateway, Point, Upstream, eventually};
 
 /// What must not be readable on disk.
-const SECRET: &str = "the patient is called Ann Lee";
+pub const SECRET: &str = "the patient is called Ann Lee";
 
 fn background(input: &str) -> Value {
     json!({"model": "auto", "input": input, "background": true, "metadata": {"case": "7"}})
@@ -43,8 +43,8 @@ fn text(response: &Value) -> &str {
     response["output"][0]["content"][0]["text"].as_str().unwrap_or_default()
 }
 
-/// Every file below the gateway's data directory.
-fn on_disk(gateway: &Gateway) -> Vec<u8> {
+/// Every file of the queue.
+pub fn on_disk(gateway: &Gateway) -> Vec<u8> {
     let mut all = vec![];
     for entry in std::fs::read_dir(gateway.dir().join("data/deferred")).unwrap().flatten() {
         all.extend(std::fs::read(entry.path()).unwrap());

@@ -14,7 +14,9 @@ mod hear;
 mod object;
 mod one;
 mod postpone;
+mod rename;
 mod retrieve;
+pub mod upgrade;
 mod upload;
 mod work;
 
@@ -23,10 +25,14 @@ pub use batches::{Batches, run as run_batches};
 pub use content::Content;
 pub use files::{Files, run as run_files};
 pub use follow::Followed;
+pub use rename::Renaming;
 pub use retrieve::{Named, named, retrieve};
 
 /// What background responses are called. Everything that begins with it is the gateway's own.
 pub const RESPONSE: &str = "resp_tg";
+
+/// What chat completions are called that the cloud's answer follows.
+pub const CHAT: &str = "chatcmpl-tg";
 
 /// Events that are told before those of the execution: `response.created` and `response.queued`. Kept events have numbers from 0, and
 /// are told with so many more.

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::accept::streamed;
 use super::follow;
-use super::{RESPONSE, now_us};
-use crate::deferred::{Job, JobId, Part, Store};
+use super::{CHAT, RESPONSE, now_us, upgrade};
+use crate::deferred::{Job, JobId, Kind as JobKind, Part, Store};
 use crate::error::{Error, Kind, Result};
 use crate::gateway::answer::{Answered, Flow};
 use crate::gateway::record::Record;
@@ -36,13 +36,15 @@ enum What {
 /// # Errors
 /// The path is, the method is not.
 pub fn named(method: &Method, path: &str) -> Option<Result<Named>> {
-    let rest = path.strip_prefix("/v1/responses/")?;
+    let of = |folder: &str, prefix: &str| path.strip_prefix(folder).filter(|rest| rest.starts_with(prefix));
+    let response = of("/v1/responses/", RESPONSE);
+    let rest = response.or_else(|| of("/v1/chat/completions/", CHAT))?;
     let rest = rest.strip_suffix('/').unwrap_or(rest);
     let (id, tail) = rest.split_once('/').unwrap_or((rest, ""));
-    if !id.starts_with(RESPONSE) {
-        return None;
-    }
     let what = match (tail, method) {
+        (tail, _) if response.is_none() && !tail.is_empty() => {
+            return Some(Err(Error::client(Kind::NotFound, "a deferred chat completion has no such path")));
+        }
         ("", &Method::GET) => What::Retrieve,
         ("", &Method::DELETE) => What::Delete,
         ("cancel", &Method::POST) => What::Cancel,
@@ -72,14 +74,15 @@ async fn answer(store: &Store, named: &Named, tenant: &str, query: &str) -> Resu
     let Named { id, what } = named;
     let missing = || {
         let shown: String = id.as_str().chars().take(100).collect();
-        Error::client(Kind::NotFound, format!("there is no response `{shown}`, or no longer"))
+        Error::client(Kind::NotFound, format!("there is nothing of the id `{shown}`, or no longer"))
     };
     match what {
         What::Delete => {
             if !store.delete(id, tenant).await? {
                 return Err(missing());
             }
-            Ok(whole(&json!({"id": id.as_str(), "object": "response", "deleted": true})))
+            let object = if id.as_str().starts_with(CHAT) { "chat.completion.deleted" } else { "response" };
+            Ok(whole(&json!({"id": id.as_str(), "object": object, "deleted": true})))
         }
         What::Cancel => {
             let job = store.cancel(id, tenant, now_us()).await?.ok_or_else(missing)?;
@@ -108,6 +111,9 @@ async fn answer(store: &Store, named: &Named, tenant: &str, query: &str) -> Resu
 
 /// The job's response as it stands.
 async fn shown(store: &Store, job: &Job) -> Result<Answered> {
+    if job.kind == JobKind::Upgrade {
+        return Ok(json_answer(upgrade::shown(store, job).await?));
+    }
     let request = request_of(store, job).await?;
     Ok(json_answer(follow::response(store, job, &request).await?))
 }
@@ -194,6 +200,10 @@ mod tests {
         assert_eq!(what(Method::GET, "/v1/responses/resp_tg1/x"), Some(Err(Kind::NotFound)));
         assert_eq!(what(Method::GET, "/v1/responses/resp_1"), None);
         assert_eq!(what(Method::GET, "/v1/chat/completions"), None);
+        assert_eq!(what(Method::GET, "/v1/chat/completions/chatcmpl-tg1"), Some(Ok(What::Retrieve)));
+        assert_eq!(what(Method::DELETE, "/v1/chat/completions/chatcmpl-tg1"), Some(Ok(What::Delete)));
+        assert_eq!(what(Method::GET, "/v1/chat/completions/chatcmpl-tg1/messages"), Some(Err(Kind::NotFound)));
+        assert_eq!(what(Method::GET, "/v1/chat/completions/chatcmpl-1"), None);
     }
 
     #[test]

@@ -10,9 +10,9 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 
 use super::hear::{Heard, Sink, hear};
-use super::now_us;
 use super::object::{self, Failure};
 use super::postpone::{Later, judge};
+use super::{now_us, upgrade};
 use crate::deferred::{Claimed, Fault, Job, Kind as JobKind, Outcome, State};
 use crate::error::{Error, Kind};
 use crate::gateway::admit::{self, Work};
@@ -59,7 +59,11 @@ pub async fn execute(gateway: &Gateway, deferring: &Deferring, claimed: &Claimed
                 Some(response) => (object::status(&response), response),
                 None => return Ok(broken(deferring, claimed)),
             },
-            JobKind::Upgrade | JobKind::Batch => (State::Completed, body),
+            JobKind::Upgrade => match upgrade::under(&body, claimed.lease.job.as_str()) {
+                Some(answer) => (State::Completed, answer),
+                None => return Ok(broken(deferring, claimed)),
+            },
+            JobKind::Batch => (State::Completed, body),
         },
         Heard::Broken => return Ok(broken(deferring, claimed)),
         Heard::TooLong => {
@@ -121,7 +125,9 @@ async fn enter(gateway: &Gateway, claimed: &Claimed, record: &mut Record) -> Res
     let unknown = || Error::client(Kind::NotFound, "no such endpoint for deferred work");
     let endpoint = Endpoint::of_path(&claimed.asked.endpoint).ok_or_else(unknown)?;
     record.saw_prompt(&claimed.body);
-    let read = read::read(endpoint, headers(claimed), claimed.body.clone(), record).await?;
+    let mut read = read::read(endpoint, headers(claimed), claimed.body.clone(), record).await?;
+    // It was for somebody who waits.
+    read.hints.deadline_ms = None;
     gateway.ask(read, record).await
 }
 
