@@ -23,6 +23,7 @@ fn hints() -> Hints {
 
 fn signals(hints: &Hints) -> Signals<'_> {
     Signals {
+        deferred: false,
         model: "auto",
         input_tokens: 1_200,
         max_output_tokens: Some(500),

@@ -13,6 +13,7 @@ use hyper::body::Incoming;
 use crate::config::load::Loaded;
 use crate::config::scalar::Secret;
 use crate::config::watch::Watch;
+use crate::gateway::deferred::executor::Executor;
 use crate::gateway::{Body, Gateway};
 use crate::server::pid_file::PidFile;
 use crate::server::{self, Handle, Peer, Running, Signals, Sockets, upgrade};
@@ -62,7 +63,9 @@ pub fn run(loaded: Loaded, options: Options) -> Result<(), Failure> {
     let _pid_file_after = handover.map(|handover| confirm(handover, &data_dir)).transpose()?;
     state.announce(&running, &loaded);
     let flusher = state.tend(&options.path, &loaded);
+    let executor = state.execute(&running)?;
     let drained = signals.wait(running);
+    executor.stop();
     state.shared.durable.access.flush();
     if let Some(books) = &state.shared.durable.books {
         books.close();
@@ -107,15 +110,17 @@ impl State {
     /// `data_dir`: where the books are; none: nothing is recorded (the demo, `explain`).
     fn prepare(loaded: &Loaded, options: &Options, data_dir: Option<&Path>) -> Result<State, Failure> {
         let workers = server::Config::from(&loaded.file.server).workers;
-        let books = data_dir.map(|dir| Books::open(&loaded.file, dir, workers)).transpose();
+        // One more for the executor of deferred work.
+        let lanes = workers + 1;
+        let books = data_dir.map(|dir| Books::open(&loaded.file, dir, lanes)).transpose();
         let books = books.map_err(Failure::Environment)?.flatten().map(Arc::new);
         let control = control_thread()?;
         let durable = Durable {
             metrics: Metrics::new().map_err(environment)?,
-            access: AccessLog::new(options.access, workers),
+            access: AccessLog::new(options.access, lanes),
             nodes: Arc::default(),
             control: control.clone(),
-            workers,
+            workers: lanes,
             accounts: Accounts::default(),
             thresholds: Controls::default(),
             conversations: Conversations::default(),
@@ -145,6 +150,18 @@ impl State {
             control: self.control.clone(),
         });
         server::start(config, sockets, handler, admin).map_err(environment)
+    }
+
+    /// Deferred work, on a thread of its own. When the drain begins, nothing more of it is begun.
+    fn execute(&self, running: &Running) -> Result<Executor, Failure> {
+        let executor = Executor::start(Arc::clone(&self.shared), self.workers).map_err(environment)?;
+        let (finish, lifecycle) = (executor.drain(), Arc::clone(running.lifecycle()));
+        let _runs_on_control = self.control.enter();
+        drop(task::spawn("end of deferred work", async move {
+            lifecycle.left_running().await;
+            finish();
+        }));
+        Ok(executor)
     }
 
     /// The lines that a supervisor, a test or a person waits for.
@@ -241,6 +258,10 @@ impl server::AdminState for AdminHandle {
 
     fn request(&self, id: &str) -> Result<serde_json::Value, (u16, String)> {
         self.admin.shared.request(id)
+    }
+
+    fn deferred(&self) -> Result<serde_json::Value, (u16, String)> {
+        self.admin.shared.deferred()
     }
 
     fn purge(&self, body: &[u8]) -> Result<serde_json::Value, (u16, String)> {

@@ -32,6 +32,7 @@ const LAYERS: &[&[&str]] = &[
     &["telemetry"],
     &["openai"],
     &["task"],
+    &["seal"],
     &["error"],
 ];
 

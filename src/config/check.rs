@@ -5,6 +5,7 @@
 
 mod books;
 mod cache;
+mod deferred;
 mod listeners;
 mod models;
 mod not_yet;
@@ -69,6 +70,7 @@ pub fn check(input: &Input<'_>) -> Findings {
     tenants::check(&mut checker);
     protect::check(&mut checker);
     cache::check(&mut checker);
+    deferred::check(&mut checker);
     books::check(&mut checker);
     retries(&mut checker);
     checker.findings.notes = notes::of(input.file, input.today);

@@ -6,6 +6,7 @@
 
 mod account;
 mod cache;
+mod deferred;
 mod price;
 mod protect;
 mod retries;
@@ -27,10 +28,11 @@ pub use account::{
 pub use cache::{
     BUILTIN, Cache, Disk, Exact, OnSharedError, RouteCache, RouteCacheWith, Semantic, Shared, SharedWith, Switch,
 };
+pub use deferred::{Deferred, Hours};
 pub use price::{Price, Pricing};
 pub use protect::{Analyzer, AnalyzerWith, CustomPii, OnAnalyzerError, Pii, PiiMode, TenantPii};
 pub use retries::{HedgeAfter, Retries};
-pub use route::{Modality, Model, Route, Rule, Shadow, Try, TryWith};
+pub use route::{Afterwards, Modality, Model, Route, Rule, Shadow, Try, TryWith};
 pub use threshold::{DifficultyModel, DifficultyModelWith, Pace, Sticky, Threshold, ThresholdWith};
 pub use upstream::{Balance, Breaker, Health, Placement, Timeouts, Upstream, UpstreamKind, UpstreamTls};
 
@@ -81,6 +83,9 @@ pub struct File {
     /// Answers kept, so that the same question is not paid for twice. Absent: off.
     #[serde(default)]
     pub cache: Option<Cache>,
+    /// Work that is done later: background responses, batches, `then: upgrade`. Absent: off.
+    #[serde(default)]
+    pub deferred: Option<Deferred>,
     /// The audit chain; absent: off.
     #[serde(default)]
     pub audit: Option<Audit>,

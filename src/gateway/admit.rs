@@ -10,6 +10,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use smallvec::SmallVec;
 
+use super::decide;
 use super::record::Record;
 use crate::config::file::{Priority, Privacy, Then};
 use crate::error::{Error, Kind, Result, Retry};
@@ -18,6 +19,7 @@ use crate::signals::conversation::Leader;
 use crate::signals::hints::{PlacementHint, PrivacyHint};
 use crate::signals::wish::{Who, Wish};
 use crate::signals::{self, Hints};
+use crate::state::Snapshot;
 use crate::tenant::key::Form;
 use crate::tenant::{Budget, Known, Member, Meter, Places, Refusal, Reservation, Standing, Tenant, Unknown};
 use crate::upstream::price::NanoUsd;
@@ -37,6 +39,17 @@ pub struct Admission {
     /// Tokens that were taken from the meters as an estimate.
     tokens: u64,
     pub reservation: Reservation,
+    /// Nobody waits for the answer: deferred work.
+    pub work: Option<Box<Work>>,
+}
+
+/// What deferred work adds to who asks.
+#[derive(Debug)]
+pub struct Work {
+    /// The job, for the records' tags.
+    pub job: String,
+    /// Where it has to run.
+    pub placement: Option<PlacementHint>,
 }
 
 /// The head of a request: whose key it is, and whether there is room for him.
@@ -68,6 +81,34 @@ pub fn enter(headers: &HeaderMap, record: &mut Record) -> Result<()> {
     record.admission.name_app(key_app(&record.admission))?;
     let hints = Hints::from_headers(headers)?;
     record.admission.names(&hints)?;
+    meter_in(record)
+}
+
+/// The same for deferred work: whoever asked for it showed his key then. It is of low priority, and tenants, limits and budgets are
+/// those of now.
+pub fn enter_as(tenant: &str, app: Option<&str>, user: Option<&str>, work: Work, record: &mut Record) -> Result<()> {
+    if let Some(books) = &record.shared().durable.books {
+        books.has_room()?;
+    }
+    record.admission.work = Some(Box::new(work));
+    record.admission.user = user.map(str::to_owned);
+    let snapshot = Arc::clone(&record.snapshot);
+    if snapshot.tenants.is_empty() && tenant.is_empty() {
+        record.admission.app = app.map(str::to_owned);
+        return Ok(());
+    }
+    let found = snapshot.tenants.named(tenant);
+    let tenant =
+        found.ok_or_else(|| Error::client(Kind::InvalidKey, "the tenant who asked is not configured any more"))?;
+    record.admission.known = Some(Arc::new(Known::of(&tenant)));
+    let crowd = &record.shared().durable.accounts.crowd;
+    let own = tenant.own.load(std::sync::atomic::Ordering::Relaxed);
+    if !crowd.admits(own, Priority::Low, snapshot.server.max_in_flight) {
+        return Err(Error::gateway(Kind::Overloaded, "the gateway is working on as much as it can"));
+    }
+    let member = crowd.join(&tenant.own);
+    record.admission._member = Some(member);
+    record.admission.name_app(app.map(str::to_owned))?;
     meter_in(record)
 }
 
@@ -108,9 +149,24 @@ pub fn may_ask(model: &str, record: &Record) -> Result<()> {
     if lists.into_iter().flatten().all(|list| list.contains(model)) {
         return Ok(());
     }
+    Err(may_not_ask(model))
+}
+
+fn may_not_ask(model: &str) -> Error {
     let shown: String = model.chars().take(100).collect();
     let message = format!("this key may not ask for the model `{shown}`; GET /v1/models lists what it may ask for");
-    Err(Error::client(Kind::ModelNotAllowed, message).with_param("model"))
+    Error::client(Kind::ModelNotAllowed, message).with_param("model")
+}
+
+/// Why a tenant cannot ask for this model later, in whose name and with which list of a key's; `None`: he can.
+pub fn refuses(snapshot: &Snapshot, tenant: &str, key: Option<&[String]>, model: &str) -> Option<Error> {
+    if let Err(unknown) = decide::route(snapshot, model) {
+        return Some(unknown);
+    }
+    let found = snapshot.tenants.named(tenant);
+    let own = found.as_ref().and_then(|tenant| tenant.models.as_ref());
+    let allowed = own.is_none_or(|list| list.contains(model)) && key.is_none_or(|list| list.iter().any(|m| m == model));
+    (!allowed).then(|| may_not_ask(model))
 }
 
 /// Whether the key may use a passed-through endpoint that may cost. Nothing is read of what is passed through, so a list of models cannot be
@@ -217,6 +273,12 @@ impl Admission {
         self.known.as_ref().map(|known| &known.tenant)
     }
 
+    /// What the key may ask for, where that is less than its tenant may.
+    pub fn key_models(&self) -> Option<Vec<String>> {
+        let models = self.known.as_ref()?.models.as_ref()?;
+        Some(models.iter().cloned().collect())
+    }
+
     /// Where the request stands in line for a place at a node.
     pub fn rank(&self) -> Rank {
         let class = |priority| match priority {
@@ -227,7 +289,11 @@ impl Admission {
         let tenant = self.tenant();
         Rank {
             tenant: tenant.map_or(0, |tenant| tenant.index),
-            class: tenant.map_or(1, |tenant| class(tenant.priority)),
+            class: if self.work.is_some() {
+                class(Priority::Low)
+            } else {
+                tenant.map_or(1, |tenant| class(tenant.priority))
+            },
         }
     }
 
@@ -246,6 +312,7 @@ impl Admission {
             .then(Who::Tenant, tenant.map(PlacementHint::from))
             .then(Who::App, app.map(PlacementHint::from))
             .then(Who::Request, hints.placement)
+            .then(Who::Request, self.work.as_ref().and_then(|work| work.placement))
     }
 
     /// Who leads the conversation. Where nobody is asked for a key, as the request says.

@@ -9,6 +9,7 @@ use http::{HeaderMap, Response, StatusCode};
 use hyper::body::Incoming;
 
 use super::body::Body;
+use super::deferred::{Content, Followed};
 use super::paced::Paced;
 use super::plain::Plain;
 use super::recall::{How, Remembered};
@@ -40,6 +41,10 @@ pub enum Flow {
     Events(Box<Events>),
     /// Events from memory, with a pause between them.
     Paced(Bytes, Duration),
+    /// Events of a background response, as they come.
+    Followed(Followed),
+    /// A file of ours.
+    Content(Content),
     /// Protocols are switched; nothing of HTTP follows.
     Tunnel(tunnel::Ends),
 }
@@ -77,6 +82,8 @@ pub fn succeeded(mut record: Box<Record>, answered: Answered) -> Response<Body> 
             Body::Plain(Box::new(Plain::new(begun, rest, watchdog, lease, record)))
         }
         Flow::Paced(events, pace) => Body::Paced(Box::new(Paced::new(events, pace, record))),
+        Flow::Content(content) => Body::Content(Box::new(content.recorded(record))),
+        Flow::Followed(followed) => Body::Followed(Box::new(followed.recorded(record))),
         Flow::Events(events) => Body::Relay(Box::new(Relay::new(*events, record))),
         Flow::Tunnel(ends) => {
             tunnel::open(ends, record);

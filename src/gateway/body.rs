@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
+use super::deferred::{Content, Followed};
 use super::paced::Paced;
 use super::plain::Plain;
 use super::progressive::Playing;
@@ -25,6 +26,10 @@ pub enum Body {
     Paced(Box<Paced>),
     /// Events of two upstreams, told as one stream.
     Playing(Box<Playing>),
+    /// Events of a background response.
+    Followed(Box<Followed>),
+    /// A file of ours.
+    Content(Box<Content>),
     /// Any other body, streamed through.
     Plain(Box<Plain>),
 }
@@ -50,6 +55,8 @@ impl http_body::Body for Body {
             Body::Shared(seat) => seat.poll(cx).map(|bytes| bytes.map(|b| Ok(Frame::data(b)))),
             Body::Paced(paced) => paced.poll(cx).map(|bytes| bytes.map(|b| Ok(Frame::data(b)))),
             Body::Playing(playing) => playing.poll(cx).map(|bytes| bytes.map(|b| Ok(Frame::data(b)))),
+            Body::Followed(followed) => followed.poll(cx).map(|bytes| bytes.map(|b| Ok(Frame::data(b)))),
+            Body::Content(content) => content.poll(cx),
             Body::Plain(plain) => plain.poll(cx),
         }
     }
@@ -61,7 +68,10 @@ impl http_body::Body for Body {
     fn size_hint(&self) -> SizeHint {
         match self {
             Body::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
-            Body::Relay(_) | Body::Shared(_) | Body::Paced(_) | Body::Playing(_) => SizeHint::default(),
+            Body::Relay(_) | Body::Shared(_) | Body::Paced(_) | Body::Playing(_) | Body::Followed(_) => {
+                SizeHint::default()
+            }
+            Body::Content(content) => content.size_hint(),
             Body::Plain(plain) => plain.size_hint(),
         }
     }

@@ -87,6 +87,7 @@ pub fn decide(read: &Read, inspected: &Inspected, record: &mut Record) -> Result
         privacy: record.privacy,
         regions: tenant.as_ref().and_then(|tenant| tenant.regions.as_deref()),
         budget: record.admission.budget(record.arrived_us()),
+        deferred: record.admission.work.is_some(),
         placement: record.admission.placement(&read.hints),
         threshold: record.admission.threshold(),
         leader: record.admission.leader(name, &read.hints),
@@ -119,7 +120,8 @@ pub fn decide(read: &Read, inspected: &Inspected, record: &mut Record) -> Result
     let is_cloud = |(_, target): &(policy::TargetId, Arc<Target>)| target.upstream.placement() == Placement::Cloud;
     let wants_cloud = targets.first().is_some_and(is_cloud);
     let others = policy::decide::others(&entry.route, &decision, signals, Placement::Edge);
-    let in_need = match entry.degrades && targets.iter().all(is_cloud) {
+    // What may wait, waits for what its rule names.
+    let in_need = match entry.degrades && !signals.deferred && targets.iter().all(is_cloud) {
         true => others.filter_map(|id| Some((id, Arc::clone(snapshot.target(id)?)))).collect(),
         false => Targets::new(),
     };

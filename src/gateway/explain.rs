@@ -143,6 +143,7 @@ fn asker<'a>(tenant: Option<&'a Tenant>, asked: &'a Asked, read: &'a Read) -> Re
         privacy: tiers.into_iter().flatten().max().unwrap_or_default(),
         regions: tenant.regions.as_deref(),
         budget: admit::money(budgets, now),
+        deferred: false,
         placement: placement.then(Who::Request, read.hints.placement),
         threshold: own.or(tenant.threshold.map(Own::Tenant)),
         leader: Leader { tenant: &tenant.name, app: name, user: read.hints.user.as_deref().unwrap_or("") },

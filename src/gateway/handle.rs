@@ -6,11 +6,13 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response};
 use hyper::body::Incoming;
 
+use super::deferred::upgrade;
 use super::read::Read;
 use super::recall::Recalled;
 use super::record::Record;
 use super::{
-    Body, Gateway, admit, answer, attempt, decide, inspect, models, passthrough, progressive, read, recall, share,
+    Body, Gateway, admit, answer, attempt, decide, deferred, inspect, models, passthrough, progressive, read, recall,
+    share,
 };
 use crate::error::{Error, Kind};
 use crate::openai::Endpoint;
@@ -40,6 +42,13 @@ impl Gateway {
         }
         match destination {
             Destination::Model(endpoint) => remembered(endpoint, request, record).await,
+            Destination::Deferred(named) => deferred::retrieve(&named, &request, record).await.map(Entered::Answered),
+            Destination::Files(what) => {
+                Box::pin(deferred::run_files(self, what, request, record)).await.map(Entered::Answered)
+            }
+            Destination::Batches(what) => {
+                Box::pin(deferred::run_batches(self, what, request, record)).await.map(Entered::Answered)
+            }
             Destination::Models => models::answer(&request, record).map(Entered::Answered),
             Destination::Elsewhere => Box::pin(passthrough::run(self, request, record)).await.map(Entered::Answered),
         }
@@ -53,11 +62,15 @@ impl Gateway {
         }
     }
 
-    /// inspect → decide → attempt.
+    /// inspect → decide → attempt; where the cloud's answer is to follow the edge's, that is queued.
     pub async fn ask(&self, read: Read, record: &mut Record) -> Result<answer::Answered, Error> {
         let (read, inspected) = inspect::inspect(read, record).await?;
         let plan = decide::decide(&read, &inspected, record)?;
-        attempt::run(self, &read, &plan, &inspected, record).await
+        let answered = attempt::run(self, &read, &plan, &inspected, record).await?;
+        match upgrade::is_due(&read, &answered, record) {
+            true => Ok(Box::pin(upgrade::queue(&read, answered, record)).await),
+            false => Ok(answered),
+        }
     }
 }
 
@@ -92,6 +105,9 @@ async fn read_and_recalled(
 ) -> Result<Entered, Error> {
     let read = read::read(endpoint, headers, body, record).await?;
     let is_progressive = progressive::is_asked(&read)?;
+    if read.view.background.is_some() && record.snapshot.deferred.is_some() {
+        return deferred::accept(&read, record).await.map(Entered::Answered);
+    }
     if is_progressive {
         record.mode = progressive::Mode::Off;
     }
@@ -114,6 +130,11 @@ enum Destination {
     Model(Endpoint),
     /// The gateway itself: `GET /v1/models` and `/v1/models/{id}`.
     Models,
+    /// The gateway's queue: its own background responses.
+    Deferred(deferred::Named),
+    /// The gateway's queue, or the upstream: whose files and batches they are is found out.
+    Files(deferred::Files),
+    Batches(deferred::Batches),
     /// The upstream that takes everything else.
     Elsewhere,
 }
@@ -134,6 +155,15 @@ fn destination<B>(request: &Request<B>) -> Result<Destination, Error> {
             }
             _ => Err(Error::method_not_allowed("POST")),
         };
+    }
+    if let Some(named) = deferred::named(method, path) {
+        return named.map(Destination::Deferred);
+    }
+    if let Some(named) = deferred::Files::named(method, path) {
+        return named.map(Destination::Files);
+    }
+    if let Some(named) = deferred::Batches::named(method, path) {
+        return named.map(Destination::Batches);
     }
     if path == "/v1/models" || path.starts_with("/v1/models/") {
         return match *method {
@@ -184,7 +214,8 @@ mod tests {
     fn paths_find_their_way() {
         assert!(matches!(of(Method::POST, "/v1/chat/completions"), Ok(Destination::Model(Endpoint::Chat))));
         assert!(matches!(of(Method::GET, "/v1/models/a%2Fb"), Ok(Destination::Models)));
-        assert!(matches!(of(Method::POST, "/v1/files"), Ok(Destination::Elsewhere)));
+        assert!(matches!(of(Method::POST, "/v1/files"), Ok(Destination::Files(deferred::Files::Upload))));
+        assert!(matches!(of(Method::GET, "/v1/batches/batch_1"), Ok(Destination::Elsewhere)));
         assert!(matches!(of(Method::GET, "/v1/responses"), Ok(Destination::Elsewhere)));
         assert!(matches!(of(Method::GET, "/v1/responses/resp_1"), Ok(Destination::Elsewhere)));
         assert_eq!(of(Method::GET, "/v1/embeddings").err().map(|e| e.kind), Some(Kind::MethodNotAllowed));

@@ -28,6 +28,8 @@ pub struct Asker<'a, 'l> {
     pub privacy: Privacy,
     pub regions: Option<&'a [String]>,
     pub budget: signals::Budget,
+    /// Nobody waits for the answer.
+    pub deferred: bool,
     /// Tenant, app and request together.
     pub placement: Wish,
     /// The tenant's or app's own threshold.
@@ -45,6 +47,7 @@ impl<'l> Asker<'static, 'l> {
             privacy: hints.privacy.map_or(Privacy::default(), PrivacyHint::tier),
             regions: None,
             budget: signals::Budget::default(),
+            deferred: false,
             placement: Wish::of_request(hints),
             threshold: None,
             leader: Leader { tenant: "", app: app.unwrap_or(""), user: user.unwrap_or("") },
@@ -144,6 +147,7 @@ fn look_for<'r>(
         edge_load: if reads(SignalId::EdgeLoad) { snapshot.edge_load() } else { 0.0 },
         cloud_pressure,
         conversation,
+        deferred: asker.deferred,
         hour: now.as_ref().and_then(|now| u8::try_from(now.hour()).ok()).unwrap_or(0),
         today: now.map_or(Date::MIN, |now| now.date()),
     };

@@ -12,6 +12,7 @@ pub mod body;
 pub mod books;
 pub mod conversation;
 pub mod decide;
+pub mod deferred;
 pub mod desk;
 pub mod exchange;
 pub mod explain;

@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 use smallvec::SmallVec;
 use tokio::time::{Instant, Sleep};
 
+use super::deferred::Renaming;
 use super::hold::broken;
 use super::record::Record;
 use super::seat::without_usage;
@@ -86,6 +87,8 @@ pub struct Events {
     judge: Option<Box<Judge>>,
     /// Takes out what the client did not ask for.
     removing: Option<Box<Remover>>,
+    /// Puts it under another id, for the answer that follows.
+    renaming: Option<Box<Renaming>>,
     saw_data: bool,
     saw_error: bool,
     ended: bool,
@@ -107,6 +110,7 @@ impl Events {
             restoring: None,
             judge: None,
             removing: None,
+            renaming: None,
             saw_data: false,
             saw_error: false,
             ended: false,
@@ -116,6 +120,11 @@ impl Events {
     /// Has hidden values put back.
     pub fn restore(&mut self, stream: Stream) {
         self.restoring = Some(Box::new(stream));
+    }
+
+    /// Has it put under another id.
+    pub fn rename(&mut self, renaming: Renaming) {
+        self.renaming = Some(Box::new(renaming));
     }
 
     /// Has the answer judged, and log-probabilities taken out.
@@ -273,9 +282,16 @@ impl Events {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
         loop {
             if !self.ready.is_empty() {
-                return Poll::Ready(Some(Ok(self.ready.remove(0))));
+                let bytes = self.ready.remove(0);
+                return Poll::Ready(Some(Ok(match &mut self.renaming {
+                    Some(renaming) => renaming.pass(bytes),
+                    None => bytes,
+                })));
             }
             if self.ended {
+                if let Some(renaming) = self.renaming.take() {
+                    renaming.end();
+                }
                 return Poll::Ready(None);
             }
             match Pin::new(&mut self.rest).poll_frame(cx) {

@@ -64,6 +64,12 @@ fn tags(read: &Read) -> String {
     read.hints.tags.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",")
 }
 
+/// With the job that it belongs to.
+fn tagged(tags: String, job: &str) -> String {
+    let comma = if tags.is_empty() { "" } else { "," };
+    format!("{tags}{comma}job={job}")
+}
+
 impl Record {
     /// Keeps what the records tell of the decision's grounds.
     pub fn note(&mut self, read: &Read, looked: &Looked<'_>) {
@@ -77,7 +83,10 @@ impl Record {
             turns: signals.turns,
             placement: read.hints.placement,
             privacy: read.hints.privacy,
-            tags: tags(read),
+            tags: match &self.admission.work {
+                Some(work) => tagged(tags(read), &work.job),
+                None => tags(read),
+            },
             endpoint: read.endpoint.name(),
             difficulty: looked.model.map(|_| signals.difficulty),
             threshold: looked.threshold,

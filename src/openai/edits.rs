@@ -21,6 +21,12 @@ pub fn cut_hints(view: &View) -> Option<Edit> {
     Some(Edit { range: member.cut.clone(), with: Bytes::new() })
 }
 
+/// Takes `background: true` out. Not together with [`cut_hints`]: two neighbours share a comma.
+pub fn cut_background(view: &View) -> Option<Edit> {
+    let member = view.background.as_ref()?;
+    Some(Edit { range: member.cut.clone(), with: Bytes::new() })
+}
+
 /// Has a stream end with its usage. `None` if the client asked for it himself, or for no stream.
 pub fn ask_usage(view: &View) -> Option<Edit> {
     const ASK: &[u8] = b"{\"include_usage\":true}";

@@ -5,6 +5,7 @@
 
 mod fields;
 mod line;
+mod options;
 mod others;
 pub(in crate::openai) mod scanner;
 
@@ -58,6 +59,8 @@ pub struct View {
     pub json_answer: bool,
     /// The `tidegate` member: its value, and the span to cut so that what remains is valid JSON.
     pub hints: Option<Member>,
+    /// `background: true` of the Responses API: the member, to be cut like the hints.
+    pub background: Option<Member>,
 }
 
 /// `stream_options` as found.

@@ -270,6 +270,7 @@ fn value_of(id: SignalId, signals: &Signals<'_>) -> Value {
         SignalId::NeedsFreshKnowledge => signals.fresh.into(),
         SignalId::Threshold => signals.threshold.into(),
         SignalId::EdgeLoad => signals.edge_load.into(),
+        SignalId::Deferred => signals.deferred.into(),
         SignalId::CloudPressure => signals.cloud_pressure.into(),
         SignalId::PiiSeverity => signals.private.severity.into(),
         SignalId::PiiTypes => signals.private.types.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().into(),

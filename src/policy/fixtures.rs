@@ -34,6 +34,7 @@ pub fn signals(hints: &Hints) -> Signals<'_> {
         edge_load: 0.25,
         cloud_pressure: 0.0,
         conversation: 0,
+        deferred: false,
         hour: 9,
         today: date(2026, 3, 1),
     }

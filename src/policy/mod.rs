@@ -69,6 +69,8 @@ pub struct Rule {
     pub split: Option<Split>,
     /// Who gets copies.
     pub shadow: Option<Shadow>,
+    /// Where the edge answers, the cloud's answer follows.
+    pub upgrade: bool,
 }
 
 impl Rule {

@@ -60,6 +60,11 @@ pub trait AdminState: Send + Sync + 'static {
     /// # Errors
     /// As above.
     fn feedback(&self, body: &[u8]) -> Result<Value, (u16, String)>;
+    /// What is waiting to be done later, and what was done.
+    ///
+    /// # Errors
+    /// As above.
+    fn deferred(&self) -> Result<Value, (u16, String)>;
     /// Forgets answers: `{"route": NAME}` and the like.
     ///
     /// # Errors
@@ -97,6 +102,7 @@ impl Handle for Admin {
             "/api/config" if get => json(StatusCode::OK, &self.state.config()),
             "/api/upstreams" if get => json(StatusCode::OK, &self.state.upstreams()),
             "/api/usage" if get => self.usage(request.uri().query().unwrap_or("")).await,
+            "/api/deferred" if get => self.blocking(move |state| state.deferred()).await,
             "/api/reload" if post => self.reload().await,
             "/api/explain" if post => self.explain(request.into_body()).await,
             "/api/cache/purge" if post => self.purge(request.into_body()).await,
@@ -110,7 +116,7 @@ impl Handle for Admin {
                 self.blocking(move |state| state.request(&id)).await
             }
             "/" | "/livez" | "/readyz" | "/metrics" | "/api/config" | "/api/upstreams" | "/api/usage"
-            | "/api/requests" => not_allowed("GET, HEAD"),
+            | "/api/requests" | "/api/deferred" => not_allowed("GET, HEAD"),
             "/api/reload" | "/api/explain" | "/api/feedback" | "/api/cache/purge" => not_allowed("POST"),
             _ => error(StatusCode::NOT_FOUND, "no such page on the admin listener, GET / lists them all"),
         }
@@ -127,6 +133,7 @@ impl Admin {
              GET  /api/config     the configuration in use, secrets masked\n\
              GET  /api/usage      the usage ledger: ?by=tenant,model&since=24h&format=json|csv\n\
              GET  /api/upstreams  upstreams, their nodes, health and load\n\
+             GET  /api/deferred   what is waiting to be done later\n\
              GET  /api/requests   finished requests: ?tenant=…&route=…&since=24h&limit=50\n\
              GET  /api/requests/ID  one with its decision and attempts\n\
              POST /api/reload     load the configuration file again\n\

@@ -150,6 +150,10 @@ impl AdminState for Status {
         Err((404, "nothing is recorded".into()))
     }
 
+    fn deferred(&self) -> Result<serde_json::Value, (u16, String)> {
+        Err((404, "nothing is done later".into()))
+    }
+
     fn purge(&self, _: &[u8]) -> Result<serde_json::Value, (u16, String)> {
         Err((404, "nothing is recorded".into()))
     }

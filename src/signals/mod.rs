@@ -62,6 +62,8 @@ pub struct Signals<'r> {
     pub cloud_pressure: f64,
     /// What the requests of one conversation have in common, and others do not: decides shares (`split`). 0 where nothing needs it.
     pub conversation: u64,
+    /// Nobody waits for the answer.
+    pub deferred: bool,
     /// Local hour, 0 to 23.
     pub hour: u8,
     /// Local date, for retirement.

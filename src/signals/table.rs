@@ -31,6 +31,7 @@ pub enum SignalId {
     CloudPressure,
     PiiSeverity,
     PiiTypes,
+    Deferred,
 }
 
 /// The type of a signal's value, in CEL's words (`Display`).
@@ -133,7 +134,7 @@ const fn signal(name: &'static str, value: ValueType, id: SignalId, doc: &'stati
 }
 
 #[rustfmt::skip]
-static SIGNALS: [Signal; 24] = {
+static SIGNALS: [Signal; 25] = {
     use SignalId::*;
     use ValueType::*;
     [
@@ -160,6 +161,7 @@ static SIGNALS: [Signal; 24] = {
         signal("pii.severity", Int, PiiSeverity, "0 none, 1 personal, 2 sensitive, 3 secret"),
         signal("pii.types", TextList, PiiTypes, "the types of personal data found"),
         signal("edge.load", Double, EdgeLoad, "how busy the edge is, 0 to 1: requests at work over places"),
+        signal("deferred", Bool, Deferred, "nobody waits for the answer: a background response, a line of a batch, an upgrade"),
         signal("cloud.pressure", Double, CloudPressure, "how much the providers push back, 0 to 1"),
     ]
 };

@@ -7,6 +7,7 @@ pub mod admin;
 pub mod bookkeeper;
 pub mod books;
 pub mod conversations;
+pub mod deferring;
 pub mod prepare;
 pub mod protection;
 pub mod records;
@@ -28,6 +29,7 @@ use crate::tenant::Accounts;
 use crate::upstream::pool::Nodes;
 pub use books::Books;
 pub use conversations::Conversations;
+pub use deferring::Deferring;
 pub use routing::{Classifiers, Controls};
 pub use shadows::Shadows;
 pub use snapshot::{RouteEntry, Snapshot};
@@ -48,6 +50,7 @@ pub struct Durable {
     pub nodes: Arc<Nodes>,
     /// Where health checks run, apart from the workers.
     pub control: tokio::runtime::Handle,
+    /// Threads that serve requests, the executor of deferred work included.
     pub workers: usize,
     /// What tenants have used.
     pub accounts: Accounts,

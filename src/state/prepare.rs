@@ -11,6 +11,7 @@ use std::sync::{Arc, OnceLock};
 use http::HeaderValue;
 
 use super::Durable;
+use super::deferring;
 use super::protection::Protection;
 use super::remembering;
 use super::routing::{self, Classifiers};
@@ -69,6 +70,7 @@ pub async fn prepare(loaded: &Loaded, durable: &Durable, before: Option<&Snapsho
         classifiers,
         protection: Protection::build(file, durable.workers)?,
         cache: remembering::store(file, durable, before)?,
+        deferred: deferring::open(file, durable, before)?,
         embedder: file.cache.as_ref().and_then(|cache| Some(cache.semantic.as_ref()?.embedder.clone())),
         tenant_scopes: remembering::of_tenants(loaded),
         tenants: tenants(file, durable)?,
@@ -216,7 +218,8 @@ fn rule(file: &File, targets: &[Arc<Target>], route: &str, raw: &file::Rule) -> 
         candidate(file, targets, &shadow.model).map(|candidate| Shadow { candidate, sample: shadow.sample })
     };
     let shadow = raw.shadow.as_ref().map(shadow).transpose()?;
-    Ok(Rule { name: raw.name.clone(), when, candidates, split, shadow })
+    let upgrade = raw.then == Some(file::Afterwards::Upgrade);
+    Ok(Rule { name: raw.name.clone(), when, candidates, split, shadow, upgrade })
 }
 
 fn candidate(file: &File, targets: &[Arc<Target>], name: &str) -> Result<Candidate, String> {

@@ -8,6 +8,7 @@ use http::HeaderValue;
 use jiff::civil::Date;
 use prometheus::IntCounter;
 
+use super::deferring::Deferring;
 use super::protection::Protection;
 use super::remembering::Scope;
 use super::routing::Classifiers;
@@ -42,6 +43,8 @@ pub struct Snapshot {
     pub protection: Protection,
     /// What is remembered; `None`: nothing is.
     pub cache: Option<Arc<Store>>,
+    /// What is done later; `None`: nothing is.
+    pub deferred: Option<Deferring>,
     /// The `models` key of what makes vectors of questions, or `builtin`; `None`: nothing does.
     pub embedder: Option<String>,
     /// What answers to tenants depend on, by the tenant's index; the first is nobody's.

@@ -4,6 +4,7 @@
 //! (`TargetMetrics`, `state::Lane`); gauges of nodes are read when somebody scrapes.
 
 mod cache;
+mod deferred;
 mod money;
 mod private;
 mod routing;
@@ -18,6 +19,7 @@ use prometheus::{
 };
 
 pub use cache::{Cache, Following};
+pub use deferred::Deferred;
 pub use money::Money;
 pub use private::Private;
 pub use routing::Routing;
@@ -62,6 +64,7 @@ pub struct Metrics {
     pub shadow: Shadow,
     pub private: Private,
     pub cache: Cache,
+    pub deferred: Deferred,
     pub survival: Survival,
     /// Must stay 0: counted at the last place before the socket.
     pub locality_violations: IntCounter,
@@ -175,6 +178,7 @@ impl Metrics {
             shadow: Shadow::new(&build)?,
             private: Private::new(&build)?,
             cache: Cache::new(&build)?,
+            deferred: Deferred::new(&build)?,
             survival: Survival::new(&build)?,
             registry: registry.clone(),
         };

@@ -115,6 +115,11 @@ impl Directory {
         &self.tenants
     }
 
+    /// The tenant of that name.
+    pub fn named(&self, name: &str) -> Option<Arc<Tenant>> {
+        self.tenants.iter().find(|tenant| tenant.name == name).cloned()
+    }
+
     /// Whose key it is. `today` in UTC is asked for only where the key expires.
     ///
     /// # Errors
@@ -130,6 +135,14 @@ impl Directory {
             Some(until) if today() > until => Err(Unknown::Expired(until)),
             _ => Ok(known),
         }
+    }
+}
+
+impl Known {
+    /// A tenant without a key of his: for work that he asked for earlier. What his key forbade was refused then.
+    pub fn of(tenant: &Arc<Tenant>) -> Known {
+        let hash = KeyHash::of(b"");
+        Known { hash, tenant: Arc::clone(tenant), until: None, app: None, models: None }
     }
 }
 

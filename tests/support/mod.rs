@@ -2,6 +2,7 @@
 //!
 //! What a reader could get wrong: `DEADLINE` only bounds a failing test; no test may take this long to pass.
 
+pub mod batches;
 pub mod client;
 pub mod config;
 pub mod gateway;

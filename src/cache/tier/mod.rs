@@ -8,7 +8,7 @@ pub mod disk;
 pub mod figures;
 mod room;
 pub mod seal;
-pub mod secret;
+pub use crate::seal::secret;
 pub mod shared;
 
 use bytes::Bytes;

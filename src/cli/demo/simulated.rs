@@ -188,6 +188,10 @@ impl AdminState for NoAdmin {
         Err((404, "nothing is recorded".into()))
     }
 
+    fn deferred(&self) -> Result<Value, (u16, String)> {
+        Err((404, "nothing is done later".into()))
+    }
+
     fn purge(&self, _: &[u8]) -> Result<Value, (u16, String)> {
         Err((404, "nothing is recorded".into()))
     }

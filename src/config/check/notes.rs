@@ -59,6 +59,10 @@ pub fn of(file: &File, today: jiff::civil::Date) -> Vec<String> {
     if file.cache.as_ref().is_some_and(|cache| cache.shared.is_some()) {
         notes.push("cache.shared: answers to `retained` requests are kept in Redis, encrypted".to_owned());
     }
+    notes.push(match &file.deferred {
+        None => "deferred is off: nothing is done later; `background` and batches are the upstream's".to_owned(),
+        Some(_) => "deferred: background responses of `retained` requests are kept in data_dir, encrypted".to_owned(),
+    });
     if file.audit.is_none() {
         notes.push("audit is off: no record of where requests ran is kept".into());
     }

@@ -103,6 +103,18 @@ pub struct Rule {
     /// A sampled copy of requests to another model, off the request's path; its answer is compared, counted and thrown away.
     #[serde(default)]
     pub shadow: Option<Shadow>,
+    /// `upgrade`: where the edge has answered (by preference, or because no cloud could be reached), the cloud is asked later; both
+    /// answers are kept under the id of the first. Needs `deferred`.
+    #[serde(default)]
+    pub then: Option<Afterwards>,
+}
+
+/// What is done after an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Afterwards {
+    /// The cloud's answer follows the edge's.
+    Upgrade,
 }
 
 /// A sampled copy of requests to another model.

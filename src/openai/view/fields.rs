@@ -5,15 +5,16 @@
 
 use std::ops::Range;
 
+use super::options::stream_options;
 use super::others::Within;
 use super::scanner::Scanner;
-use super::{Malformed, Member, Piece, Source, StreamOptions, View};
+use super::{Malformed, Member, Piece, Source, View};
 use crate::openai::{Endpoint, Modalities};
 
 type Result<T> = std::result::Result<T, Malformed>;
 
 /// Fields that must not come twice: which of the two counts differs between parsers, and what the gateway reads must be what the upstream reads.
-const ONCE: [&str; 16] = [
+const ONCE: [&str; 17] = [
     "model",
     "stream",
     "stream_options",
@@ -30,6 +31,7 @@ const ONCE: [&str; 16] = [
     "best_of",
     "tidegate",
     "suffix",
+    "background",
 ];
 
 pub(super) fn read(endpoint: Endpoint, body: &[u8]) -> Result<View> {
@@ -48,14 +50,15 @@ pub(super) fn read(endpoint: Endpoint, body: &[u8]) -> Result<View> {
     if view.text_bytes > 0 {
         view.modalities = view.modalities.with(Modalities::TEXT);
     }
-    finish_cut(&mut view, body);
+    finish_cut(view.hints.as_mut(), view.body_open, body);
+    finish_cut(view.background.as_mut(), view.body_open, body);
     Ok(view)
 }
 
 /// The first member is cut with the comma behind it, a later one with the comma before it.
-fn finish_cut(view: &mut View, body: &[u8]) {
-    let Some(member) = &mut view.hints else { return };
-    if member.cut.start != view.body_open {
+fn finish_cut(member: Option<&mut Member>, body_open: usize, body: &[u8]) {
+    let Some(member) = member else { return };
+    if member.cut.start != body_open {
         return;
     }
     let rest = body.get(member.cut.end..).unwrap_or_default();
@@ -69,7 +72,7 @@ pub(super) struct Fields {
     endpoint: Endpoint,
     pub(super) view: View,
     /// Bit n: `ONCE[n]` has been seen.
-    seen: u16,
+    seen: u32,
     /// Where the member before this one ended.
     last_end: usize,
 }
@@ -113,6 +116,7 @@ impl Fields {
             b"n" | b"best_of" => self.view.choices = integer(s)?.unwrap_or(1).max(self.view.choices).max(1),
             b"tools" | b"functions" => self.tools(s)?,
             b"user" => self.text(s, Source::Name, 0)?,
+            b"background" if self.endpoint == Endpoint::Responses => self.background(s, before)?,
             b"tidegate" => {
                 let Some(value) = typed(s, b'{', "it must be an object")? else { return Ok(()) };
                 self.view.hints = Some(Member { cut: before..value.end, value });
@@ -355,7 +359,7 @@ fn typed(s: &mut Scanner<'_>, opening: u8, what: &'static str) -> Result<Option<
     }
 }
 
-fn boolean(s: &mut Scanner<'_>, what: &'static str) -> Result<bool> {
+pub(super) fn boolean(s: &mut Scanner<'_>, what: &'static str) -> Result<bool> {
     match s.peek() {
         Some(b't' | b'f' | b'n') => {
             let range = s.skip()?;
@@ -369,32 +373,4 @@ fn boolean(s: &mut Scanner<'_>, what: &'static str) -> Result<bool> {
 fn integer(s: &mut Scanner<'_>) -> Result<Option<u64>> {
     let range = s.skip()?;
     Ok(std::str::from_utf8(s.bytes(range)).ok().and_then(|text| text.parse().ok()))
-}
-
-fn stream_options(s: &mut Scanner<'_>) -> Result<Option<StreamOptions>> {
-    if !matches!(s.peek(), Some(b'{' | b'n')) {
-        return s.wrong("it must be an object");
-    }
-    let start = s.at();
-    let mut options =
-        StreamOptions { value: 0..0, is_object: true, is_empty: true, include_usage: false, include_usage_value: None };
-    if s.peek() == Some(b'n') {
-        options.value = s.skip()?;
-        options.is_object = false;
-        return Ok(Some(options));
-    }
-    s.object(|s, key, key_at| {
-        options.is_empty = false;
-        let value = s.skip()?;
-        if &*key == b"include_usage" {
-            if options.include_usage_value.is_some() {
-                return Err(Malformed { at: key_at, what: "include_usage is given twice", param: None });
-            }
-            options.include_usage = s.bytes(value.clone()) == b"true";
-            options.include_usage_value = Some(value);
-        }
-        Ok(())
-    })?;
-    options.value = start..s.at();
-    Ok(Some(options))
 }

@@ -1,7 +1,7 @@
-//! The secret that entries are sealed under: drawn once, kept in the data directory for its owner alone.
+//! The secret that texts are sealed under: drawn once, kept in the data directory for its owner alone.
 //!
-//! What a reader could get wrong: replicas that share a Redis must have the same secret, or each finds nothing of what the others put
-//! there; copy the file.
+//! What a reader could get wrong: each folder has a secret of its own. Replicas that share a Redis must have the same secret in the
+//! cache's folder, or each finds nothing of what the others put there; copy the file.
 
 use std::fmt;
 use std::fs::{self, OpenOptions};
@@ -9,14 +9,14 @@ use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
-/// Below the cache's folder: the secret, in hexadecimal.
+/// Within the folder: the secret, in hexadecimal.
 pub const SECRET_FILE: &str = "key";
 
 /// 32 random bytes that print as `***`.
 pub struct Secret([u8; 32]);
 
 impl Secret {
-    /// The bytes, for [`super::Seal::new`].
+    /// The bytes, for whatever derives a key from them.
     pub fn bytes(&self) -> &[u8; 32] {
         &self.0
     }

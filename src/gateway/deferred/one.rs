@@ -1,0 +1,110 @@
+//! One job in the executor's hands: executed unless it is cancelled meanwhile, its result stored or the job put back.
+//!
+//! What a reader could get wrong: a result that cannot be stored now (the disk is full) is held until it can; it was paid for.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use super::executor::HASTENED;
+use super::now_us;
+use super::postpone::Later;
+use super::work::{self, Done};
+use crate::deferred::{Back, Changes, Claimed, Fault, Lease, Outcome, Store};
+use crate::gateway::Gateway;
+use crate::state::Deferring;
+use crate::telemetry::metrics::Deferred;
+
+/// The pause after a fault of the queue or of ours.
+pub(super) const AFTER_FAULT: Duration = Duration::from_secs(5);
+
+/// What executions and the executor tell each other.
+#[derive(Debug)]
+pub(super) struct Hands {
+    /// One has ended.
+    pub(super) done: Notify,
+    /// Somebody could not be reached.
+    pub(super) unreached: AtomicBool,
+}
+
+/// Sees a claimed job through.
+pub(super) async fn one(gateway: &Gateway, deferring: &Deferring, hands: &Hands, claimed: Claimed) {
+    let store = &deferring.store;
+    let metrics = &gateway.shared.durable.metrics.deferred;
+    let began = now_us();
+    let mut changes = store.subscribe(claimed.lease.job.as_str());
+    let executed = tokio::select! {
+        executed = Box::pin(work::execute(gateway, deferring, &claimed)) => executed,
+        // Dropped where it stands: the upstream is cancelled, and what was used is booked.
+        () = revoked(store, &claimed.lease, &mut changes) => Ok(Done::Unwanted),
+    };
+    let settled = match executed {
+        Ok(Done::Result(outcome)) => {
+            let reached = !outcome.placement.is_empty();
+            let told = (claimed.kind.label(), outcome.state.label());
+            let stored = keep(store, &claimed.lease, outcome).await;
+            if stored {
+                metrics.finished.with_label_values(&[told.0, told.1]).inc();
+                metrics.wait.with_label_values(&[told.0]).observe((began - claimed.created_us).max(0) as f64 / 1e6);
+            }
+            // Somebody answers again: whoever waited for that need not wait for his turn.
+            if reached && hands.unreached.swap(false, Ordering::Relaxed) {
+                store.hasten(now_us(), HASTENED).await.map(drop)
+            } else {
+                Ok(())
+            }
+        }
+        Ok(Done::Later(later)) => {
+            hands.unreached.fetch_or(later.why == Back::Unreachable, Ordering::Relaxed);
+            put_back(store, &claimed, &later, metrics).await
+        }
+        Ok(Done::Unwanted) => Ok(()),
+        Err(fault) => Err(fault),
+    };
+    if let Err(fault) = settled {
+        tracing::error!("the queue of deferred work cannot be used: {fault}");
+        let again = now_us() + AFTER_FAULT.as_micros() as i64;
+        // Where this fails too, the next start queues it again.
+        let _left = store.give_back(&claimed.lease, again, Back::Failed).await;
+    }
+}
+
+async fn put_back(store: &Store, claimed: &Claimed, later: &Later, metrics: &Deferred) -> Result<(), Fault> {
+    metrics.postponed.with_label_values(&[claimed.kind.label(), later.reason]).inc();
+    let pause = later.pause(claimed.postponed, random());
+    let not_before = now_us().saturating_add(i64::try_from(pause.as_micros()).unwrap_or(i64::MAX));
+    store.give_back(&claimed.lease, not_before, later.why).await.map(drop)
+}
+
+/// Stores a result, however long that takes; whether it was wanted.
+async fn keep(store: &Store, lease: &Lease, outcome: Outcome) -> bool {
+    loop {
+        match store.finish(lease, outcome.clone()).await {
+            Ok(stored) => return stored,
+            Err(fault) => {
+                tracing::error!("the answer to a deferred request cannot be stored yet: {fault}");
+                tokio::time::sleep(AFTER_FAULT).await;
+            }
+        }
+    }
+}
+
+/// Resolves when the lease does not hold any more: the job was cancelled or deleted.
+async fn revoked(store: &Store, lease: &Lease, changes: &mut Changes) {
+    loop {
+        changes.changed().await;
+        if let Ok(false) = store.holds(lease).await {
+            return;
+        }
+    }
+}
+
+/// 0 to 1.
+fn random() -> f64 {
+    let mut bytes = [0; 8];
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => (u64::from_le_bytes(bytes) >> 11) as f64 / (1u64 << 53) as f64,
+        Err(_) => 1.0,
+    }
+}
