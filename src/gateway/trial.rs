@@ -87,7 +87,8 @@ impl Trial {
 /// llama-server refuses log-probabilities together with tools in a stream; some models of OpenAI's refuse them altogether.
 fn may_ask(read: &Read, target: &Target) -> bool {
     let is_strict = target.upstream.section.kind == UpstreamKind::LlamaServer && read.endpoint == Endpoint::Chat;
-    !(is_strict && read.view.stream && read.view.has_tools) && !target.refuses_logprobs()
+    let is_barred = is_strict && read.view.stream && read.view.has_tools;
+    !is_barred && !target.refuses_logprobs()
 }
 
 /// An upstream that refuses a request because of what was added to it: the next one is asked, and this one never again for that.
