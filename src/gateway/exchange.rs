@@ -6,8 +6,7 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use http::Method;
-use http::header::HeaderMap;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 use tokio::time::Instant;
@@ -20,8 +19,9 @@ use super::inspect::{Hidden, Inspected};
 use super::read::Read;
 use super::trial::{self, Spare, Trial};
 use super::tries::TryId;
-use super::{Gateway, headers};
-use crate::error::{Error, Kind, Result};
+use super::{Gateway, admit, headers};
+use crate::config::file::Placement;
+use crate::error::{Error, Kind, Result, Retry};
 use crate::openai::splice::{self, Edit, Segments};
 use crate::openai::{Endpoint, edits};
 use crate::policy::TargetId;
@@ -31,6 +31,8 @@ use crate::upstream::{InFlight, Target};
 
 /// So much of an error answer is read; more is an error page.
 const HELD_ERROR: usize = 64 << 10;
+
+const DEADLINE: HeaderName = HeaderName::from_static("x-tidegate-deadline-ms");
 
 /// What all attempts of a request share.
 #[derive(Debug)]
@@ -86,7 +88,7 @@ impl<'a> Exchange<'a> {
         let outbound = Outbound {
             method: Method::POST,
             path: target.path(self.read.endpoint),
-            headers: self.headers(target),
+            headers: self.headers(target, deadline),
             placement: upstream.placement(),
             locality: self.plan.locality,
             redacted: is_hidden,
@@ -95,6 +97,9 @@ impl<'a> Exchange<'a> {
             worker: self.gateway.worker,
             upgrade: false,
         };
+        let node = Arc::clone(place.node());
+        let _awaiting = node.awaits();
+        target.known.quota.sends(self.plan.asked.input_tokens);
         let trial = self.plan.bound(id).map(|bound| Trial::of(self.read, target, bound, hidden.is_some()));
         let (trial, asks) = trial.unzip();
         let asked = asks.map(|asks| self.edits.iter().cloned().chain(asks).collect());
@@ -105,12 +110,13 @@ impl<'a> Exchange<'a> {
         let bytes = segments.iter().map(|segment| segment.len() as u64).sum();
         let make = || Some((Outgoing::segments(segments.clone()), bytes));
         let answer = desk.sending(attempt, place, &outbound, make, || violations.inc()).await?;
+        upstream.said(&node, &target.known, &answer.head.headers);
         if answer.head.status.is_success() {
             let restorer = hidden.and_then(|hidden| hidden.restorer.clone());
             let bound = trial.as_ref().map_or(0.0, |trial| trial.bound);
             let hold = Hold { read: self.read, target, deadline, started: Instant::now(), restorer, trial };
             let held = desk.waiting_upstream(hold.commit(answer)).await?;
-            upstream.pressure.answered(began.elapsed());
+            upstream.answered(&node, &target.known, self.read.view.stream, began.elapsed());
             return self.weigh((attempt, id), target, held, bound, desk);
         }
         let fault = desk.waiting_upstream(fault(target, answer, deadline)).await;
@@ -135,12 +141,16 @@ impl<'a> Exchange<'a> {
             return Ok(answered);
         };
         record.put_aside(attempt, answered.status, figures);
+        drop(record);
         let mut spare = self.spare.lock();
         if spare.as_ref().is_none_or(|best| best.verdict.confidence <= verdict.confidence) {
             let target = (id, Arc::clone(target));
             *spare = Some(Box::new(Spare { attempt, target, answered, figures, verdict }));
         }
-        Err(Error::upstream(Kind::LowConfidence, "the answer was not certain enough"))
+        drop(spare);
+        let error = Error::upstream(Kind::LowConfidence, "the answer was not certain enough");
+        // It has used up what was set aside for the next one.
+        Err(if self.raise(target, desk) { error } else { error.with_retry(Retry::Never) })
     }
 
     /// Nobody had a better answer than the best of those that were put aside, if any was.
@@ -149,8 +159,20 @@ impl<'a> Exchange<'a> {
         spare.map(|spare| spare.give(desk))
     }
 
-    fn headers(&self, target: &Target) -> HeaderMap {
+    /// Another attempt than those that were reckoned with is about to be made: what it may cost is set aside. `false`: there is no money for it.
+    pub fn raise(&self, target: &Target, desk: &Desk<'_>) -> bool {
+        let mut record = desk.record();
+        let worst = target.worst(&self.plan.asked, record.day()).unwrap_or(0);
+        admit::raise(&mut record, worst, target.upstream.placement() == Placement::Edge)
+    }
+
+    fn headers(&self, target: &Target, deadline: Instant) -> HeaderMap {
         let mut headers = headers::upwards(&self.read.headers, true);
+        // Another gateway may stand there. A provider need not know how patient the client is.
+        if self.plan.deadline.is_some() && target.upstream.placement() == Placement::Edge {
+            let left = deadline.saturating_duration_since(Instant::now()).as_millis();
+            headers.insert(DEADLINE, HeaderValue::from(u64::try_from(left).unwrap_or(u64::MAX).max(1)));
+        }
         if let Some((name, value)) = &target.upstream.credentials {
             headers.insert(name.clone(), value.clone());
         }

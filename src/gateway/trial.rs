@@ -116,7 +116,8 @@ impl Spare {
         record.committed((self.attempt, *id), target, self.answered.status);
         (record.usage, record.produced) = self.figures;
         record.judged.confidence = Some(self.verdict.confidence);
-        record.judged.is_unsure = true;
+        // It is not kept for others.
+        (record.judged.is_unsure, record.second_best) = (true, true);
         record.note_confidence();
         self.answered
     }
@@ -155,7 +156,7 @@ impl Record {
     }
 
     /// To what the decision record tells.
-    fn add_note(&mut self, note: &str) {
+    pub(super) fn add_note(&mut self, note: &str) {
         let notes = self.seen.notes.to_mut();
         if !notes.is_empty() {
             notes.push(',');

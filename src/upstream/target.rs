@@ -7,8 +7,8 @@ use std::time::Duration;
 use http::HeaderValue;
 use http::uri::PathAndQuery;
 
-use super::Upstream;
 use super::price::{self, Bounds, Cost, Day, NanoUsd, Prices};
+use super::{Known, Upstream};
 use crate::config::file;
 use crate::openai::Endpoint;
 use crate::openai::usage::Usage;
@@ -32,6 +32,8 @@ pub struct Target {
     /// The name that the upstream knows.
     pub id: String,
     pub upstream: Arc<Upstream>,
+    /// What its answers have told.
+    pub known: Arc<Known>,
     pub prices: Prices,
     /// The largest answer, and prompt and answer together, in tokens, where the configuration tells.
     pub max_output: Option<u64>,
@@ -81,6 +83,7 @@ impl Target {
             prices: Prices::of(name, model, &upstream.section),
             max_output: model.max_output,
             context: model.context,
+            known: upstream.known(id),
             upstream,
             metrics,
             refuses_logprobs: AtomicBool::new(false),
