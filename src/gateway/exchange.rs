@@ -149,8 +149,16 @@ impl<'a> Exchange<'a> {
         }
         drop(spare);
         let error = Error::upstream(Kind::LowConfidence, "the answer was not certain enough");
-        // It has used up what was set aside for the next one.
-        Err(if self.raise(target, desk) { error } else { error.with_retry(Retry::Never) })
+        Err(if self.may_escalate(id, target, desk) { error } else { error.with_retry(Retry::Never) })
+    }
+
+    /// An answer that is put aside has used up what was set aside for the next one: as much is set aside again, if there is the money.
+    fn may_escalate(&self, id: TargetId, target: &Target, desk: &Desk<'_>) -> bool {
+        let mut next = self.plan.targets.iter().skip_while(|(other, _)| *other != id).skip(1);
+        let stays = next.next().is_some_and(|(_, next)| next.upstream.placement() == Placement::Edge);
+        let mut record = desk.record();
+        let worst = target.worst(&self.plan.asked, record.day()).unwrap_or(0);
+        admit::raise(&mut record, worst, stays)
     }
 
     /// Nobody had a better answer than the best of those that were put aside, if any was.

@@ -240,7 +240,7 @@ async fn a_budget_is_not_overrun_by_escalations() {
         .model("small", "lab", "price: {per_request: 0.01}")
         .model("frontier", "acme", "price: {per_request: 0.01}")
         .rules("auto", "", &[JUDGED])
-        .tenant("poor", "budget: {usd: 0.015, per: month, then: reject}")
+        .tenant("poor", "budget: {usd: 0.01, per: month, then: reject}")
         .tenant("rich", "budget: {usd: 1, per: month, then: reject}");
     let gateway = Gateway::with(&config).await;
     let answer = gateway.chat(&chat("auto", "hi")).by("poor").send().await;
