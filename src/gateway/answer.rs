@@ -52,6 +52,7 @@ const RULE: HeaderName = HeaderName::from_static("x-tidegate-rule");
 const DIFFICULTY: HeaderName = HeaderName::from_static("x-tidegate-difficulty");
 const PII: HeaderName = HeaderName::from_static("x-tidegate-pii");
 const CACHE: HeaderName = HeaderName::from_static("x-tidegate-cache");
+const MODE: HeaderName = HeaderName::from_static("x-tidegate-mode");
 const KEY: HeaderName = HeaderName::from_static("x-tidegate-cache-key");
 const SIMILARITY: HeaderName = HeaderName::from_static("x-tidegate-cache-similarity");
 const PROBABILITY: HeaderName = HeaderName::from_static("x-tidegate-cache-probability");
@@ -134,6 +135,9 @@ pub fn describe(record: &mut Record, status: StatusCode, headers: &mut HeaderMap
     }
     if let Some(attempts) = record.attempts() {
         headers.insert(ATTEMPTS, attempts);
+    }
+    if let Some(mode) = record.mode.header() {
+        headers.insert(MODE, mode);
     }
     if let Some(confidence) = record.judged.confidence {
         headers.extend(HeaderValue::try_from(format!("{confidence:.2}")).ok().map(|value| (CONFIDENCE, value)));

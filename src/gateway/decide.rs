@@ -47,7 +47,26 @@ impl Plan {
     /// The least confidence that an answer of a target must have. `None`: it is given whatever it is, for nobody comes after it.
     pub fn bound(&self, id: policy::TargetId) -> Option<f64> {
         let is_last = self.targets.last().is_none_or(|(last, _)| *last == id);
-        self.bounds.iter().find(|(of, _)| *of == id && !is_last).map(|(_, bound)| *bound)
+        self.asked_of(id).filter(|_| !is_last)
+    }
+
+    /// The same, whether anybody comes after it or not.
+    pub fn asked_of(&self, id: policy::TargetId) -> Option<f64> {
+        self.bounds.iter().find(|(of, _)| *of == id).map(|(_, bound)| *bound)
+    }
+
+    /// Of its targets those at one placement; there may be none.
+    pub fn part(&self, placement: Placement) -> Plan {
+        let targets = self.targets.iter().filter(|(_, target)| target.upstream.placement() == placement);
+        Plan {
+            targets: targets.cloned().collect(),
+            locality: self.locality,
+            deadline: self.deadline,
+            in_need: Targets::new(),
+            wants_cloud: self.wants_cloud && placement == Placement::Cloud,
+            asked: self.asked,
+            bounds: self.bounds.clone(),
+        }
     }
 }
 

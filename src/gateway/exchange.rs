@@ -43,6 +43,8 @@ pub struct Exchange<'a> {
     pub inspected: &'a Inspected,
     /// Edits that are the same for every target.
     edits: SmallVec<[Edit; 3]>,
+    /// What it makes is a draft, told as it comes and judged at its end: what it is held to then.
+    looks_on: Option<f64>,
     /// The best of the answers that were put aside.
     spare: Mutex<Option<Box<Spare>>>,
 }
@@ -69,7 +71,12 @@ pub(super) fn body(read: &Read, shared: &SmallVec<[Edit; 3]>, target: &Target, h
 
 impl<'a> Exchange<'a> {
     pub fn new(gateway: &'a Gateway, read: &'a Read, plan: &'a Plan, inspected: &'a Inspected) -> Exchange<'a> {
-        Exchange { gateway, read, plan, inspected, edits: shared_edits(read), spare: Mutex::new(None) }
+        Exchange { gateway, read, plan, inspected, edits: shared_edits(read), looks_on: None, spare: Mutex::new(None) }
+    }
+
+    /// For a draft. `bound`: what it must come up to at its end.
+    pub fn looking_on(self, bound: Option<f64>) -> Exchange<'a> {
+        Exchange { looks_on: bound, ..self }
     }
 
     /// Makes one attempt, which has begun in the record.
@@ -100,8 +107,12 @@ impl<'a> Exchange<'a> {
         let node = Arc::clone(place.node());
         let _awaiting = node.awaits();
         target.known.quota.sends(self.plan.asked.input_tokens);
-        let trial = self.plan.bound(id).map(|bound| Trial::of(self.read, target, bound, hidden.is_some()));
-        let (trial, asks) = trial.unzip();
+        let bound = self.looks_on.or_else(|| self.plan.bound(id));
+        let trial = bound.map(|bound| Trial::of(self.read, target, bound, hidden.is_some()));
+        let (mut trial, asks) = trial.unzip();
+        if let Some(trial) = &mut trial {
+            trial.looks_on = self.looks_on.is_some();
+        }
         let asked = asks.map(|asks| self.edits.iter().cloned().chain(asks).collect());
         let segments = body(self.read, asked.as_ref().unwrap_or(&self.edits), target, hidden);
         let has_asked = trial.as_ref().is_some_and(|trial| trial.remover.is_some());

@@ -126,7 +126,7 @@ impl Hold<'_> {
         if let Some(restorer) = self.restorer.clone() {
             events.restore(Stream::new(restorer));
         }
-        let bound = self.trial.as_ref().map(|trial| trial.bound);
+        let bound = self.trial.as_ref().filter(|trial| !trial.looks_on).map(|trial| trial.bound);
         if let Some(Trial { judge, remover, .. }) = self.trial {
             events.judge(judge, remover);
         }

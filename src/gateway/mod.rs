@@ -28,6 +28,7 @@ pub mod models;
 pub mod paced;
 pub mod passthrough;
 pub mod plain;
+pub mod progressive;
 pub mod read;
 pub mod recall;
 pub mod record;

@@ -14,6 +14,7 @@ use super::books::Open;
 use super::conversation::{self, Turn};
 use super::inspect::Told;
 use super::keep::Settled;
+use super::progressive::Mode;
 use super::recall::Remembered;
 use super::seen::Seen;
 use super::shadow::{self, Shadowing};
@@ -47,6 +48,8 @@ pub struct Record {
     pub(super) uri: Uri,
     pub(super) request_id: Option<HeaderValue>,
     pub stream: bool,
+    /// What became of the wish for a progressive answer.
+    pub mode: Mode,
     pub admission: Admission,
     /// The tier in force.
     pub privacy: Privacy,
@@ -105,6 +108,7 @@ impl Record {
             uri: request.uri().clone(),
             request_id: request.headers().get("x-request-id").cloned(),
             stream: false,
+            mode: Mode::Unasked,
             admission: Admission::default(),
             privacy: Privacy::default(),
             route: None,

@@ -124,6 +124,13 @@ impl Events {
         self.removing = remover.map(Box::new);
     }
 
+    /// What the judge says at the end of an answer that was told as it came; once.
+    pub fn verdict(&mut self) -> Option<Verdict> {
+        let mut judge = self.judge.take()?;
+        judge.end();
+        Some(judge.verdict())
+    }
+
     /// Reads on until the judge knows enough, the stream is over, or it is `by`. What was read goes out first.
     pub async fn on_trial(&mut self, bound: f64, by: Instant) -> Result<Option<Verdict>> {
         let mut is_late = false;
@@ -238,7 +245,7 @@ impl Events {
     }
 
     /// What was held back of a text.
-    fn held(&mut self) -> Option<Bytes> {
+    pub(super) fn held(&mut self) -> Option<Bytes> {
         self.restoring.as_mut().and_then(|stream| stream.finish())
     }
 

@@ -28,6 +28,8 @@ use crate::upstream::Target;
 pub struct Trial {
     /// The least confidence that is good enough.
     pub bound: f64,
+    /// The answer is told as it comes, and nobody waits for the verdict.
+    pub looks_on: bool,
     pub judge: Judge,
     /// Log-probabilities were asked for that the client did not ask for.
     pub remover: Option<Remover>,
@@ -67,7 +69,7 @@ impl Trial {
         };
         let expect = Expect::of(read.endpoint, &read.body, read.view.max_output_tokens.is_some(), is_hidden);
         let remover = asks.is_some().then(|| Remover::new(read.endpoint, manner));
-        (Trial { bound, judge: Judge::new(read.endpoint, expect), remover }, asks.unwrap_or_default())
+        (Trial { bound, looks_on: false, judge: Judge::new(read.endpoint, expect), remover }, asks.unwrap_or_default())
     }
 }
 

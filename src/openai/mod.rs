@@ -2,6 +2,7 @@
 //! Nothing here knows a socket, a clock or the configuration.
 
 pub mod canon;
+pub mod duet;
 pub mod edits;
 pub mod error;
 pub mod json;

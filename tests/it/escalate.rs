@@ -51,7 +51,7 @@ fn chunk(choice: &Value) -> String {
 }
 
 /// The same as a stream, without usage unless it is asked for.
-fn certain_stream(words: &[&str], logprob: f64, with_logprobs: bool) -> Vec<String> {
+pub fn certain_stream(words: &[&str], logprob: f64, with_logprobs: bool) -> Vec<String> {
     let mut frames = vec![chunk(&json!({"index": 0, "delta": {"role": "assistant", "content": null}}))];
     for word in words {
         let mut choice = json!({"index": 0, "delta": {"content": word}});

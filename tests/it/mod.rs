@@ -14,6 +14,8 @@ mod learning;
 mod observability;
 mod passthrough;
 mod policy;
+mod progressive;
+mod progressive_bounds;
 mod protect;
 mod protect_edges;
 mod records;

@@ -26,6 +26,8 @@ pub struct Routing {
     pub scored: IntCounterVec,
     /// `route, model, placement, verdict`: `good`, `bad`, `neutral`.
     pub feedback: IntCounterVec,
+    /// `route, result` (`cloud`, `draft-confident`, `draft-cloud-failed`, `failed`, `left`, `off`).
+    pub progressive: IntCounterVec,
     /// `route, reason`
     pub escalations: IntCounterVec,
     /// `model`: of the answers that were judged.
@@ -57,6 +59,11 @@ impl Routing {
                 "tidegate_feedback_total",
                 "what was said of answers afterwards",
                 &["route", "model", "placement", "verdict"],
+            )?,
+            progressive: build.counters(
+                "tidegate_progressive_total",
+                "requests for a draft beside the answer, by which of the two became the answer",
+                &["route", "result"],
             )?,
             escalations: build.counters(
                 "tidegate_escalations_total",
