@@ -177,8 +177,6 @@ impl Record {
             completion: usage.completion,
             cost: costs.attempts.last().copied().flatten().map_or(0, |cost| cost.usd),
         };
-        // One that nobody is sure of is no answer to others.
-        let outcome = outcome.or(self.judged.is_unsure.then_some(Kind::LowConfidence));
         settled.set(Settlement { outcome, second_best: self.second_best, facts });
     }
 

@@ -17,7 +17,6 @@ use crate::policy::{self, Constraint};
 use crate::signals::{Signals, Wish, tokenizer};
 use crate::state::{RouteEntry, Snapshot};
 use crate::upstream::Target;
-use crate::upstream::price::NanoUsd;
 use crate::upstream::send::Locality;
 use crate::upstream::target::Asked;
 
@@ -34,14 +33,14 @@ pub struct Plan {
     pub locality: Locality,
     /// The client's own deadline.
     pub deadline: Option<Instant>,
+    /// The least confidence of those that have one.
+    bounds: Bounds,
     /// Edge targets of the route's other rules, for when no cloud can be reached: a rule prefers, and nothing else is left.
     pub in_need: Targets,
     /// The rule would have the cloud answer.
     pub wants_cloud: bool,
     /// What an attempt may use at most.
     pub asked: Asked,
-    /// The least confidence of those that have one.
-    bounds: Bounds,
 }
 
 impl Plan {
@@ -132,8 +131,8 @@ pub fn decide(read: &Read, inspected: &Inspected, record: &mut Record) -> Result
     let to_cloud = targets.first().is_some_and(|(_, target)| target.upstream.placement() == Placement::Cloud);
     entry.threshold.observe(signals.difficulty, to_cloud, record.arrived_us());
     let asked = asked(read, signals);
+    reserve(&mut targets, &asked, read, signals, record)?;
     let bounds = if read.endpoint == Endpoint::Embeddings { SmallVec::new() } else { bounds(entry, &decision) };
-    reserve(&mut targets, (&asked, &bounds), read, signals, record)?;
     shadow::draw(record, decision.rule.and_then(|index| entry.route.rules.get(index)), signals);
     let locality = locality(signals, inspected.is_hidden_from(Placement::Cloud));
     let deadline = read.hints.deadline_ms.map(|ms| record.arrived() + std::time::Duration::from_millis(ms));
@@ -187,11 +186,10 @@ fn asked(read: &Read, signals: &Signals<'_>) -> Asked {
     }
 }
 
-/// Sets the worst case aside: of the dearest target, and of those whose answers may be put aside. Where that fails and the edge may go on, the
-/// cloud is dropped.
+/// Sets the worst case of the dearest target aside. Where that fails and the edge may go on, the cloud is dropped.
 fn reserve(
     targets: &mut Targets,
-    (asked, bounds): (&Asked, &Bounds),
+    asked: &Asked,
     read: &Read,
     signals: &Signals<'_>,
     record: &mut Record,
@@ -206,16 +204,8 @@ fn reserve(
     };
     let day = record.day();
     let worst = |targets: &Targets| {
-        let (mut aside, mut most) = (0, 0);
-        for (id, target) in targets {
-            let worst = target.worst(asked, day).unwrap_or(0);
-            match bounds.iter().any(|(judged, _)| judged == id) {
-                // An answer that is put aside is paid for, and so is the next one.
-                true => aside += worst,
-                false => most = worst.max(most),
-            }
-        }
-        NanoUsd::saturating_add(aside, most)
+        let each = targets.iter().filter_map(|(_, target)| target.worst(asked, day));
+        each.max().unwrap_or(0)
     };
     let edge_alone = targets.iter().all(|(_, target)| is_edge(target));
     match admit::reserve(record, tokens, exact, worst(targets), edge_alone) {

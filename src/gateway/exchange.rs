@@ -21,7 +21,7 @@ use super::trial::{self, Spare, Trial};
 use super::tries::TryId;
 use super::{Gateway, admit, headers};
 use crate::config::file::Placement;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, Retry};
 use crate::openai::splice::{self, Edit, Segments};
 use crate::openai::{Endpoint, edits};
 use crate::policy::TargetId;
@@ -152,12 +152,24 @@ impl<'a> Exchange<'a> {
             return Ok(answered);
         };
         record.put_aside(attempt, answered.status, figures);
+        drop(record);
         let mut spare = self.spare.lock();
         if spare.as_ref().is_none_or(|best| best.verdict.confidence <= verdict.confidence) {
             let target = (id, Arc::clone(target));
             *spare = Some(Box::new(Spare { attempt, target, answered, figures, verdict }));
         }
-        Err(Error::upstream(Kind::LowConfidence, "the answer was not certain enough"))
+        drop(spare);
+        let error = Error::upstream(Kind::LowConfidence, "the answer was not certain enough");
+        Err(if self.may_escalate(id, target, desk) { error } else { error.with_retry(Retry::Never) })
+    }
+
+    /// An answer that is put aside has used up what was set aside for the next one: as much is set aside again, if there is the money.
+    fn may_escalate(&self, id: TargetId, target: &Target, desk: &Desk<'_>) -> bool {
+        let mut next = self.plan.targets.iter().skip_while(|(other, _)| *other != id).skip(1);
+        let stays = next.next().is_some_and(|(_, next)| next.upstream.placement() == Placement::Edge);
+        let mut record = desk.record();
+        let worst = target.worst(&self.plan.asked, record.day()).unwrap_or(0);
+        admit::raise(&mut record, worst, stays)
     }
 
     /// Nobody had a better answer than the best of those that were put aside, if any was.

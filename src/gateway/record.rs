@@ -294,7 +294,8 @@ impl Record {
 
     /// The edge answers because no cloud can be reached.
     pub fn degrade(&mut self) {
-        (self.degraded, self.second_best, self.seen.notes) = (true, true, "cloud-unreachable".into());
+        (self.degraded, self.second_best) = (true, true);
+        self.add_note("cloud-unreachable");
         let (route, _) = self.names();
         self.shared().durable.metrics.survival.degraded.with_label_values(&[route]).inc();
     }

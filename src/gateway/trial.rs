@@ -89,7 +89,8 @@ impl Trial {
 /// llama-server refuses log-probabilities together with tools in a stream; some models of OpenAI's refuse them altogether.
 fn may_ask(read: &Read, target: &Target) -> bool {
     let is_strict = target.upstream.section.kind == UpstreamKind::LlamaServer && read.endpoint == Endpoint::Chat;
-    !(is_strict && read.view.stream && read.view.has_tools) && !target.refuses_logprobs()
+    let is_barred = is_strict && read.view.stream && read.view.has_tools;
+    !is_barred && !target.refuses_logprobs()
 }
 
 /// An upstream that refuses a request because of what was added to it: the next one is asked, and this one never again for that.
@@ -117,7 +118,8 @@ impl Spare {
         record.committed((self.attempt, *id), target, self.answered.status);
         (record.usage, record.produced) = self.figures;
         record.judged.confidence = Some(self.verdict.confidence);
-        record.judged.is_unsure = true;
+        // It is not kept for others.
+        (record.judged.is_unsure, record.second_best) = (true, true);
         record.note_confidence();
         self.answered
     }
@@ -156,7 +158,7 @@ impl Record {
     }
 
     /// To what the decision record tells.
-    fn add_note(&mut self, note: &str) {
+    pub(super) fn add_note(&mut self, note: &str) {
         let notes = self.seen.notes.to_mut();
         if !notes.is_empty() {
             notes.push(',');

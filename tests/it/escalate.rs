@@ -65,11 +65,6 @@ pub fn certain_stream(words: &[&str], logprob: f64, with_logprobs: bool) -> Vec<
     frames
 }
 
-fn asked_for_logprobs(request: &Request) -> bool {
-    let body = request.json();
-    body["logprobs"] == true && body["top_logprobs"] == 1
-}
-
 #[tokio::test]
 async fn a_certain_answer_is_given_as_it_would_be_without_the_question() {
     let (edge, cloud, gateway) = hybrid().await;
@@ -78,7 +73,7 @@ async fn a_certain_answer_is_given_as_it_would_be_without_the_question() {
     assert_eq!((answer.status, attempts(&answer)), (200, "small:ok"), "{}", answer.text());
     assert!(answer.header("x-tidegate-confidence").parse::<f64>().unwrap() > 0.9);
     assert_eq!(answer.header("x-tidegate-escalation"), "");
-    assert!(asked_for_logprobs(&edge.only_request()));
+    assert_eq!(edge.only_request().json()["top_logprobs"], 1);
     assert!(!answer.text().contains("logprob"), "{}", answer.text());
     assert_eq!(answer.content(), "It is Ulm.");
     assert!(cloud.requests().is_empty());
@@ -95,7 +90,7 @@ async fn an_uncertain_answer_is_put_aside_and_both_are_paid_for() {
     );
     assert_eq!(answer.header("x-tidegate-escalation"), "logprobs");
     assert_eq!(answer.header("x-tidegate-confidence"), "", "nobody judged the last one");
-    assert!(!asked_for_logprobs(&cloud.only_request()), "nobody judges it, nobody asks");
+    assert!(cloud.only_request().json().get("logprobs").is_none(), "nobody judges it, nobody asks");
     let metrics = Metrics::parse(&gateway.admin("/metrics").send().await.text());
     let escalations = [("route", "auto"), ("reason", "logprobs")];
     assert_eq!(metrics.sum("tidegate_escalations_total", &escalations), 1.0);
@@ -230,6 +225,26 @@ async fn the_answer_put_aside_is_given_when_nobody_has_a_better_one() {
     assert_eq!(small["requests"], 2, "{lines:?}");
 }
 
+/// An escalation is paid for, too: where the budget has no room for it, the answer that is there is given.
+#[tokio::test]
+async fn a_budget_is_not_overrun_by_escalations() {
+    let (edge, cloud) = (Upstream::named("edge").await.always(Answer::chat(REFUSAL)), Upstream::named("cloud").await);
+    let config = Config::new()
+        .edge("lab", &[&edge])
+        .cloud("acme", &cloud)
+        .model("small", "lab", "price: {per_request: 0.01}")
+        .model("frontier", "acme", "price: {per_request: 0.01}")
+        .rules("auto", "", &[JUDGED])
+        .tenant("poor", "budget: {usd: 0.01, per: month, then: reject}")
+        .tenant("rich", "budget: {usd: 1, per: month, then: reject}");
+    let gateway = Gateway::with(&config).await;
+    let answer = gateway.chat(&chat("auto", "hi")).by("poor").send().await;
+    assert_eq!((answer.content().as_str(), attempts(&answer)), (REFUSAL, "small:low-confidence"), "{}", answer.text());
+    assert!(cloud.requests().is_empty());
+    let answer = gateway.chat(&chat("auto", "hi")).by("rich").send().await;
+    assert_eq!(attempts(&answer), "small:low-confidence,frontier:ok");
+}
+
 /// The last one left is not judged: there is nobody to ask.
 #[tokio::test]
 async fn nobody_is_judged_who_has_no_successor() {
@@ -316,7 +331,7 @@ async fn hidden_values_are_put_back_into_a_judged_stream() {
 #[tokio::test]
 async fn only_certain_answers_are_kept() {
     let (edge, cloud) = (Upstream::named("edge").await, Upstream::named("cloud").await);
-    let gateway = Gateway::with(&judged(&edge, &cloud).top("cache: {exact: {}}")).await;
+    let gateway = Gateway::with(&judged(&edge, &cloud).top("cache: {exact: {}, coalesce: false}")).await;
     cloud.now_always(Answer::error(500, "server_error", "down"));
     for body in [chat("auto", "first"), chat_stream("auto", "second")] {
         for _ in 0..2 {
