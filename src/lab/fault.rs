@@ -45,7 +45,7 @@ pub enum Fault {
 /// The pause that a 429 asks for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Pause {
-    /// It does not say.
+    /// It says nothing at all of its limits.
     Untold,
     /// `retry-after: N`.
     Seconds(u64),
@@ -129,9 +129,10 @@ impl Fault {
 fn limited(pause: Pause, skew: i64) -> Answer {
     let answer = Answer::error(429, "rate_limit_exceeded", "simulated rate limit");
     let reset = match pause {
+        Pause::Untold => return answer,
         Pause::Seconds(seconds) => format!("{seconds}s"),
         Pause::Millis(millis) => format!("{millis}ms"),
-        Pause::Untold | Pause::Date(_) | Pause::Nonsense => "1s".into(),
+        Pause::Date(_) | Pause::Nonsense => "1s".into(),
     };
     let answer = answer
         .header("x-ratelimit-limit-requests", "600")

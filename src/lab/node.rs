@@ -88,3 +88,6 @@ impl Node {
         self.server.behaviour()
     }
 }
+
+#[cfg(test)]
+mod tests;

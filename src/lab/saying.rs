@@ -51,7 +51,7 @@ impl Saying<'_> {
             .find_map(|name| self.asked[*name].as_u64());
         let wanted = if self.character.answer_tokens == 0 { own } else { self.character.answer_tokens };
         let most = asked.and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX);
-        let further = std::iter::repeat("more ").take(wanted.saturating_sub(own));
+        let further = std::iter::repeat_n("more ", wanted.saturating_sub(own));
         text.split_inclusive(' ').chain(further).take(wanted.min(most)).map(str::to_owned).collect()
     }
 
@@ -129,7 +129,7 @@ impl Saying<'_> {
             match self.style {
                 Style::Completion => choice["text"] = word.map_or("", String::as_str).into(),
                 Style::Chat | Style::Response => {
-                    choice["delta"] = word.map_or(json!({}), |word| json!({"content": word}))
+                    choice["delta"] = word.map_or(json!({}), |word| json!({"content": word}));
                 }
             }
             event(json!([choice]), None)
