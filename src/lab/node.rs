@@ -90,4 +90,5 @@ impl Node {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests spawn freely")]
 mod tests;

@@ -4,6 +4,7 @@ mod accounts;
 mod alike;
 mod audit;
 mod borders;
+mod chaos;
 mod coalesce;
 mod config;
 mod eval;
