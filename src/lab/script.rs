@@ -50,3 +50,38 @@ pub async fn play(steps: &[Step], servers: &[Node], load: &Load, timeline: &Time
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::Character;
+    use crate::lab::load::{Kind, Pace, Plan};
+
+    #[tokio::test]
+    async fn faults_come_in_their_turn_and_requests_know_their_phase() {
+        let node = Node::start(Character { decode: f64::INFINITY, ..Character::llama_server("node") }).await.unwrap();
+        let kinds = vec![Kind { name: "any", model: "m", headers: &[], weight: 1, only_cloud: false }];
+        let plan = Plan { gateway: node.addr(), clients: 2, pace: Pace::Closed, seed: 3, kinds, streams: 0.5 };
+        let (load, timeline) = (Load::start(plan), Timeline::new(|_| {}));
+        let step = |phase, fault| Step { when: When::Requests(20), phase: Some(phase), faults: vec![("node", fault)] };
+        let steps = [
+            step(1, Fault::Failing(500)),
+            step(2, Fault::None),
+            Step { when: When::Requests(20), phase: None, faults: vec![] },
+        ];
+        play(&steps, std::slice::from_ref(&node), &load, &timeline).await.unwrap();
+        assert_eq!(load.phases().len(), 3);
+        let outcomes = load.stop().await;
+        assert!(outcomes.len() >= 60);
+        // Two clients: that many requests may be under way when a phase begins.
+        for (phase, fails) in [(0, false), (1, true), (2, false)] {
+            let wrong = outcomes
+                .iter()
+                .filter(|outcome| outcome.phases == (phase, phase) && outcome.error.is_some() != fails)
+                .count();
+            assert!(wrong <= 2, "phase {phase}: {wrong}");
+        }
+        let told: Vec<String> = timeline.events().iter().map(|event| event.text.clone()).collect();
+        assert_eq!(told, ["node: answers 500", "node: well again"]);
+    }
+}

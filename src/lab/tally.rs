@@ -36,7 +36,8 @@ impl Tally {
             }
             *tally.upstreams.entry(outcome.upstream.clone()).or_default() += 1;
             tally.latencies.push(outcome.latency());
-            tally.firsts.push(outcome.first);
+            // A plain answer has no first token to be seen.
+            tally.firsts.extend(outcome.streamed.then_some(outcome.first));
         }
         tally.latencies.sort_unstable();
         tally.firsts.sort_unstable();
@@ -53,7 +54,7 @@ impl Tally {
         percentile(&self.latencies, share)
     }
 
-    /// The same to the first bytes.
+    /// The same to the first bytes of a stream.
     pub fn first(&self, share: f64) -> Option<Duration> {
         percentile(&self.firsts, share)
     }

@@ -57,7 +57,7 @@ pub const PHASES: [Phase; 11] = [
     relief(&[("edge node 2", Fault::None)]),
     trial("a node is 10 × slower", TRIAL, &[("edge node 3", Fault::Slow(10.0))]),
     relief(&[("edge node 3", Fault::None)]),
-    trial("429 storm at a provider", 6.0, &[("provider A", Fault::Limited(Pause::Seconds(2)))]),
+    trial("429 storm at a provider", 7.0, &[("provider A", Fault::Limited(Pause::Seconds(2)))]),
     relief(&[("provider A", Fault::None)]),
     Phase {
         is_cut: true,
@@ -104,7 +104,7 @@ pub fn kinds() -> Vec<Kind> {
 
 /// The load on the gateway.
 pub fn load(gateway: SocketAddr) -> Plan {
-    Plan { gateway, clients: 256, pace: Pace::PerSecond(RATE), seed: SEED, kinds: kinds(), streams: 0.5 }
+    Plan { gateway, clients: 256, pace: Pace::PerSecond(RATE), seed: SEED, kinds: kinds(), streams: 0.4 }
 }
 
 /// What an operator would write who has four nodes and two providers.

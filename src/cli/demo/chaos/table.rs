@@ -66,7 +66,7 @@ pub fn print(outcomes: &[Outcome], began: &[Duration]) -> bool {
         "{FAINT}Not among them: {under_way} streams that were under way when their server failed (told in the stream), {right} cloud-only requests while every cloud was cut.{FAINT:#}"
     );
     println!(
-        "{FAINT}p50, p99: whole answers; p99 after 5 s: of what was asked five seconds into the phase or later, and how it compares with the first phase.{FAINT:#}"
+        "{FAINT}p50, p99: whole answers; first token: median of the streams; p99 after 5 s: of what was asked five seconds into the phase or later, and how it compares with the first phase.{FAINT:#}"
     );
     wrong == 0
 }
