@@ -55,6 +55,7 @@ const CACHE: HeaderName = HeaderName::from_static("x-tidegate-cache");
 const KEY: HeaderName = HeaderName::from_static("x-tidegate-cache-key");
 const SIMILARITY: HeaderName = HeaderName::from_static("x-tidegate-cache-similarity");
 const PROBABILITY: HeaderName = HeaderName::from_static("x-tidegate-cache-probability");
+const DEGRADED: HeaderName = HeaderName::from_static("x-tidegate-degraded");
 const ATTEMPTS: HeaderName = HeaderName::from_static("x-tidegate-attempts");
 const OVERHEAD: HeaderName = HeaderName::from_static("x-tidegate-overhead-us");
 const TIMING: HeaderName = HeaderName::from_static("server-timing");
@@ -125,6 +126,9 @@ pub fn describe(record: &mut Record, status: StatusCode, headers: &mut HeaderMap
     }
     if let Some(told) = record.private.as_ref().filter(|told| !told.text.is_empty()) {
         headers.extend(HeaderValue::from_str(&told.text).ok().map(|value| (PII, value)));
+    }
+    if record.degraded {
+        headers.insert(DEGRADED, HeaderValue::from_static("cloud-unreachable"));
     }
     if let Some(attempts) = record.attempts() {
         headers.insert(ATTEMPTS, attempts);

@@ -177,7 +177,7 @@ impl Record {
             completion: usage.completion,
             cost: costs.attempts.last().copied().flatten().map_or(0, |cost| cost.usd),
         };
-        settled.set(Settlement { outcome, facts });
+        settled.set(Settlement { outcome, second_best: self.second_best, facts });
     }
 
     /// Types and counts of personal data, or those that were there when the answer was made.

@@ -29,6 +29,12 @@ pub struct Plan {
     pub locality: Locality,
     /// The client's own deadline.
     pub deadline: Option<Instant>,
+    /// Edge targets of the route's other rules, for when no cloud can be reached: a rule prefers, and nothing else is left.
+    pub in_need: Targets,
+    /// The rule would have the cloud answer.
+    pub wants_cloud: bool,
+    /// What an attempt may use at most.
+    pub asked: Asked,
 }
 
 /// Decides, and takes what the request may cost from limits and budgets.
@@ -76,20 +82,28 @@ pub fn decide(read: &Read, inspected: &Inspected, record: &mut Record) -> Result
             false => policy::decide::none_left(&entry.route, &decision, signals),
         });
     }
+    let is_cloud = |(_, target): &(policy::TargetId, Arc<Target>)| target.upstream.placement() == Placement::Cloud;
+    let wants_cloud = targets.first().is_some_and(is_cloud);
+    let others = policy::decide::others(&entry.route, &decision, signals, Placement::Edge);
+    let in_need = match entry.degrades && targets.iter().all(is_cloud) {
+        true => others.filter_map(|id| Some((id, Arc::clone(snapshot.target(id)?)))).collect(),
+        false => Targets::new(),
+    };
     // What is known to be down comes last: not dropped, for it may be back by then.
     if targets.len() > 1 {
         targets.sort_by_key(|(_, target)| !target.upstream.pool.is_available());
     }
     let to_cloud = targets.first().is_some_and(|(_, target)| target.upstream.placement() == Placement::Cloud);
     entry.threshold.observe(signals.difficulty, to_cloud, record.arrived_us());
-    reserve(&mut targets, read, signals, record)?;
+    let asked = asked(read, signals);
+    reserve(&mut targets, &asked, read, signals, record)?;
     shadow::draw(record, decision.rule.and_then(|index| entry.route.rules.get(index)), signals);
     let locality = locality(signals, inspected.is_hidden_from(Placement::Cloud));
     let deadline = read.hints.deadline_ms.map(|ms| record.arrived() + std::time::Duration::from_millis(ms));
     let took = started.elapsed();
     record.seen.decide_us = micros(took);
     record.shared().durable.metrics.overhead_decide.observe(took.as_secs_f64());
-    Ok(Plan { targets, locality, deadline })
+    Ok(Plan { targets, locality, deadline, in_need, wants_cloud, asked })
 }
 
 /// What the decision record tells besides the signals.
@@ -118,11 +132,26 @@ fn remember(record: &mut Record, entry: &RouteEntry, decision: &policy::Decision
     };
 }
 
+/// What an attempt may use at most, as far as the request says so.
+fn asked(read: &Read, signals: &Signals<'_>) -> Asked {
+    Asked {
+        input_tokens: signals.input_tokens,
+        output_tokens: signals.max_output_tokens,
+        choices: read.view.choices,
+        images: u64::from(read.view.images),
+    }
+}
+
 /// Sets the worst case of the dearest target aside. Where that fails and the edge may go on, the cloud is dropped.
-fn reserve(targets: &mut Targets, read: &Read, signals: &Signals<'_>, record: &mut Record) -> Result<()> {
+fn reserve(
+    targets: &mut Targets,
+    asked: &Asked,
+    read: &Read,
+    signals: &Signals<'_>,
+    record: &mut Record,
+) -> Result<()> {
     let is_edge = |target: &Target| target.upstream.placement() == Placement::Edge;
-    let choices = read.view.choices;
-    let longest = signals.max_output_tokens.unwrap_or(0).saturating_mul(choices);
+    let longest = signals.max_output_tokens.unwrap_or(0).saturating_mul(read.view.choices);
     let tokens = signals.input_tokens.saturating_add(longest);
     let model = targets.first().map_or("", |(_, target)| target.id.as_str()).to_owned();
     let exact = || {
@@ -130,14 +159,8 @@ fn reserve(targets: &mut Targets, read: &Read, signals: &Signals<'_>, record: &m
         Some(tokenizer::exact(&model, pieces)?.saturating_add(longest))
     };
     let day = record.day();
-    let asked = Asked {
-        input_tokens: signals.input_tokens,
-        output_tokens: signals.max_output_tokens,
-        choices,
-        images: u64::from(read.view.images),
-    };
     let worst = |targets: &Targets| {
-        let each = targets.iter().filter_map(|(_, target)| target.worst(&asked, day));
+        let each = targets.iter().filter_map(|(_, target)| target.worst(asked, day));
         each.max().unwrap_or(0)
     };
     let edge_alone = targets.iter().all(|(_, target)| is_edge(target));

@@ -6,8 +6,7 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use http::Method;
-use http::header::HeaderMap;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
@@ -18,7 +17,8 @@ use super::hold::{self, Hold};
 use super::inspect::{Hidden, Inspected};
 use super::read::Read;
 use super::tries::TryId;
-use super::{Gateway, headers};
+use super::{Gateway, admit, headers};
+use crate::config::file::Placement;
 use crate::error::{Error, Kind, Result};
 use crate::openai::splice::{self, Edit, Segments};
 use crate::openai::{Endpoint, edits};
@@ -29,6 +29,8 @@ use crate::upstream::{InFlight, Target};
 
 /// So much of an error answer is read; more is an error page.
 const HELD_ERROR: usize = 64 << 10;
+
+const DEADLINE: HeaderName = HeaderName::from_static("x-tidegate-deadline-ms");
 
 /// What all attempts of a request share.
 #[derive(Debug)]
@@ -82,7 +84,7 @@ impl<'a> Exchange<'a> {
         let outbound = Outbound {
             method: Method::POST,
             path: target.path(self.read.endpoint),
-            headers: self.headers(target),
+            headers: self.headers(target, deadline),
             placement: upstream.placement(),
             locality: self.plan.locality,
             redacted: is_hidden,
@@ -91,17 +93,21 @@ impl<'a> Exchange<'a> {
             worker: self.gateway.worker,
             upgrade: false,
         };
+        let node = Arc::clone(place.node());
+        let _awaiting = node.awaits();
+        target.known.quota.sends(self.plan.asked.input_tokens);
         let segments = body(self.read, &self.edits, target, hidden);
         let began = Instant::now();
         let violations = &self.gateway.shared.durable.metrics.locality_violations;
         let bytes = segments.iter().map(|segment| segment.len() as u64).sum();
         let make = || Some((Outgoing::segments(segments.clone()), bytes));
         let answer = desk.sending(attempt, place, &outbound, make, || violations.inc()).await?;
+        upstream.said(&node, &target.known, &answer.head.headers);
         if answer.head.status.is_success() {
             let restorer = hidden.and_then(|hidden| hidden.restorer.clone());
             let hold = Hold { read: self.read, target, deadline, started: Instant::now(), restorer };
             let (answered, figures) = desk.waiting_upstream(hold.commit(answer)).await?;
-            upstream.pressure.answered(began.elapsed());
+            upstream.answered(&node, &target.known, self.read.view.stream, began.elapsed());
             let mut record = desk.record();
             record.committed((attempt, id), target, answered.status);
             (record.usage, record.produced) = figures;
@@ -110,8 +116,20 @@ impl<'a> Exchange<'a> {
         Err(desk.waiting_upstream(fault(target, answer, deadline)).await)
     }
 
-    fn headers(&self, target: &Target) -> HeaderMap {
+    /// Another attempt than those that were reckoned with is about to be made: what it may cost is set aside. `false`: there is no money for it.
+    pub fn raise(&self, target: &Target, desk: &Desk<'_>) -> bool {
+        let mut record = desk.record();
+        let worst = target.worst(&self.plan.asked, record.day()).unwrap_or(0);
+        admit::raise(&mut record, worst, target.upstream.placement() == Placement::Edge)
+    }
+
+    fn headers(&self, target: &Target, deadline: Instant) -> HeaderMap {
         let mut headers = headers::upwards(&self.read.headers, true);
+        // Another gateway may stand there. A provider need not know how patient the client is.
+        if self.plan.deadline.is_some() && target.upstream.placement() == Placement::Edge {
+            let left = deadline.saturating_duration_since(Instant::now()).as_millis();
+            headers.insert(DEADLINE, HeaderValue::from(u64::try_from(left).unwrap_or(u64::MAX).max(1)));
+        }
         if let Some((name, value)) = &target.upstream.credentials {
             headers.insert(name.clone(), value.clone());
         }

@@ -18,6 +18,7 @@ pub mod explain;
 pub mod fee;
 pub mod handle;
 pub mod headers;
+pub mod hedge;
 pub mod hold;
 pub mod inspect;
 pub mod keep;

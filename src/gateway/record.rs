@@ -62,6 +62,10 @@ pub struct Record {
     pub remembered: Remembered,
     /// Under which its answer is kept; `None`: it is not.
     pub cache_key: Option<Key>,
+    /// No cloud could be reached: the edge answers in its place.
+    pub degraded: bool,
+    /// The answer is not the one that the plan was after: it is given, and not kept.
+    pub second_best: bool,
     /// Told when it is closed: others wait for its answer.
     pub settles: Option<Arc<Settled>>,
     pub target: Option<(TargetId, Arc<Target>)>,
@@ -109,6 +113,8 @@ impl Record {
             private: None,
             remembered: Remembered::Off,
             cache_key: None,
+            degraded: false,
+            second_best: false,
             settles: None,
             target: None,
             elsewhere: None,
@@ -276,6 +282,13 @@ impl Record {
         if let Some(last) = self.tries.answers(attempt) {
             (last.outcome, last.status, last.head) = (OK, status.as_u16(), now);
         }
+    }
+
+    /// The edge answers because no cloud can be reached.
+    pub fn degrade(&mut self) {
+        (self.degraded, self.second_best, self.seen.notes) = (true, true, "cloud-unreachable");
+        let (route, _) = self.names();
+        self.shared().durable.metrics.survival.degraded.with_label_values(&[route]).inc();
     }
 
     /// The head of the answer is about to go: what the gateway itself has added is known now.

@@ -23,10 +23,13 @@ impl Admin {
         // Nodes that have gone with a reload disappear from the scrape.
         metrics.upstream_up.reset();
         metrics.upstream_in_flight.reset();
+        metrics.survival.breaker_state.reset();
         for upstream in &snapshot.upstreams {
             for node in upstream.pool.nodes() {
                 let labels = [upstream.name.as_str(), node.label.as_str()];
                 metrics.upstream_up.with_label_values(&labels).set(i64::from(node.is_up()));
+                let state = node.breaker.state(node.elapsed_ms());
+                metrics.survival.breaker_state.with_label_values(&labels).set(state as i64);
                 metrics.upstream_in_flight.with_label_values(&labels).set(i64::from(node.in_flight()));
             }
         }

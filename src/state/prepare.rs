@@ -30,7 +30,7 @@ use crate::upstream::node::{Address, NodeTls};
 use crate::upstream::pool::{self, NodeKey, Plan};
 use crate::upstream::price::Day;
 use crate::upstream::tls::TlsSettings;
-use crate::upstream::{Node, Pool, Pressure, Target, Upstream};
+use crate::upstream::{Node, Pool, Target, Upstream};
 
 /// The name of the rule that stands behind a model asked for by its own key.
 pub const DIRECT: &str = "direct";
@@ -61,7 +61,7 @@ pub async fn prepare(loaded: &Loaded, durable: &Durable, before: Option<&Snapsho
         generation: before.map_or(1, |b| b.generation + 1),
         hash: loaded.hash_hex(),
         server: file.server.clone(),
-        max_attempts: file.retries.max_attempts,
+        retries: file.retries.clone(),
         passthrough: upstreams.iter().find(|u| Some(u.name.as_str()) == loaded.passthrough()).cloned(),
         upstreams,
         targets,
@@ -131,16 +131,7 @@ async fn upstream(name: &str, section: &file::Upstream, durable: &Durable) -> Re
             Pool::balanced(plan, nodes).await
         }
     };
-    let upstream = Arc::new(Upstream {
-        name: name.to_owned(),
-        section: section.clone(),
-        provider,
-        credentials,
-        pool,
-        pressure: Pressure::default(),
-        timeouts: (&section.timeouts).into(),
-        name_header: header(name)?,
-    });
+    let upstream = Arc::new(Upstream::new(name, section.clone(), provider, pool)?);
     // Ends by itself once the last snapshot that holds the upstream is gone.
     let weak = Arc::downgrade(&upstream);
     let _runs_on_control = durable.control.enter();
@@ -288,6 +279,7 @@ fn entry(route: Route, threshold: Threshold, loaded: &Loaded, targets: &[Arc<Tar
         has_retiring,
         needs_conversation,
         is_sticky,
+        degrades: section.is_some_and(|section| section.degrade),
         threshold,
         knowledge_until,
         clouds,

@@ -8,6 +8,7 @@ mod money;
 mod private;
 mod routing;
 mod shadow;
+mod survival;
 
 use std::sync::OnceLock;
 
@@ -21,6 +22,7 @@ pub use money::Money;
 pub use private::Private;
 pub use routing::Routing;
 pub use shadow::Shadow;
+pub use survival::Survival;
 
 /// Seconds of a whole request: an edge model answers in tens of milliseconds, a reasoning model in minutes.
 const REQUEST_BUCKETS: &[f64] =
@@ -60,6 +62,7 @@ pub struct Metrics {
     pub shadow: Shadow,
     pub private: Private,
     pub cache: Cache,
+    pub survival: Survival,
     /// Must stay 0: counted at the last place before the socket.
     pub locality_violations: IntCounter,
     /// `result`
@@ -172,6 +175,7 @@ impl Metrics {
             shadow: Shadow::new(&build)?,
             private: Private::new(&build)?,
             cache: Cache::new(&build)?,
+            survival: Survival::new(&build)?,
             registry: registry.clone(),
         };
         metrics.begin()?;

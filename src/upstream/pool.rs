@@ -145,7 +145,7 @@ impl Pool {
 
     fn take(&self, key: &[u8], tried: &[Arc<Node>]) -> Option<InFlight> {
         match &self.kind {
-            Kind::One(node) if tried.is_empty() => node.acquire(self.max_in_flight),
+            Kind::One(node) if tried.is_empty() && !node.is_down() => node.acquire(self.max_in_flight),
             Kind::One(_) => None,
             Kind::Balanced(balanced) => {
                 let pick = |fit: fn(&Node) -> bool| self.pick_among(balanced, key, tried, fit);

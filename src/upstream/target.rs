@@ -6,8 +6,8 @@ use std::time::Duration;
 use http::HeaderValue;
 use http::uri::PathAndQuery;
 
-use super::Upstream;
 use super::price::{self, Bounds, Cost, Day, NanoUsd, Prices};
+use super::{Known, Upstream};
 use crate::config::file;
 use crate::openai::Endpoint;
 use crate::openai::usage::Usage;
@@ -31,6 +31,8 @@ pub struct Target {
     /// The name that the upstream knows.
     pub id: String,
     pub upstream: Arc<Upstream>,
+    /// What its answers have told.
+    pub known: Arc<Known>,
     pub prices: Prices,
     /// The largest answer, and prompt and answer together, in tokens, where the configuration tells.
     pub max_output: Option<u64>,
@@ -78,6 +80,7 @@ impl Target {
             prices: Prices::of(name, model, &upstream.section),
             max_output: model.max_output,
             context: model.context,
+            known: upstream.known(id),
             upstream,
             metrics,
         })

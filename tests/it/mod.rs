@@ -22,6 +22,7 @@ mod sdk;
 mod server;
 mod shares;
 mod stream;
+mod survive;
 mod tenants;
 mod thresholds;
 mod tiers;

@@ -18,8 +18,6 @@ const TABLE: &[(&[&str], Option<&str>, &str)] = &[
         None,
         "escalate answers of low confidence to the next target",
     ),
-    (&["retries", "budget"], None, "cap the share of requests that are retries"),
-    (&["retries", "hedge_after"], None, "ask a second node when the first is slow"),
 ];
 
 pub fn check(checker: &mut Checker<'_>) {

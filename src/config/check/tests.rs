@@ -321,10 +321,6 @@ fn what_this_version_does_not_do_is_refused() {
     ), @"
     f:2:13: `otlp` is not available yet: it would send traces to a collector
         hint: remove it
-    f:3:11: `budget` is not available yet: it would cap the share of requests that are retries
-        hint: remove it
-    f:3:24: `hedge_after` is not available yet: it would ask a second node when the first is slow
-        hint: remove it
     f:5:36: `discover` is not available yet: it would find the nodes by name; list them under `nodes`
         hint: remove it
     f:6:25: `kind: anthropic` is not available yet: it would speak Anthropic's protocol to the provider

@@ -76,6 +76,10 @@ pub struct Route {
     /// What is different from `cache` for this route: `off`, or keys such as `{ttl: 10m, semantic: false}`.
     #[serde(default)]
     pub cache: Option<RouteCache>,
+    /// While no cloud can be reached, the edge answers in its place (`x-tidegate-degraded: cloud-unreachable`), also by targets of other rules
+    /// where the matching one names none; constraints hold all the same. `false`: only what the matching rule names. Default true.
+    #[serde(default = "default_degrades")]
+    pub degrade: bool,
     /// First match wins; none matching is an error that says so.
     #[serde(default)]
     pub rules: Vec<Rule>,
@@ -109,6 +113,10 @@ pub struct Shadow {
     /// The share of requests that are copied, 0 to 1. Default 0.01.
     #[serde(default = "default_sample")]
     pub sample: f64,
+}
+
+fn default_degrades() -> bool {
+    true
 }
 
 /// Enough to see a difference in a day of traffic, little enough to cost next to nothing.
