@@ -19,7 +19,7 @@ const LOOKS: usize = 4;
 const ALMOST_NOTHING: f64 = 0.1;
 /// It is at work: so many requests a second.
 const AT_WORK: f64 = 4.0;
-/// Looks between two lines about errors.
+/// Looks between two lines about errors, and after which answers are no longer called degraded.
 const ERRORS_EVERY: usize = 8;
 
 /// What is watched.
@@ -46,6 +46,7 @@ struct Seen {
     errors: BTreeMap<String, usize>,
     errors_told: usize,
     degraded: bool,
+    degraded_at: usize,
     looks: usize,
 }
 
@@ -71,7 +72,9 @@ impl Watch<'_> {
             match name {
                 "tidegate_upstream_up" | "tidegate_breaker_state" => {
                     let before = seen.gauges.insert(series.to_owned(), value);
-                    if before.is_some_and(|before| before != value) {
+                    // Where there is one server only, its breaker says it all.
+                    let says_more = name != "tidegate_upstream_up" || self.is_pool(label(labels, "upstream"));
+                    if says_more && before.is_some_and(|before| before != value) {
                         self.gauge(name, labels, value);
                     }
                 }
@@ -90,13 +93,17 @@ impl Watch<'_> {
     fn gauge(&self, name: &str, labels: &str, value: f64) {
         let who = self.named(label(labels, "upstream"), label(labels, "node"));
         let (tone, what) = match (name, value) {
-            ("tidegate_upstream_up", 0.0) => (Tone::Bad, "left the pool: not to be asked"),
-            ("tidegate_upstream_up", _) => (Tone::Good, "is back in the pool"),
+            ("tidegate_upstream_up", 0.0) => (Tone::Bad, "is not to be asked: absent, silent or slow"),
+            ("tidegate_upstream_up", _) => (Tone::Good, "may be asked again"),
             (_, 0.0) => (Tone::Good, "breaker closed"),
             (_, 1.0) => (Tone::Plain, "breaker half-open: single requests find out"),
             (_, _) => (Tone::Bad, "breaker open"),
         };
         self.tell(tone, format!("{who}: {what}"));
+    }
+
+    fn is_pool(&self, upstream: &str) -> bool {
+        self.labels.iter().filter(|(name, _)| *name == upstream).count() > 1
     }
 
     fn named(&self, upstream: &str, node: &str) -> String {
@@ -157,10 +164,11 @@ impl Watch<'_> {
         let degraded = new.iter().find(is_degraded).map(|outcome| outcome.degraded.clone());
         match degraded {
             Some(how) if !seen.degraded => {
-                seen.degraded = true;
+                (seen.degraded, seen.degraded_at) = (true, seen.looks);
                 self.timeline.add(Who::Clients, Tone::Plain, format!("answers say x-tidegate-degraded: {how}"));
             }
-            None if seen.degraded && !new.is_empty() => {
+            Some(_) => seen.degraded_at = seen.looks,
+            None if seen.degraded && seen.looks >= seen.degraded_at + ERRORS_EVERY => {
                 seen.degraded = false;
                 self.timeline.add(Who::Clients, Tone::Good, "answers are no longer degraded");
             }

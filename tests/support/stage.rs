@@ -9,7 +9,7 @@ use tidegate::lab::{Character, Node};
 
 /// Deadlines of the pool where a test waits for a node that does not answer: the first token of a healthy one takes under a hundred milliseconds. A
 /// node is slow at three times the others' time.
-pub const POOL: &str = "timeouts: {first_token: 2s, between_tokens: 2s}\nbreaker: {slower: 3}";
+pub const POOL: &str = "timeouts: {first_token: 2s, between_tokens: 2s}\nbreaker: {slower: 3, open_for: 300ms}";
 
 const NODES: usize = 4;
 

@@ -132,7 +132,8 @@ upstreams:
         ));
     }
     yaml.push_str(
-        "models:
+        "retries: {max_attempts: 4, budget: 0.2}
+models:
   small: {upstream: lab, id: simulated-8b, context: 4096}
   frontier-a: {upstream: cloud-a, id: simulated-frontier}
   frontier-b: {upstream: cloud-b, id: simulated-frontier}
