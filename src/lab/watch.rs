@@ -1,4 +1,4 @@
-//! Watches what the gateway makes of it: its metrics, the answers' headers, and what reaches the servers, twice a second.
+//! Watches what the gateway makes of it: its metrics, the answers' headers, and what reaches the servers, four times a second.
 //!
 //! What a reader could get wrong: it tells changes, not values; a breaker that opens and closes between two looks is not seen.
 
@@ -22,6 +22,10 @@ const AT_WORK: f64 = 4.0;
 /// Looks between two lines about errors, and after which answers are no longer called degraded.
 const ERRORS_EVERY: usize = 8;
 
+/// Counters whose first increase is news.
+const FIRSTS: [&str; 4] =
+    ["tidegate_fallbacks_total", "tidegate_held_back_total", "tidegate_retries_denied_total", "tidegate_hedges_total"];
+
 /// What is watched.
 pub struct Watch<'a> {
     pub admin: SocketAddr,
@@ -37,7 +41,7 @@ pub struct Watch<'a> {
 struct Seen {
     /// Series and their values at the last look.
     gauges: BTreeMap<String, f64>,
-    fallbacks: BTreeMap<String, f64>,
+    firsts: BTreeMap<String, f64>,
     /// Per server: requests so far at the last looks, its usual number per window, and whether it is at work.
     asked: Vec<Vec<u64>>,
     usual: Vec<f64>,
@@ -78,16 +82,30 @@ impl Watch<'_> {
                         self.gauge(name, labels, value);
                     }
                 }
-                "tidegate_fallbacks_total" => {
-                    let before = seen.fallbacks.insert(series.to_owned(), value).unwrap_or(0.0);
+                _ if FIRSTS.contains(&name) => {
+                    let before = seen.firsts.insert(series.to_owned(), value).unwrap_or(0.0);
                     if before == 0.0 && value > 0.0 && seen.looks > 0 {
-                        let [from, to, reason] = ["from", "to", "reason"].map(|name| label(labels, name));
-                        self.tell(Tone::Plain, format!("first fallback from {from} to {to}: {reason}"));
+                        self.first(name, labels);
                     }
                 }
                 _ => {}
             }
         }
+    }
+
+    /// Something that the gateway does for the first time.
+    fn first(&self, name: &str, labels: &str) {
+        let [from, to, reason] = ["from", "to", "reason"].map(|name| label(labels, name));
+        let [upstream, result] = ["upstream", "result"].map(|name| label(labels, name));
+        let text = match name {
+            "tidegate_fallbacks_total" => format!("first fallback from {from} to {to}: {reason}"),
+            "tidegate_held_back_total" => {
+                format!("{upstream} has said that its limit is used up: not asked until then")
+            }
+            "tidegate_retries_denied_total" => format!("{upstream}: the retry budget allows no further attempt"),
+            _ => format!("{upstream}: first hedge, an attempt beside a slow one ({result})"),
+        };
+        self.tell(Tone::Plain, text);
     }
 
     fn gauge(&self, name: &str, labels: &str, value: f64) {
