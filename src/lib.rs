@@ -9,6 +9,7 @@ pub mod config;
 pub mod deferred;
 pub mod error;
 pub mod gateway;
+pub mod lab;
 pub mod learn;
 pub mod ledger;
 pub mod openai;

@@ -5,6 +5,7 @@ mod alike;
 mod audit;
 mod batches;
 mod borders;
+mod chaos;
 mod coalesce;
 mod config;
 mod deferred;

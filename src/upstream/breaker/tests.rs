@@ -106,12 +106,21 @@ fn one_much_slower_than_the_others_comes_last_for_a_while() {
     assert!(!breaker.compare(0.2, &RULES, 0), "two and a half times is not much");
     assert!(breaker.compare(0.05, &RULES, 0));
     assert!(breaker.is_slow(3_999) && !breaker.is_slow(4_000));
-    assert!(!breaker.compare(0.05, &RULES, 4_000), "it gets its chance first");
-    (0..10).for_each(|_| {
-        let _ = breaker.answered(Duration::from_millis(500), &RULES, 4_000);
-    });
-    assert!(breaker.compare(0.05, &RULES, 4_000));
-    assert!(breaker.is_slow(11_999), "longer each time");
+    let _ = breaker.answered(Duration::from_millis(500), &RULES, 100);
+    assert!(!breaker.compare(0.05, &RULES, 100) && !breaker.is_slow(4_000), "sent before: nothing new");
+    breaker.sends(4_000);
+    assert!(breaker.is_slow(4_001) && breaker.is_slow(5_999), "one request finds out, and not the ones behind it");
+    let _ = breaker.answered(Duration::from_millis(500), &RULES, 4_500);
+    assert!(breaker.compare(0.05, &RULES, 4_500));
+    assert!(breaker.is_slow(12_499) && !breaker.is_slow(12_500), "longer each time");
+    for now in [12_500, 12_600] {
+        assert!(!breaker.is_slow(now) && breaker.is_doubted());
+        breaker.sends(now);
+        let _ = breaker.answered(Duration::from_millis(60), &RULES, now);
+        assert!(!breaker.compare(0.05, &RULES, now));
+    }
+    breaker.sends(12_700);
+    assert!(!breaker.is_doubted() && !breaker.is_slow(12_700), "two quick answers prove it");
     assert!(breaker.admits(0), "it is not refused");
 }
 
