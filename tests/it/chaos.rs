@@ -9,8 +9,8 @@ use serde_json::json;
 use tidegate::lab::load::{Kind, Load, Outcome, Pace, Plan};
 use tidegate::lab::{Character, Fault, Node, Pause};
 
-use crate::support::stage::{POOL, Stage, plain, pool, provider};
 use crate::support::client::{chat, chat_stream};
+use crate::support::stage::{POOL, Stage, plain, pool, provider};
 use crate::support::{Gateway, eventually, sse};
 
 /// Plain requests of every kind in turn, as fast as eight clients get their answers.
