@@ -1,0 +1,37 @@
+//! What the pool must show.
+
+use super::*;
+
+const SEEDS: [u64; 3] = [1, 2, 3];
+
+#[test]
+fn prefix_hits_two_and_a_half_times_as_much_and_answers_twice_as_soon() {
+    for seed in SEEDS {
+        let run = |policy| simulate(policy, Machines::default(), Traffic::shared(), seed);
+        let (robin, least, prefix) = (run(Policy::RoundRobin), run(Policy::LeastLoad), run(Policy::Prefix));
+        assert_eq!((robin.requests, robin.requests), (least.requests, prefix.requests));
+        let figures = format!("seed {seed}: {robin:?} {least:?} {prefix:?}");
+        assert!(prefix.hit_tokens as f64 >= 2.5 * robin.hit_tokens as f64, "{figures}");
+        assert!(prefix.ttft_p99 <= 0.5 * robin.ttft_p99, "{figures}");
+        assert!(prefix.ttft_p99 <= least.ttft_p99 && prefix.ttft_p50 <= least.ttft_p50, "{figures}");
+    }
+}
+
+#[test]
+fn without_shared_prefixes_it_is_never_worse_than_least_load() {
+    for seed in SEEDS {
+        let run = |policy| simulate(policy, Machines::default(), Traffic::unshared(), seed);
+        let (least, prefix) = (run(Policy::LeastLoad), run(Policy::Prefix));
+        // Equal loads are told apart in another way: that much is noise.
+        assert!(prefix.ttft_p50 <= 1.03 * least.ttft_p50, "seed {seed}: {least:?} {prefix:?}");
+        assert!(prefix.ttft_p99 <= 1.03 * least.ttft_p99, "seed {seed}: {least:?} {prefix:?}");
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_table() {
+    let traffic = Traffic { conversations: 40, ..Traffic::shared() };
+    let table = |seed| table(Machines::default(), traffic, seed);
+    assert_eq!(table(7), table(7));
+    assert_ne!(table(7), table(8));
+}
