@@ -50,6 +50,8 @@ pub enum Kind {
     UpstreamFailed,
     /// The upstream answered another 4xx: the request's own fault, passed through.
     UpstreamRefused,
+    /// The answer was not certain enough: the next target is asked (only inside the gateway).
+    LowConfidence,
     /// The client went away before the end.
     ClientGone,
     /// A fault of ours (500).
@@ -153,7 +155,7 @@ impl Error {
 
 impl Kind {
     /// Every kind, for metric handles resolved beforehand.
-    pub const ALL: [Kind; 22] = [
+    pub const ALL: [Kind; 23] = [
         Kind::InvalidRequest,
         Kind::NotFound,
         Kind::MethodNotAllowed,
@@ -174,6 +176,7 @@ impl Kind {
         Kind::RateLimited,
         Kind::UpstreamFailed,
         Kind::UpstreamRefused,
+        Kind::LowConfidence,
         Kind::ClientGone,
         Kind::Internal,
     ];
@@ -201,6 +204,7 @@ impl Kind {
             Kind::RateLimited => "rate-limited",
             Kind::UpstreamFailed => "upstream-failed",
             Kind::UpstreamRefused => "upstream-refused",
+            Kind::LowConfidence => "low-confidence",
             Kind::ClientGone => "client-gone",
             Kind::Internal => "internal",
         }

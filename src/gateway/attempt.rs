@@ -6,30 +6,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use http::Method;
-use http::header::HeaderMap;
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
 use super::answer::Answered;
 use super::decide::Plan;
-use super::hold::{self, Hold};
-use super::inspect::{Hidden, Inspected};
+use super::desk::Desk;
+use super::exchange::Exchange;
+use super::inspect::Inspected;
 use super::read::Read;
 use super::record::Record;
-use super::{Gateway, headers, shadow};
+use super::{Gateway, shadow};
 use crate::config::file::Placement;
 use crate::error::{Error, Kind, Result, Retry};
-use crate::openai::splice::{self, Edit, Segments};
-use crate::openai::{Endpoint, edits};
 use crate::policy::TargetId;
-use crate::upstream::body::Outgoing;
-use crate::upstream::send::{self, Answer, Outbound};
+use crate::upstream::send;
 use crate::upstream::{InFlight, Node, Target};
 
-/// So much of an error answer is read; more is an error page.
-const HELD_ERROR: usize = 64 << 10;
 /// The prompt's beginning, for `balance: prefix`: system prompts that agree this far share a node's KV cache.
 const PREFIX: usize = 1024;
 /// A longer pause than this is the client's to wait out (SDKs obey `retry-after`), not the gateway's.
@@ -43,61 +36,20 @@ pub async fn run(
     inspected: &Inspected,
     record: &mut Record,
 ) -> Result<Answered> {
-    let mut walk = Walk {
-        gateway,
-        read,
-        plan,
-        inspected,
-        edits: shared_edits(read),
-        headers: Some(headers::upwards(&read.headers, true)),
-        left: record.snapshot.max_attempts,
-        last: None,
-    };
-    for (place, (id, target)) in plan.targets.iter().enumerate() {
-        if place > 0 {
-            walk.count_fallback(place, target, record);
-        }
-        match walk.target(*id, target, record).await {
-            Ok(answered) => return Ok(answered),
-            Err(error) if error.retry == Retry::Never || walk.left == 0 => return Err(error),
-            Err(error) => walk.last = Some(error),
-        }
-    }
-    walk.wait_and_retry(record).await
+    let left = record.snapshot.max_attempts;
+    let exchange = Exchange::new(gateway, read, plan, inspected);
+    let desk = Desk::new(record);
+    let answered = Walk { exchange: &exchange, desk: &desk, left, last: None }.run().await?;
+    shadow::begin(gateway, read, plan.locality, &mut desk.record());
+    Ok(answered)
 }
 
 struct Walk<'a> {
-    gateway: &'a Gateway,
-    read: &'a Read,
-    plan: &'a Plan,
-    inspected: &'a Inspected,
-    /// Edits that are the same for every target.
-    edits: SmallVec<[Edit; 3]>,
-    /// For the first attempt; a further one makes them anew.
-    headers: Option<HeaderMap>,
+    exchange: &'a Exchange<'a>,
+    desk: &'a Desk<'a>,
     /// Attempts that may still be made.
     left: u32,
     last: Option<Error>,
-}
-
-/// What is cut or added whatever the target: the hints, and the usage that the client did not ask for.
-pub(super) fn shared_edits(read: &Read) -> SmallVec<[Edit; 3]> {
-    let mut list = SmallVec::new();
-    list.extend(edits::cut_hints(&read.view));
-    if matches!(read.endpoint, Endpoint::Chat | Endpoint::Completions) {
-        list.extend(edits::ask_usage(&read.view));
-    }
-    list
-}
-
-/// The body as this target gets it.
-pub(super) fn body(read: &Read, shared: &SmallVec<[Edit; 3]>, target: &Target, hidden: Option<&Hidden>) -> Segments {
-    let mut edits = shared.clone();
-    edits.extend(hidden.into_iter().flat_map(|hidden| hidden.edits.iter().cloned()));
-    if target.id != read.model {
-        edits.extend(edits::model(&read.view, &target.id));
-    }
-    splice::apply(&read.body, &mut edits)
 }
 
 /// What requests that share a KV cache have in common: the first text of the prompt.
@@ -107,26 +59,43 @@ pub(super) fn prefix(read: &Read) -> &[u8] {
     first.get(..PREFIX).unwrap_or(first)
 }
 
-impl<'a> Walk<'a> {
+impl Walk<'_> {
+    /// The targets of the plan, one after the other.
+    async fn run(mut self) -> Result<Answered> {
+        let targets = &self.exchange.plan.targets;
+        for (place, (id, target)) in targets.iter().enumerate() {
+            if place > 0 {
+                self.count_fallback(place, target);
+            }
+            match self.target(*id, target).await {
+                Ok(answered) => return Ok(answered),
+                Err(error) if error.retry == Retry::Never || self.left == 0 => return Err(error),
+                Err(error) => self.last = Some(error),
+            }
+        }
+        self.wait_and_retry().await
+    }
+
     /// Tries the nodes of one target.
-    async fn target(&mut self, id: TargetId, target: &Arc<Target>, record: &mut Record) -> Result<Answered> {
+    async fn target(&mut self, id: TargetId, target: &Arc<Target>) -> Result<Answered> {
         let mut tried: SmallVec<[Arc<Node>; 4]> = SmallVec::new();
         let mut last = None;
         while self.left > 0 {
-            let Some(place) = self.place(target, &tried, record).await else {
+            let Some(place) = self.place(target, &tried).await else {
                 let error = last.unwrap_or_else(|| nowhere(target));
                 if tried.is_empty() {
-                    record.nowhere(target, error.kind);
+                    self.desk.record().nowhere(target, error.kind);
                 }
                 return Err(error);
             };
             self.left -= 1;
             let node = Arc::clone(place.node());
-            let error = match self.attempt(id, target, place, record).await {
+            let attempt = self.desk.record().begin_attempt(target, &place, None);
+            let error = match self.exchange.attempt(attempt, (id, target), place, self.desk).await {
                 Ok(answered) => return Ok(answered),
                 Err(error) => error,
             };
-            record.failed_attempt(error.kind);
+            self.desk.record().failed_attempt(attempt, error.kind);
             target.upstream.pressure.failed(error.kind);
             if matches!(error.kind, Kind::Connect | Kind::Broken) {
                 target.upstream.pool.failed(&node);
@@ -141,99 +110,49 @@ impl<'a> Walk<'a> {
     }
 
     /// A place at a node. Where all are at their limit and no other target is left to be asked, the request waits in line.
-    async fn place(&self, target: &Arc<Target>, tried: &[Arc<Node>], record: &mut Record) -> Option<InFlight> {
+    async fn place(&self, target: &Arc<Target>, tried: &[Arc<Node>]) -> Option<InFlight> {
+        let (read, plan) = (self.exchange.read, self.exchange.plan);
         let pool = &target.upstream.pool;
-        if let Some(place) = pool.pick(prefix(self.read), tried) {
+        if let Some(place) = pool.pick(prefix(read), tried) {
             return Some(place);
         }
-        let is_last = self.plan.targets.last().is_some_and(|(_, last)| Arc::ptr_eq(last, target));
+        let is_last = plan.targets.last().is_some_and(|(_, last)| Arc::ptr_eq(last, target));
         if !is_last || !pool.is_full(tried) {
             return None;
         }
         let by = Instant::now() + target.upstream.section.max_wait();
-        let by = self.plan.deadline.map_or(by, |deadline| deadline.min(by));
-        let waiting = tokio::time::timeout_at(by, pool.pick_waiting(prefix(self.read), tried, record.admission.rank()));
-        let before = record.queued;
-        let place = record.waiting_in_queue(waiting).await;
-        let seconds = &self.gateway.shared.durable.metrics.wait_seconds;
-        seconds.with_label_values(&[&target.upstream.name]).observe((record.queued - before).as_secs_f64());
+        let by = plan.deadline.map_or(by, |deadline| deadline.min(by));
+        let rank = self.desk.record().admission.rank();
+        let before = Instant::now();
+        let place = tokio::time::timeout_at(by, pool.pick_waiting(prefix(read), tried, rank)).await;
+        let waited = before.elapsed();
+        let mut record = self.desk.record();
+        record.waited_in_queue(waited);
+        let seconds = &record.shared().durable.metrics.wait_seconds;
+        seconds.with_label_values(&[&target.upstream.name]).observe(waited.as_secs_f64());
         place.ok().flatten()
     }
 
-    async fn attempt(
-        &mut self,
-        id: TargetId,
-        target: &Arc<Target>,
-        place: InFlight,
-        record: &mut Record,
-    ) -> Result<Answered> {
-        let upstream = &target.upstream;
-        let ours = Instant::now() + upstream.timeouts.total;
-        let deadline = self.plan.deadline.map_or(ours, |theirs| theirs.min(ours));
-        let mut headers = self.headers.take().unwrap_or_else(|| headers::upwards(&self.read.headers, true));
-        if let Some((name, value)) = &upstream.credentials {
-            headers.insert(name.clone(), value.clone());
-        }
-        let is_hidden = self.inspected.is_hidden_from(upstream.placement());
-        let hidden = if is_hidden { self.hide(record) } else { None };
-        let outbound = Outbound {
-            method: Method::POST,
-            path: target.path(self.read.endpoint),
-            headers,
-            placement: upstream.placement(),
-            locality: self.plan.locality,
-            redacted: is_hidden,
-            timeouts: upstream.timeouts,
-            deadline,
-            worker: self.gateway.worker,
-            upgrade: false,
-        };
-        let segments = body(self.read, &self.edits, target, hidden);
-        record.begin_attempt(target, &place);
-        let began = Instant::now();
-        let violations = &self.gateway.shared.durable.metrics.locality_violations;
-        let bytes = segments.iter().map(|segment| segment.len() as u64).sum();
-        let make = || Some((Outgoing::segments(segments.clone()), bytes));
-        let answer = record.sending(place, &outbound, make, || violations.inc()).await?;
-        if answer.head.status.is_success() {
-            let restorer = hidden.and_then(|hidden| hidden.restorer.clone());
-            let hold = Hold { read: self.read, target, deadline, started: Instant::now(), restorer };
-            let answered = record.waiting_upstream(hold.commit(answer)).await?;
-            upstream.pressure.answered(began.elapsed());
-            record.committed(id, target, answered.0.status);
-            (record.usage, record.produced) = answered.1;
-            shadow::begin(self.gateway, self.read, self.plan.locality, record);
-            return Ok(answered.0);
-        }
-        let fault = record.waiting_upstream(fault(target, answer, deadline)).await;
-        Err(fault)
-    }
-
-    /// Hides what was found. The conversation is that of the request's own leader.
-    fn hide(&self, record: &Record) -> Option<&'a Hidden> {
-        let leader = record.admission.leader(record.tenant_name(), &self.read.hints);
-        self.inspected.hide(self.read, &self.gateway.shared.durable.pii_keys, leader)
-    }
-
-    fn count_fallback(&self, place: usize, to: &Target, record: &Record) {
-        let from = self.plan.targets.get(place - 1).map_or("", |(_, target)| target.name.as_str());
+    fn count_fallback(&self, place: usize, to: &Target) {
+        let from = self.exchange.plan.targets.get(place - 1).map_or("", |(_, target)| target.name.as_str());
         let reason = self.last.as_ref().map_or("", |error| error.kind.label());
-        let fallbacks = &record.shared().durable.metrics.fallbacks;
+        let fallbacks = &self.exchange.gateway.shared.durable.metrics.fallbacks;
         fallbacks.with_label_values(&[from, &to.name, reason]).inc();
     }
 
     /// Every target has failed. If the last one asked for a short pause and there is time, it gets it.
-    async fn wait_and_retry(&mut self, record: &mut Record) -> Result<Answered> {
+    async fn wait_and_retry(&mut self) -> Result<Answered> {
         let exhausted = || Error::gateway(Kind::Internal, "no target was tried");
         let error = self.last.take().unwrap_or_else(exhausted);
         let Retry::SameAfter(pause) = error.retry else { return Err(error) };
-        let in_time = self.plan.deadline.is_none_or(|deadline| Instant::now() + pause < deadline);
-        let Some((id, target)) = self.plan.targets.last() else { return Err(error) };
+        let plan = self.exchange.plan;
+        let in_time = plan.deadline.is_none_or(|deadline| Instant::now() + pause < deadline);
+        let Some((id, target)) = plan.targets.last() else { return Err(error) };
         if self.left == 0 || pause > LONGEST_PAUSE || !in_time {
             return Err(error);
         }
-        record.waiting_upstream(tokio::time::sleep(pause)).await;
-        self.target(*id, target, record).await
+        self.desk.waiting_upstream(tokio::time::sleep(pause)).await;
+        self.target(*id, target).await
     }
 }
 
@@ -253,25 +172,6 @@ fn may_other_node_answer(error: &Error) -> bool {
     let node_trouble =
         matches!(error.kind, Kind::Connect | Kind::Broken | Kind::Timeout | Kind::UpstreamFailed | Kind::RateLimited);
     node_trouble && error.retry != Retry::Never
-}
-
-/// Reads an error answer and has the dialect judge it.
-async fn fault(target: &Target, answer: Answer, deadline: Instant) -> Error {
-    let Answer { head, body, mut lease } = answer;
-    let by = deadline.min(Instant::now() + target.upstream.timeouts.between_tokens);
-    let read = tokio::time::timeout_at(by, hold::gather(body, BytesMut::new(), HELD_ERROR)).await;
-    let bytes = match read {
-        Ok(Ok((bytes, None))) => {
-            lease.finish();
-            bytes
-        }
-        Ok(Ok((bytes, Some(_)))) => bytes,
-        _ => Bytes::new(),
-    };
-    if head.status.is_redirection() || head.status.is_informational() {
-        return Error::upstream(Kind::UpstreamFailed, "the upstream answered with a redirect; check its base_url");
-    }
-    target.upstream.provider.fault(head.status, &head.headers, &bytes)
 }
 
 /// Whether a request may leave the edge for this target; for the paths that have no plan.

@@ -154,7 +154,7 @@ impl Record {
             None => self.flat_cost.map(|usd| Cost { usd, co2_ug: 0 }),
         };
         let attempts: SmallVec<[Option<Cost>; 2]> = self.tries.iter().map(of).collect();
-        let saving = self.saving(attempts.last().copied().flatten());
+        let saving = self.saving(&attempts);
         Costs { attempts, saving }
     }
 
@@ -188,13 +188,16 @@ impl Record {
         }
     }
 
-    fn saving(&self, paid: Option<Cost>) -> NanoUsd {
+    fn saving(&self, paid: &[Option<Cost>]) -> NanoUsd {
         match &self.remembered {
             Remembered::Known(entry, _) => return entry.facts.cost,
             Remembered::Shared(head) => return head.settled.cost(),
             Remembered::Off | Remembered::Miss => {}
         }
-        let (Some(paid), Some(decision), Some(last)) = (paid, &self.decision, self.tries.last()) else { return 0 };
+        // What the answer's own price is has to be known; what was paid is all that was tried.
+        let Some(Some(_)) = paid.last() else { return 0 };
+        let paid: NanoUsd = paid.iter().flatten().map(|cost| cost.usd).sum();
+        let (Some(decision), Some(last)) = (&self.decision, self.tries.last()) else { return 0 };
         if self.target.is_none() || decision.considered.len() < 2 {
             return 0;
         }
@@ -202,7 +205,7 @@ impl Record {
         let targets = decision.plan().filter_map(|id| self.snapshot.target(id));
         let dearest =
             targets.filter_map(|target| target.cost(&last.usage, day, last.busy())).map(|cost| cost.usd).max();
-        dearest.unwrap_or(0).saturating_sub(paid.usd).max(0)
+        dearest.unwrap_or(0).saturating_sub(paid).max(0)
     }
 
     /// The end of the request: its entry goes to the journal, its reservation with it.

@@ -1,4 +1,4 @@
-//! One request, in reading order: `handle` is the table of contents, then `admit`, `read`, `recall`, `share`, `inspect`, `decide`, `attempt`, `relay`, `record`.
+//! One request, in reading order: `handle` is the table of contents, then `admit`, `read`, `recall`, `share`, `inspect`, `decide`, `attempt`, `exchange`, `relay`, `record`.
 //!
 //! What a reader could get wrong: stages hand typed values on; nothing is put into request extensions, and what must live until a stream
 //! ends (the record, the lease of the connection) is moved into the answer's body.
@@ -12,6 +12,8 @@ pub mod body;
 pub mod books;
 pub mod conversation;
 pub mod decide;
+pub mod desk;
+pub mod exchange;
 pub mod explain;
 pub mod fee;
 pub mod handle;

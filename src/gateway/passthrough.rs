@@ -13,6 +13,7 @@ use hyper::upgrade::OnUpgrade;
 use tokio::time::Instant;
 
 use super::answer::{Answered, Flow};
+use super::desk::Desk;
 use super::record::Record;
 use super::relay::{Events, Watchdog};
 use super::{Gateway, attempt, decide, fee, headers, tunnel};
@@ -77,7 +78,7 @@ pub async fn run(gateway: &Gateway, mut request: Request<Incoming>, record: &mut
     let place = upstream.pool.pick(b"", &[]).ok_or_else(|| {
         Error::upstream(Kind::Connect, format!("upstream `{}` has no node to ask now", upstream.name))
     })?;
-    record.begin_passthrough(&upstream, &place);
+    let attempt = record.begin_passthrough(&upstream, &place);
     let replayable = incoming.is_end_stream();
     // What the client announced; a body of unknown length counts as nothing.
     let incoming_bytes = incoming.size_hint().lower();
@@ -85,9 +86,9 @@ pub async fn run(gateway: &Gateway, mut request: Request<Incoming>, record: &mut
     let bytes = incoming_bytes;
     let body = || Some((if replayable { Outgoing::empty() } else { upload.take()? }, bytes));
     let violations = &gateway.shared.durable.metrics.locality_violations;
-    let sent = record.sending(place, &outbound, body, || violations.inc()).await;
-    let answer = sent.inspect_err(|error| record.failed_attempt(error.kind))?;
-    record.answering(answer.head.status);
+    let sent = Desk::new(record).sending(attempt, place, &outbound, body, || violations.inc()).await;
+    let answer = sent.inspect_err(|error| record.failed_attempt(attempt, error.kind))?;
+    record.answering(attempt, answer.head.status);
     let deadline = outbound.deadline;
     relay(answer, client, deadline, &upstream)
 }

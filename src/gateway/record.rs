@@ -17,16 +17,15 @@ use super::keep::Settled;
 use super::recall::Remembered;
 use super::seen::Seen;
 use super::shadow::{self, Shadowing};
-use super::tries::{INTERRUPTED, OK, Role, Tries, Try};
+use super::tries::{INTERRUPTED, OK, Role, Tries, Try, TryId};
 use crate::cache::Key;
 use crate::config::file::Privacy;
-use crate::error::{Kind, Result};
+use crate::error::Kind;
 use crate::openai::usage::Usage;
 use crate::policy::{Decision, TargetId};
 use crate::state::{RouteEntry, Shared, Snapshot};
-use crate::upstream::body::Outgoing;
 use crate::upstream::price::{Day, NanoUsd};
-use crate::upstream::{InFlight, Node, Target, Upstream, send};
+use crate::upstream::{InFlight, Node, Target, Upstream};
 
 /// One request's facts.
 #[derive(Debug)]
@@ -163,23 +162,34 @@ impl Record {
         output
     }
 
-    /// Awaits the upstream.
+    /// Time went by on the upstream's account.
+    pub fn waited_upstream(&mut self, took: Duration) {
+        self.waited += took;
+        self.upstream_wait += took;
+    }
+
+    /// Time went by in the queue for a place at a node.
+    pub fn waited_in_queue(&mut self, took: Duration) {
+        self.waited += took;
+        self.queued += took;
+    }
+
+    /// Attempts waited beside each other: `took` is what went by for all of them, `waits` what was counted before.
+    pub fn waited_together(&mut self, (waited, upstream): (Duration, Duration), took: Duration) {
+        self.waited = self.waited.min(waited + took);
+        self.upstream_wait = self.upstream_wait.min(upstream + took);
+    }
+
+    /// All waiting so far, and that for the upstream.
+    pub fn waits(&self) -> (Duration, Duration) {
+        (self.waited, self.upstream_wait)
+    }
+
+    /// Awaits the upstream, or somebody else who does.
     pub async fn waiting_upstream<F: Future>(&mut self, future: F) -> F::Output {
         let before = Instant::now();
         let output = future.await;
-        let took = before.elapsed();
-        self.waited += took;
-        self.upstream_wait += took;
-        output
-    }
-
-    /// Awaits a place at a node.
-    pub async fn waiting_in_queue<F: Future>(&mut self, future: F) -> F::Output {
-        let before = Instant::now();
-        let output = future.await;
-        let took = before.elapsed();
-        self.waited += took;
-        self.queued += took;
+        self.waited_upstream(before.elapsed());
         output
     }
 
@@ -194,57 +204,24 @@ impl Record {
         self.admission.tenant().map_or("", |tenant| tenant.name.as_str())
     }
 
-    /// An attempt at a node begins.
-    pub fn begin_attempt(&mut self, target: &Arc<Target>, place: &InFlight) {
-        let role = self.tries.next_role(target);
+    /// An attempt at a node begins. `role`: a special one; otherwise it follows from what was tried before.
+    pub fn begin_attempt(&mut self, target: &Arc<Target>, place: &InFlight, role: Option<Role>) -> TryId {
+        let role = role.unwrap_or_else(|| self.tries.next_role(target));
         let node = Arc::clone(place.node());
-        self.tries.begin(self.attempt(role, Some(Arc::clone(target)), &target.upstream, Some(node)));
-    }
-
-    /// Sends the attempt that has just begun, and waits for the head of the answer. Once there is a connection, and before anything goes
-    /// out on it, the request is written ahead: so the books know of what a provider may bill, and of nothing else. `body` makes
-    /// the body and tells its length.
-    pub async fn sending(
-        &mut self,
-        place: InFlight,
-        outbound: &send::Outbound<'_>,
-        mut body: impl FnMut() -> Option<(Outgoing, u64)>,
-        on_violation: impl FnOnce(),
-    ) -> Result<send::Answer> {
-        let before = Instant::now();
-        let (mut own, mut refused) = (Duration::ZERO, None);
-        let make = || {
-            let (made, bytes) = body()?;
-            let started = Instant::now();
-            if let Some(last) = self.tries.last_mut() {
-                last.bytes_out = bytes;
-            }
-            let written = self.write_ahead();
-            own += started.elapsed();
-            written.map_err(|error| refused = Some(error)).ok()?;
-            Some(made)
-        };
-        let answer = send::send(place, outbound, make, on_violation).await;
-        let took = before.elapsed().saturating_sub(own);
-        self.waited += took;
-        self.upstream_wait += took;
-        match refused {
-            Some(refused) => Err(refused),
-            None => answer,
-        }
+        self.tries.begin(self.attempt(role, Some(Arc::clone(target)), &target.upstream, Some(node)))
     }
 
     /// The one attempt of a request that is passed through.
-    pub fn begin_passthrough(&mut self, upstream: &Arc<Upstream>, place: &InFlight) {
+    pub fn begin_passthrough(&mut self, upstream: &Arc<Upstream>, place: &InFlight) -> TryId {
         let node = Arc::clone(place.node());
-        self.tries.begin(self.attempt(Role::Passthrough, None, upstream, Some(node)));
+        self.tries.begin(self.attempt(Role::Passthrough, None, upstream, Some(node)))
     }
 
     /// There was no node to try.
     pub fn nowhere(&mut self, target: &Arc<Target>, kind: Kind) {
         let role = self.tries.next_role(target);
-        self.tries.begin(self.attempt(role, Some(Arc::clone(target)), &target.upstream, None));
-        self.failed_attempt(kind);
+        let id = self.tries.begin(self.attempt(role, Some(Arc::clone(target)), &target.upstream, None));
+        self.failed_attempt(id, kind);
     }
 
     fn attempt(
@@ -256,6 +233,7 @@ impl Record {
     ) -> Try {
         let now = self.age();
         Try {
+            id: TryId::default(),
             role,
             target,
             upstream: Arc::clone(upstream),
@@ -272,24 +250,30 @@ impl Record {
         }
     }
 
-    /// The last attempt failed.
-    pub fn failed_attempt(&mut self, kind: Kind) {
+    /// An attempt failed.
+    pub fn failed_attempt(&mut self, id: TryId, kind: Kind) {
         let now = self.age();
-        self.tries.failed(kind, self.seen.input_tokens, now);
+        self.tries.failed(id, kind, self.seen.input_tokens, now);
     }
 
-    /// The last attempt is answering the client.
-    pub fn committed(&mut self, id: TargetId, target: &Arc<Target>, status: StatusCode) {
+    /// An attempt was given up for another one.
+    pub fn cancelled_attempt(&mut self, id: TryId) {
+        let now = self.age();
+        self.tries.cancelled(id, self.seen.input_tokens, now);
+    }
+
+    /// An attempt is answering the client.
+    pub fn committed(&mut self, (attempt, id): (TryId, TargetId), target: &Arc<Target>, status: StatusCode) {
         self.first_token = Some(self.age());
         self.target = Some((id, Arc::clone(target)));
         conversation::answered(self);
-        self.answering(status);
+        self.answering(attempt, status);
     }
 
-    /// The head of the last attempt's answer is here.
-    pub fn answering(&mut self, status: StatusCode) {
+    /// The head of an attempt's answer is here, and the client is to get it.
+    pub fn answering(&mut self, attempt: TryId, status: StatusCode) {
         let now = self.age();
-        if let Some(last) = self.tries.last_mut() {
+        if let Some(last) = self.tries.answers(attempt) {
             (last.outcome, last.status, last.head) = (OK, status.as_u16(), now);
         }
     }
@@ -336,7 +320,7 @@ impl Record {
     fn settle_usage(&mut self, outcome: Option<Kind>) {
         let now = self.age();
         let (said, produced, prompt) = (self.usage, self.produced, self.seen.input_tokens);
-        if let Some(last) = self.tries.last_mut().filter(|last| last.outcome == OK) {
+        if let Some(last) = self.tries.answering_mut() {
             if let Some(kind) = outcome {
                 last.outcome = kind.label();
             }
@@ -349,10 +333,9 @@ impl Record {
                 }
                 None => {}
             }
-        } else if self.tries.last().is_some_and(|last| last.outcome == INTERRUPTED) {
-            // The client left before the answer began.
-            self.tries.failed(outcome.unwrap_or(Kind::Internal), prompt, now);
         }
+        // The client left before the answer began.
+        self.tries.end(outcome.unwrap_or(Kind::Internal), prompt, now);
         let images = self.seen.images.into();
         if let Some(last) = self.tries.last_mut().filter(|last| last.usage != Usage::default()) {
             last.usage.images = images;

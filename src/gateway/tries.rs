@@ -18,6 +18,9 @@ pub const OK: &str = "ok";
 /// It has not ended: the word that is found if the process dies now.
 pub const INTERRUPTED: &str = "interrupted";
 
+/// It was given up because another attempt of the same request answered.
+pub const CANCELLED: &str = "cancelled";
+
 /// Why an attempt was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
@@ -26,14 +29,26 @@ pub enum Role {
     Retry,
     /// The next target of the plan.
     Fallback,
+    /// The next target of the plan, because the answer before was not certain enough.
+    Escalation,
+    /// Beside a slow one, whichever answers first.
+    Hedge,
+    /// The edge's answer that is shown while the cloud's is under way.
+    Draft,
     Passthrough,
     /// A copy of a request to another model.
     Shadow,
 }
 
+/// Which attempt of its request it is, for as long as the request lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TryId(u32);
+
 /// One attempt.
 #[derive(Debug)]
 pub struct Try {
+    /// Given by [`Tries::begin`].
+    pub id: TryId,
     pub role: Role,
     /// `None`: passed through.
     pub target: Option<Arc<Target>>,
@@ -56,7 +71,7 @@ pub struct Try {
     pub estimated: bool,
 }
 
-/// All attempts of a request, in order.
+/// All attempts of a request in the order in which they began, but for the one that answers: it is the last. Several may be under way.
 #[derive(Debug, Default)]
 pub struct Tries(SmallVec<[Try; 1]>);
 
@@ -67,6 +82,9 @@ impl Role {
             Role::First => "first",
             Role::Retry => "retry",
             Role::Fallback => "fallback",
+            Role::Escalation => "escalation",
+            Role::Hedge => "hedge",
+            Role::Draft => "draft",
             Role::Passthrough => "passthrough",
             Role::Shadow => SHADOW,
         }
@@ -97,20 +115,26 @@ impl Try {
 }
 
 impl Tries {
-    pub fn begin(&mut self, attempt: Try) {
+    /// An attempt begins.
+    pub fn begin(&mut self, mut attempt: Try) -> TryId {
+        // Nobody makes four thousand million attempts.
+        attempt.id = TryId(u32::try_from(self.0.len()).unwrap_or(u32::MAX));
+        let id = attempt.id;
         self.0.push(attempt);
+        id
     }
 
-    /// The role of the next attempt at `target`.
+    /// The role of the next attempt at `target`, if it is no special one.
     pub fn next_role(&self, target: &Arc<Target>) -> Role {
         match self.0.last() {
             None => Role::First,
             Some(last) if last.target.as_ref().is_some_and(|t| Arc::ptr_eq(t, target)) => Role::Retry,
+            Some(last) if last.outcome == Kind::LowConfidence.label() => Role::Escalation,
             Some(_) => Role::Fallback,
         }
     }
 
-    /// The one under way, or the one that answered.
+    /// The one that began last, or the one that answers.
     pub fn last(&self) -> Option<&Try> {
         self.0.last()
     }
@@ -119,10 +143,47 @@ impl Tries {
         self.0.last_mut()
     }
 
-    pub fn failed(&mut self, kind: Kind, prompt: u64, now: Duration) {
-        if let Some(last) = self.0.last_mut() {
-            last.failed(kind, prompt, now);
+    pub fn get(&self, id: TryId) -> Option<&Try> {
+        self.0.iter().find(|attempt| attempt.id == id)
+    }
+
+    pub fn get_mut(&mut self, id: TryId) -> Option<&mut Try> {
+        self.0.iter_mut().find(|attempt| attempt.id == id)
+    }
+
+    /// It failed. `prompt`: the prompt's tokens as estimated.
+    pub fn failed(&mut self, id: TryId, kind: Kind, prompt: u64, now: Duration) {
+        if let Some(attempt) = self.get_mut(id) {
+            attempt.failed(kind, prompt, now);
         }
+    }
+
+    /// It was given up for another one. What it may have computed is charged as for one that the client left.
+    pub fn cancelled(&mut self, id: TryId, prompt: u64, now: Duration) {
+        if let Some(attempt) = self.get_mut(id).filter(|attempt| matches!(attempt.outcome, INTERRUPTED | OK)) {
+            attempt.failed(Kind::ClientGone, prompt, now);
+            attempt.outcome = CANCELLED;
+        }
+    }
+
+    /// It answers: it becomes the last.
+    pub fn answers(&mut self, id: TryId) -> Option<&mut Try> {
+        if let Some(at) = self.0.iter().position(|attempt| attempt.id == id)
+            && let Some(from) = self.0.get_mut(at..)
+        {
+            from.rotate_left(1);
+        }
+        self.0.last_mut().filter(|last| last.id == id)
+    }
+
+    /// The one that answers.
+    pub fn answering_mut(&mut self) -> Option<&mut Try> {
+        self.0.last_mut().filter(|last| last.outcome == OK)
+    }
+
+    /// All that are under way have come to an end.
+    pub fn end(&mut self, kind: Kind, prompt: u64, now: Duration) {
+        self.0.iter_mut().filter(|one| one.outcome == INTERRUPTED).for_each(|one| one.failed(kind, prompt, now));
     }
 
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Try> {

@@ -52,6 +52,8 @@ fn row(kind: Kind) -> (StatusCode, &'static str, Option<&'static str>) {
         Kind::RateLimited => (StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", Some("rate_limit_exceeded")),
         Kind::UpstreamFailed => (StatusCode::BAD_GATEWAY, SERVER, Some("upstream_failed")),
         Kind::UpstreamRefused => (StatusCode::BAD_REQUEST, CLIENT, None),
+        // A client sees it only where a later target was to answer and none could.
+        Kind::LowConfidence => (StatusCode::BAD_GATEWAY, SERVER, Some("low_confidence")),
         // Nobody reads it; nginx's 499 for the log.
         Kind::ClientGone => (StatusCode::REQUEST_TIMEOUT, CLIENT, Some("client_gone")),
         Kind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, SERVER, Some("internal_error")),

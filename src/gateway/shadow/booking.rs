@@ -18,7 +18,7 @@ use crate::gateway::books::{attempt, seen};
 use crate::gateway::read::Read;
 use crate::gateway::record::Record;
 use crate::gateway::seen::Seen;
-use crate::gateway::tries::{INTERRUPTED, OK, Role, Tries, Try};
+use crate::gateway::tries::{INTERRUPTED, OK, Role, Tries, Try, TryId};
 use crate::ledger::entry::{self, Entry, SHADOW};
 use crate::ledger::journal::Slot;
 use crate::openai::usage::Usage;
@@ -69,6 +69,7 @@ impl Booking {
         let books = gateway.shared.durable.books.as_ref();
         let mut tries = Tries::default();
         tries.begin(Try {
+            id: TryId::default(),
             role: Role::Shadow,
             target: Some(Arc::clone(target)),
             upstream: Arc::clone(&target.upstream),
@@ -173,7 +174,7 @@ impl Booking {
     /// It is over, and there is nothing to compare.
     pub fn finish(mut self, outcome: Outcome, kind: Option<Kind>) {
         if let Some(kind) = kind {
-            self.tries.failed(kind, self.seen.input_tokens, self.began.elapsed());
+            self.tries.end(kind, self.seen.input_tokens, self.began.elapsed());
         }
         self.book();
         self.settled().count(outcome, None);
@@ -255,7 +256,7 @@ impl Drop for Booking {
     fn drop(&mut self) {
         // Cut off, as at the end of the process.
         if !self.is_booked {
-            self.tries.failed(Kind::ClientGone, self.seen.input_tokens, self.began.elapsed());
+            self.tries.end(Kind::ClientGone, self.seen.input_tokens, self.began.elapsed());
             self.book();
             self.settled().count(Outcome::Failed, None);
         }

@@ -14,7 +14,7 @@ use self::copy::Copying;
 use self::heard::Heard;
 use super::read::Read;
 use super::record::Record;
-use super::{Gateway, admit, attempt, headers};
+use super::{Gateway, admit, attempt, exchange, headers};
 use crate::error::Kind;
 use crate::policy::{Rule, TargetId};
 use crate::signals::Signals;
@@ -107,7 +107,7 @@ fn prepare(gateway: &Gateway, read: &Read, locality: Locality, id: TargetId, rec
     if let Some((name, value)) = &target.upstream.credentials {
         headers.insert(name.clone(), value.clone());
     }
-    let body = attempt::body(read, &attempt::shared_edits(read), target, None);
+    let body = exchange::body(read, &exchange::shared_edits(read), target, None);
     let booking = Booking::open(gateway, read, target, &place, record);
     let redacted = record.private.is_some();
     Some(Copying { endpoint: read.endpoint, headers, body, locality, redacted, place, booking, permit })
