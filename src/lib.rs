@@ -7,6 +7,7 @@ pub mod cli;
 pub mod config;
 pub mod error;
 pub mod gateway;
+pub mod lab;
 pub mod learn;
 pub mod ledger;
 pub mod openai;

@@ -6,6 +6,7 @@
 
 mod account;
 mod cache;
+mod discover;
 mod price;
 mod protect;
 mod route;
@@ -26,6 +27,7 @@ pub use account::{
 pub use cache::{
     BUILTIN, Cache, Disk, Exact, OnSharedError, RouteCache, RouteCacheWith, Semantic, Shared, SharedWith, Switch,
 };
+pub use discover::{Discover, PoolNode, PoolNodeWith, WEIGHTS};
 pub use price::{Price, Pricing};
 pub use protect::{Analyzer, AnalyzerWith, CustomPii, OnAnalyzerError, Pii, PiiMode, TenantPii};
 pub use route::{Modality, Model, Route, Rule, Shadow, Try, TryWith};

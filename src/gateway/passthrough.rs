@@ -20,9 +20,9 @@ use super::{Gateway, attempt, decide, fee, headers, tunnel};
 use crate::config::file::Placement;
 use crate::error::{Error, Kind, Result};
 use crate::signals::Hints;
-use crate::upstream::Upstream;
 use crate::upstream::body::Outgoing;
 use crate::upstream::send::{self, Outbound};
+use crate::upstream::{Ask, Upstream};
 
 /// Passes one request through.
 pub async fn run(gateway: &Gateway, mut request: Request<Incoming>, record: &mut Record) -> Result<Answered> {
@@ -75,7 +75,7 @@ pub async fn run(gateway: &Gateway, mut request: Request<Incoming>, record: &mut
         worker: gateway.worker,
         upgrade: client.is_some(),
     };
-    let place = upstream.pool.pick(b"", &[]).ok_or_else(|| {
+    let place = upstream.pool.pick(&Ask::default(), &[]).ok_or_else(|| {
         Error::upstream(Kind::Connect, format!("upstream `{}` has no node to ask now", upstream.name))
     })?;
     let attempt = record.begin_passthrough(&upstream, &place);

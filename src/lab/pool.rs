@@ -72,7 +72,8 @@ pub fn simulate(policy: Policy, machines: Machines, traffic: Traffic, seed: u64)
 
 /// The three ways side by side, as text.
 pub fn table(machines: Machines, traffic: Traffic, seed: u64) -> String {
-    let mut text = String::from("balance       requests  prompt tokens   hit tokens   hit   first token p50      p99\n");
+    let mut text =
+        String::from("balance       requests  prompt tokens   hit tokens   hit   first token p50      p99\n");
     for (name, policy) in
         [("round-robin", Policy::RoundRobin), ("least-load", Policy::LeastLoad), ("prefix", Policy::Prefix)]
     {
@@ -157,9 +158,7 @@ impl Run {
             planned: 0,
             due: BinaryHeap::new(),
             machines: (0..machines.nodes).map(|_| Machine::new(machines)).collect(),
-            known: (0..machines.nodes)
-                .map(|_| Known { tree: Tree::new(machines.cache), ..Known::default() })
-                .collect(),
+            known: (0..machines.nodes).map(|_| Known { tree: Tree::new(machines.cache), ..Known::default() }).collect(),
             beginnings: BTreeMap::new(),
             turn: 0,
             slots: u32::try_from(machines.slots).unwrap_or(u32::MAX),

@@ -5,6 +5,7 @@
 
 mod cache;
 mod money;
+mod pool;
 mod private;
 mod routing;
 mod shadow;
@@ -18,6 +19,7 @@ use prometheus::{
 
 pub use cache::{Cache, Following};
 pub use money::Money;
+pub use pool::Pool;
 pub use private::Private;
 pub use routing::Routing;
 pub use shadow::Shadow;
@@ -47,14 +49,15 @@ pub struct Metrics {
     pub overhead_request: Histogram,
     /// `upstream`: waiting for a place at a node.
     pub wait_seconds: HistogramVec,
-    /// Requests that wait for a place, over all upstreams.
-    pub queue_depth: IntGauge,
+    /// Requests that wait for a place. `upstream`
+    pub queue_depth: IntGaugeVec,
     /// `from, to, reason`
     pub fallbacks: IntCounterVec,
     /// `upstream, node`
     pub upstream_up: IntGaugeVec,
     /// `upstream, node`
     pub upstream_in_flight: IntGaugeVec,
+    pub pool: Pool,
     pub money: Money,
     pub routing: Routing,
     pub shadow: Shadow,
@@ -131,8 +134,11 @@ impl Metrics {
                 FIRST_TOKEN_BUCKETS,
                 &["upstream"],
             )?,
-            queue_depth: build
-                .register(IntGauge::new("tidegate_queue_depth", "requests that wait for a place at a node")?)?,
+            queue_depth: build.gauges(
+                "tidegate_queue_depth",
+                "requests that wait for a place at a node of the upstream",
+                &["upstream"],
+            )?,
             fallbacks: build.counters(
                 "tidegate_fallbacks_total",
                 "attempts that another target took over",
@@ -167,6 +173,7 @@ impl Metrics {
                 "conditions that could not be evaluated and counted as not matched",
                 &["route", "rule"],
             )?,
+            pool: Pool::new(&build)?,
             money: Money::new(&build)?,
             routing: Routing::new(&build)?,
             shadow: Shadow::new(&build)?,

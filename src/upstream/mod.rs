@@ -5,9 +5,12 @@
 
 pub mod body;
 pub mod connection;
+pub mod discover;
 pub mod health;
+pub mod load;
 pub mod node;
 pub mod pool;
+pub mod prefix;
 pub mod pressure;
 pub mod price;
 pub mod queue;
@@ -23,7 +26,7 @@ use http::{HeaderName, HeaderValue};
 use crate::config::file;
 use crate::provider::Provider;
 pub use node::{InFlight, Node};
-pub use pool::Pool;
+pub use pool::{Ask, Pool};
 pub use pressure::Pressure;
 pub use target::Target;
 

@@ -204,6 +204,10 @@ impl AdminState for NoAdmin {
         Value::Null
     }
 
+    fn drain(&self, _: &str, _: &str, _: bool) -> Result<Value, (u16, String)> {
+        Err((404, "there are no nodes".into()))
+    }
+
     fn config(&self) -> Value {
         Value::Null
     }

@@ -72,7 +72,14 @@ impl Standing {
 /// The nodes by how little they have to do for their share. Equal ones stay in the order in which they come.
 pub fn by_load(nodes: &[Standing]) -> Order {
     let mut order = places(nodes);
-    order.sort_by_cached_key(|&place| at(nodes, place).map(|node| (node.tier, node.load())));
+    order.sort_by_key(|&place| at(nodes, place).map(|node| (node.tier, node.load())));
+    order
+}
+
+/// The nodes as they come, those of a higher tier last.
+pub fn in_turn(nodes: &[Standing]) -> Order {
+    let mut order = places(nodes);
+    order.sort_by_key(|&place| at(nodes, place).map(|node| node.tier));
     order
 }
 
