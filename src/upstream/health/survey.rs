@@ -81,9 +81,9 @@ struct Turn<'a>(&'a Mutex<Asked>);
 
 impl<'a> Turn<'a> {
     fn take(asked: &'a Mutex<Asked>) -> Option<Turn<'a>> {
-        let mut now = asked.lock();
-        let is_free = !std::mem::replace(&mut now.is_under_way, true);
-        is_free.then_some(Turn(asked))
+        let is_taken = std::mem::replace(&mut asked.lock().is_under_way, true);
+        // Not `then_some`: a turn that is made is given back when it is dropped.
+        if is_taken { None } else { Some(Turn(asked)) }
     }
 }
 
@@ -196,7 +196,8 @@ mod tests {
         let turn = Turn::take(&asked);
         assert!(turn.is_some() && Turn::take(&asked).is_none());
         asked.lock().forget();
-        assert!(asked.lock().slots.may_ask() && Turn::take(&asked).is_none());
+        let may_ask = asked.lock().slots.may_ask();
+        assert!(may_ask && Turn::take(&asked).is_none());
         drop(turn);
         assert!(Turn::take(&asked).is_some());
     }

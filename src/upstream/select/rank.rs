@@ -58,13 +58,12 @@ impl Standing {
         u64::from(self.requests) * 1_000_000 / u64::from(self.share.max(1))
     }
 
-    /// Time to the first token, in prompt tokens to read.
-    fn cost(&self, tokens: u64) -> u64 {
+    /// Time to the first token of a prompt of which it has to read so much, in prompt tokens to read.
+    fn cost(&self, ours: u64) -> u64 {
         let before_us = self.pending + u64::from(self.requests) * AT_WORK;
         let slots = self.slots.max(1);
         let waits = (u64::from(self.requests) + 1).saturating_sub(u64::from(slots));
         let before_us = before_us + waits * FOR_A_PLACE / u64::from(slots);
-        let ours = tokens.saturating_sub(self.matched);
         before_us.saturating_mul(u64::from(WHOLE)) / u64::from(self.share.max(1)) + ours
     }
 }
@@ -88,7 +87,7 @@ pub fn in_turn(nodes: &[Standing]) -> Order {
 /// - If some node has enough of it: the node that gives the first token soonest, reading what it lacks after what waits there, among those
 ///   below the bound.
 /// - If none has (evicted, restarted) and the beginning is known: its home by consistent hashing with bounded loads.
-/// - Otherwise there is nothing to share, and all that counts is load.
+/// - Otherwise there is nothing to share, and all that counts is load: requests, and tokens that wait to be read.
 pub fn by_prefix(nodes: &[Standing], tokens: u64, is_known: bool) -> Order {
     let best = nodes.iter().map(|node| node.matched).max().unwrap_or(0);
     let is_worth_it = best >= WORTH_TOKENS && best * WORTH_PART >= tokens;
@@ -97,7 +96,11 @@ pub fn by_prefix(nodes: &[Standing], tokens: u64, is_known: bool) -> Order {
     order.sort_by_cached_key(|&place| {
         at(nodes, place).map(|node| {
             let is_over = bound.is_over(node);
-            let cost = if is_known && !is_worth_it { 0 } else { node.cost(tokens) };
+            let cost = match (is_worth_it, is_known) {
+                (true, _) => node.cost(tokens - node.matched.min(tokens)),
+                (false, true) => 0,
+                (false, false) => node.cost(0),
+            };
             (node.tier, is_over, cost, Reverse(node.affinity))
         })
     });

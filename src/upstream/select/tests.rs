@@ -74,10 +74,9 @@ fn a_conversation_stays_with_the_node_that_served_it_until_that_is_overloaded() 
 
 #[test]
 fn beginnings_spread_over_all_nodes_and_are_the_same_in_every_process() {
-    let selection = selection(Balance::Prefix, 4);
+    let (selection, other) = (selection(Balance::Prefix, 4), selection(Balance::Prefix, 4));
     let homes: BTreeSet<u16> = (0..64).map(|i| first_of(&selection, &key(&[&format!("{i:04}").repeat(100)]))).collect();
     assert_eq!(homes.len(), 4);
-    let other = super::tests::selection(Balance::Prefix, 4);
     let prompt = key(&[&"system".repeat(100)]);
     assert_eq!(first_of(&selection, &prompt), first_of(&other, &prompt));
 }

@@ -6,9 +6,10 @@ use super::*;
 
 /// The hashes of a made-up prompt: each number is one block, its hash stands for all before.
 fn chain(blocks: &[u8]) -> Vec<u64> {
-    let mut hash = 1;
+    let mut hash = 0x1234_5678;
     let next = |block: &u8| {
-        hash = (hash ^ (u64::from(*block) + 1)).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(23);
+        let sum = u64::wrapping_add(hash, u64::from(*block) + 1);
+        hash = sum.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(23);
         hash
     };
     blocks.iter().map(next).collect()
