@@ -19,12 +19,20 @@ fn prefix_hits_two_and_a_half_times_as_much_and_answers_twice_as_soon() {
 
 #[test]
 fn without_shared_prefixes_it_is_never_worse_than_least_load() {
-    for seed in SEEDS {
-        let run = |policy| simulate(policy, Machines::default(), Traffic::unshared(), seed);
-        let (least, prefix) = (run(Policy::LeastLoad), run(Policy::Prefix));
-        // Equal loads are told apart in another way: that much is noise.
-        assert!(prefix.ttft_p50 <= 1.03 * least.ttft_p50, "seed {seed}: {least:?} {prefix:?}");
-        assert!(prefix.ttft_p99 <= 1.03 * least.ttft_p99, "seed {seed}: {least:?} {prefix:?}");
+    let usual = (Machines::default(), Traffic::unshared());
+    // Short prompts, long answers, few slots: what is scarce is places, not reading.
+    let writing = (
+        Machines { slots: 4, reads: 20_000.0, ..Machines::default() },
+        Traffic { system: (50, 200), answer: (200, 600), rate: 3.0, ..Traffic::unshared() },
+    );
+    for (machines, traffic) in [usual, writing] {
+        // Equal loads are told apart in another way: over some seeds that evens out, and what is left is noise.
+        let sums = |policy| {
+            let each = (1..=6).map(|seed| simulate(policy, machines, traffic, seed));
+            each.fold((0.0, 0.0), |sum, outcome| (sum.0 + outcome.ttft_p50, sum.1 + outcome.ttft_p99))
+        };
+        let (least, prefix) = (sums(Policy::LeastLoad), sums(Policy::Prefix));
+        assert!(prefix.0 <= 1.03 * least.0 && prefix.1 <= 1.03 * least.1, "{least:?} {prefix:?} {traffic:?}");
     }
 }
 

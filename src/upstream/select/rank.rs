@@ -16,8 +16,9 @@ const LOAD_BOUND: f64 = 1.25;
 /// A match below this many tokens, or below this part of the prompt, saves less than a better balance does.
 const WORTH_TOKENS: u64 = 64;
 const WORTH_PART: u64 = 16;
-/// What one more request at work costs the first token of the next, in prompt tokens: batches grow, and prompts are read between steps.
-const AT_WORK: u64 = 64;
+/// What having all its slots taken but one costs the first token of the next request, in prompt tokens: batches grow, prompts are read between
+/// their steps, and the next ones find no slot. Each request at work costs its part of it.
+const AT_WORK: u64 = 1024;
 /// What waiting for one of `slots` places costs, in prompt tokens, times the slots: an answer of some 250 tokens takes as long as reading
 /// several thousand.
 const FOR_A_PLACE: u64 = 8192;
@@ -60,10 +61,9 @@ impl Standing {
 
     /// Time to the first token of a prompt of which it has to read so much, in prompt tokens to read.
     fn cost(&self, ours: u64) -> u64 {
-        let before_us = self.pending + u64::from(self.requests) * AT_WORK;
-        let slots = self.slots.max(1);
-        let waits = (u64::from(self.requests) + 1).saturating_sub(u64::from(slots));
-        let before_us = before_us + waits * FOR_A_PLACE / u64::from(slots);
+        let (requests, slots) = (u64::from(self.requests), u64::from(self.slots.max(1)));
+        let waits = (requests + 1).saturating_sub(slots);
+        let before_us = self.pending + (requests * AT_WORK + waits * FOR_A_PLACE) / slots;
         before_us.saturating_mul(u64::from(WHOLE)) / u64::from(self.share.max(1)) + ours
     }
 }
