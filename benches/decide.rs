@@ -52,6 +52,7 @@ fn signals(hints: &Hints) -> Signals<'_> {
 
 fn rule(when: Option<&str>) -> Rule {
     let candidate = |id, placement| Candidate {
+        min_confidence: None,
         id,
         model: format!("model-{id}"),
         placement,

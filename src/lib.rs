@@ -4,6 +4,7 @@ pub mod app;
 pub mod audit;
 pub mod cache;
 pub mod cli;
+pub mod confidence;
 pub mod config;
 pub mod error;
 pub mod gateway;

@@ -77,7 +77,11 @@ pub fn check(input: &Input<'_>) -> Findings {
 
 fn retries(checker: &mut Checker<'_>) {
     let node = checker.input.document.get(&["retries"]);
-    checker.at_least_one(node, "max_attempts", Some(checker.input.file.retries.max_attempts.into()));
+    let retries = &checker.input.file.retries;
+    checker.at_least_one(node, "max_attempts", Some(retries.max_attempts.into()));
+    if let Some(budget) = node.and_then(|node| node.get("budget")) {
+        thresholds::share(checker, budget, retries.budget);
+    }
 }
 
 /// Collects findings.

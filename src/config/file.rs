@@ -9,6 +9,7 @@ mod cache;
 mod discover;
 mod price;
 mod protect;
+mod retries;
 mod route;
 mod threshold;
 mod upstream;
@@ -30,9 +31,10 @@ pub use cache::{
 pub use discover::{Discover, PoolNode, PoolNodeWith, WEIGHTS};
 pub use price::{Price, Pricing};
 pub use protect::{Analyzer, AnalyzerWith, CustomPii, OnAnalyzerError, Pii, PiiMode, TenantPii};
+pub use retries::{HedgeAfter, Retries};
 pub use route::{Modality, Model, Route, Rule, Shadow, Try, TryWith};
 pub use threshold::{DifficultyModel, DifficultyModelWith, Pace, Sticky, Threshold, ThresholdWith};
-pub use upstream::{Balance, Health, Placement, Timeouts, Upstream, UpstreamKind, UpstreamTls};
+pub use upstream::{Balance, Breaker, Health, Placement, Timeouts, Upstream, UpstreamKind, UpstreamTls};
 
 /// Tidegate's configuration.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -150,24 +152,6 @@ impl Default for Server {
             workers: None,
             allow_public_without_keys: false,
         }
-    }
-}
-
-/// How often a failed attempt is tried again.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct Retries {
-    /// Attempts for one request, the first included, over all its targets and nodes. Default 3.
-    pub max_attempts: u32,
-    /// The share of live traffic that may be retries. Not available yet.
-    pub budget: Option<f64>,
-    /// Ask a second node after this percentile of latency. Not available yet.
-    pub hedge_after: Option<String>,
-}
-
-impl Default for Retries {
-    fn default() -> Self {
-        Retries { max_attempts: 3, budget: None, hedge_after: None }
     }
 }
 

@@ -70,6 +70,14 @@ impl<'de> Deserialize<'de> for Secret {
 
 // The errors below say what was expected and not what was found: `decode` adds that where it may be shown.
 
+impl std::str::FromStr for HumanDuration {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        parse_duration(text).map(HumanDuration).ok_or(())
+    }
+}
+
 impl<'de> Deserialize<'de> for HumanDuration {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;

@@ -183,6 +183,19 @@ fn set_aside(record: &mut Record, worst: NanoUsd, beyond: bool) -> Result<()> {
     Ok(())
 }
 
+/// Another attempt beside or after those that were reckoned with: what it may cost is set aside too. `beyond`: it runs at the edge, where
+/// budgets that are used up may go on (`then: edge-only`).
+/// `false`: a budget is used up, and the attempt must not be made.
+pub fn raise(record: &mut Record, amount: NanoUsd, beyond: bool) -> bool {
+    let now = record.arrived_us();
+    let beyond = |budget: &Budget| beyond && budget.then == Then::EdgeOnly;
+    let raised = record.admission.reservation.raise(amount, now, beyond).is_ok();
+    if raised {
+        record.reserved = record.reserved.saturating_add(amount);
+    }
+    raised
+}
+
 /// What rules and constraints may know of budgets. `now`: microseconds (Unix).
 pub fn money<'b>(budgets: impl Iterator<Item = &'b Budget>, now: i64) -> signals::Budget {
     budgets.fold(signals::Budget::default(), |sum, budget| signals::Budget {

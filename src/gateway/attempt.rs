@@ -6,25 +6,31 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 use tokio::time::Instant;
 
 use super::answer::Answered;
 use super::decide::Plan;
 use super::desk::Desk;
 use super::exchange::Exchange;
+use super::hedge;
 use super::inspect::Inspected;
 use super::read::Read;
 use super::record::Record;
+use super::tries::TryId;
 use super::{Gateway, shadow};
 use crate::config::file::Placement;
 use crate::error::{Error, Kind, Result, Retry};
 use crate::policy::TargetId;
+use crate::telemetry::metrics::Survival;
 use crate::upstream::send;
 use crate::upstream::{InFlight, Node, Target};
 
 /// A longer pause than this is the client's to wait out (SDKs obey `retry-after`), not the gateway's.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// The first pause before an upstream that is overloaded is asked again; it doubles each time.
+const FIRST_BACKOFF: Duration = Duration::from_millis(50);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(2);
 
 /// Answers from the first target of the plan that can.
 pub async fn run(
@@ -34,44 +40,114 @@ pub async fn run(
     inspected: &Inspected,
     record: &mut Record,
 ) -> Result<Answered> {
-    let left = record.snapshot.max_attempts;
+    let left = record.snapshot.retries.max_attempts;
     let exchange = Exchange::new(gateway, read, plan, inspected);
     let desk = Desk::new(record);
-    let answered = Walk { exchange: &exchange, desk: &desk, left, last: None }.run().await?;
+    let answered = walk(&exchange, &desk, left).await?;
     shadow::begin(gateway, read, plan.locality, &mut desk.record());
     Ok(answered)
 }
 
-struct Walk<'a> {
-    exchange: &'a Exchange<'a>,
-    desk: &'a Desk<'a>,
+/// The same, where others write into the record too. `left`: how many attempts may be made.
+pub(super) async fn walk<'a>(exchange: &'a Exchange<'a>, desk: &'a Desk<'a>, left: u32) -> Result<Answered> {
+    let mut walk = Walk { exchange, desk, left, last: None, repeats: 0, cut_off: true };
+    walk.run().await.or_else(|error| exchange.give_spare(desk).ok_or(error))
+}
+
+/// One request's way through its plan.
+pub(super) struct Walk<'a> {
+    pub(super) exchange: &'a Exchange<'a>,
+    pub(super) desk: &'a Desk<'a>,
     /// Attempts that may still be made.
-    left: u32,
+    pub(super) left: u32,
     last: Option<Error>,
+    /// Times that an upstream was asked again.
+    repeats: u32,
+    /// All clouds that were tried, or would have been, could not be reached.
+    cut_off: bool,
+}
+
+/// An attempt, or two beside each other, that came to nothing.
+pub(super) struct Failed {
+    pub(super) error: Error,
+    pub(super) nodes: SmallVec<[Arc<Node>; 2]>,
 }
 
 impl Walk<'_> {
-    /// The targets of the plan, one after the other.
-    async fn run(mut self) -> Result<Answered> {
-        let targets = &self.exchange.plan.targets;
-        for (place, (id, target)) in targets.iter().enumerate() {
-            if place > 0 {
-                self.count_fallback(place, target);
+    /// The targets of the plan, one after the other; then those that are there in need; then the last one again.
+    async fn run(&mut self) -> Result<Answered> {
+        let plan = self.exchange.plan;
+        let mut before: Option<&Target> = None;
+        for (place, (id, target)) in plan.targets.iter().enumerate() {
+            if let Some(before) = before.replace(target) {
+                self.count_fallback(before, target);
             }
-            match self.target(*id, target).await {
+            // Each of those that come after is to have its attempt.
+            let later = u32::try_from(plan.targets.len() - place - 1).unwrap_or(u32::MAX);
+            match self.target(*id, target, later).await {
                 Ok(answered) => return Ok(answered),
-                Err(error) if error.retry == Retry::Never || self.left == 0 => return Err(error),
+                Err(error) if error.retry == Retry::Never || self.left == 0 && !self.is_in_need(&error) => {
+                    return Err(error);
+                }
                 Err(error) => self.last = Some(error),
+            }
+        }
+        if self.last.as_ref().is_some_and(|error| self.is_in_need(error)) {
+            self.left = self.left.max(1);
+            for (id, target) in &plan.in_need {
+                self.exchange.raise(target, self.desk);
+                if let Some(before) = before.replace(target) {
+                    self.count_fallback(before, target);
+                }
+                match self.target(*id, target, 0).await {
+                    Ok(answered) => return Ok(answered),
+                    Err(error) => drop(error),
+                }
             }
         }
         self.wait_and_retry().await
     }
 
-    /// Tries the nodes of one target.
-    async fn target(&mut self, id: TargetId, target: &Arc<Target>) -> Result<Answered> {
+    /// No cloud can be reached, and somebody else might answer.
+    fn is_in_need(&self, error: &Error) -> bool {
+        self.cut_off && !self.exchange.plan.in_need.is_empty() && is_unreachable(error.kind)
+    }
+
+    /// Tries the nodes of one target. `later`: attempts to be left for others.
+    async fn target(&mut self, id: TargetId, target: &Arc<Target>, later: u32) -> Result<Answered> {
+        let answered = self.nodes(id, target, later).await;
+        let is_cloud = target.upstream.placement() == Placement::Cloud;
+        match &answered {
+            Ok(_) if !is_cloud && self.is_degraded() => {
+                let mut record = self.desk.record();
+                record.degrade();
+            }
+            Err(error) if is_cloud && !is_unreachable(error.kind) => self.cut_off = false,
+            _ => {}
+        }
+        answered
+    }
+
+    /// The rule would have had the cloud answer, and none can be reached.
+    fn is_degraded(&self) -> bool {
+        let is_there =
+            |target: &Target| target.upstream.placement() == Placement::Cloud && target.upstream.pool.is_available();
+        let was_tried = self.last.is_some();
+        self.exchange.plan.wants_cloud
+            && self.cut_off
+            && (was_tried || !self.exchange.plan.targets.iter().any(|(_, target)| is_there(target)))
+    }
+
+    async fn nodes(&mut self, id: TargetId, target: &Arc<Target>, later: u32) -> Result<Answered> {
+        let share = self.desk.record().snapshot.retries.budget;
+        target.upstream.allowance.earn(share);
         let mut tried: SmallVec<[Arc<Node>; 4]> = SmallVec::new();
-        let mut last = None;
-        while self.left > 0 {
+        let mut last: Option<Error> = None;
+        let keep = later.min(self.left.saturating_sub(1));
+        while self.left > keep {
+            if let Some(error) = self.held_back(target) {
+                return Err(last.unwrap_or(error));
+            }
             let Some(place) = self.place(target, &tried).await else {
                 let error = last.unwrap_or_else(|| nowhere(target));
                 if tried.is_empty() {
@@ -79,25 +155,94 @@ impl Walk<'_> {
                 }
                 return Err(error);
             };
-            self.left -= 1;
-            let node = Arc::clone(place.node());
-            let attempt = self.desk.record().begin_attempt(target, &place, None);
-            let error = match self.exchange.attempt(attempt, (id, target), place, self.desk).await {
-                Ok(answered) => return Ok(answered),
-                Err(error) => error,
-            };
-            self.desk.record().failed_attempt(attempt, error.kind);
-            target.upstream.pressure.failed(error.kind);
-            if matches!(error.kind, Kind::Connect | Kind::Broken) {
-                target.upstream.pool.failed(&node);
+            if let Some(error) = &last
+                && !self.may_repeat(target, error, share).await
+            {
+                break;
             }
+            self.left -= 1;
+            let Failed { error, nodes } = match hedge::attempt(self, (id, target), place).await {
+                Ok(answered) => return Ok(answered),
+                Err(failed) => failed,
+            };
+            self.left = self.left.saturating_sub(u32::from(nodes.len() > 1));
             if !may_other_node_answer(&error) {
                 return Err(error);
             }
-            tried.push(node);
+            tried.extend(nodes);
             last = Some(error);
         }
         Err(last.unwrap_or_else(|| nowhere(target)))
+    }
+
+    /// An attempt begins: it is in the record from now on.
+    pub(super) fn begin(&self, target: &Arc<Target>, place: &InFlight, role: Option<super::tries::Role>) -> TryId {
+        self.desk.record().begin_attempt(target, place, role)
+    }
+
+    /// Makes an attempt that has begun, and tells everybody who learns from its end.
+    pub(super) async fn one(
+        &self,
+        attempt: TryId,
+        (id, target): (TargetId, &Arc<Target>),
+        place: InFlight,
+    ) -> Result<Answered, Failed> {
+        let node = Arc::clone(place.node());
+        let error = match self.exchange.attempt(attempt, (id, target), place, self.desk).await {
+            Ok(answered) => return Ok(answered),
+            Err(error) => error,
+        };
+        self.desk.record().failed_attempt(attempt, error.kind);
+        target.upstream.failed(&node, &error);
+        Err(Failed { error, nodes: smallvec![node] })
+    }
+
+    /// The provider has said that its limit is used up: it is not asked before the limit is renewed.
+    fn held_back(&self, target: &Arc<Target>) -> Option<Error> {
+        if target.upstream.placement() == Placement::Edge {
+            return None;
+        }
+        let now = target.upstream.pool.nodes().first()?.elapsed_ms();
+        let pause = target.known.quota.pause(self.exchange.plan.asked.input_tokens, now)?;
+        let upstream = &target.upstream.name;
+        self.survival().held_back.with_label_values(&[upstream]).inc();
+        let message = format!("upstream `{upstream}` has said that its rate limit is used up for now");
+        let error = Error::upstream(Kind::RateLimited, message).with_retry(Retry::SameAfter(pause));
+        self.desk.record().nowhere(target, error.kind);
+        Some(error)
+    }
+
+    /// Whether the same upstream may be asked once more after `error`; waits where it is overloaded.
+    async fn may_repeat(&mut self, target: &Target, error: &Error, share: f64) -> bool {
+        // Nothing went out: nobody has worked, so nobody is burdened.
+        if error.kind != Kind::Connect && !self.spend(target, share) {
+            return false;
+        }
+        self.survival().retries.with_label_values(&[&target.upstream.name, error.kind.label()]).inc();
+        self.repeats += 1;
+        if !matches!(error.kind, Kind::RateLimited | Kind::UpstreamFailed) {
+            return true;
+        }
+        let pause = backoff(self.repeats);
+        let in_time = self.exchange.plan.deadline.is_none_or(|deadline| Instant::now() + pause < deadline);
+        if in_time {
+            self.desk.waiting_upstream(tokio::time::sleep(pause)).await;
+        }
+        in_time
+    }
+
+    /// Takes a retry out of the upstream's budget.
+    pub(super) fn spend(&self, target: &Target, share: f64) -> bool {
+        let now = target.upstream.pool.nodes().first().map_or(0, |node| node.elapsed_ms());
+        let may = target.upstream.allowance.spend(share, now);
+        if !may {
+            self.survival().retries_denied.with_label_values(&[&target.upstream.name]).inc();
+        }
+        may
+    }
+
+    pub(super) fn survival(&self) -> &Survival {
+        &self.exchange.gateway.shared.durable.metrics.survival
     }
 
     /// A place at a node. Where all are at their limit and no other target is left to be asked, the request waits in line.
@@ -125,11 +270,10 @@ impl Walk<'_> {
         place
     }
 
-    fn count_fallback(&self, place: usize, to: &Target) {
-        let from = self.exchange.plan.targets.get(place - 1).map_or("", |(_, target)| target.name.as_str());
+    fn count_fallback(&self, from: &Target, to: &Target) {
         let reason = self.last.as_ref().map_or("", |error| error.kind.label());
         let fallbacks = &self.exchange.gateway.shared.durable.metrics.fallbacks;
-        fallbacks.with_label_values(&[from, &to.name, reason]).inc();
+        fallbacks.with_label_values(&[&from.name, &to.name, reason]).inc();
     }
 
     /// Every target has failed. If the last one asked for a short pause and there is time, it gets it.
@@ -140,27 +284,48 @@ impl Walk<'_> {
         let plan = self.exchange.plan;
         let in_time = plan.deadline.is_none_or(|deadline| Instant::now() + pause < deadline);
         let Some((id, target)) = plan.targets.last() else { return Err(error) };
-        if self.left == 0 || pause > LONGEST_PAUSE || !in_time {
+        let share = self.desk.record().snapshot.retries.budget;
+        if self.left == 0 || pause > LONGEST_PAUSE || !in_time || !self.spend(target, share) {
             return Err(error);
         }
+        // Those who were told the same do not come back at the same moment.
+        let pause = pause + backoff(1);
         self.desk.waiting_upstream(tokio::time::sleep(pause)).await;
-        self.target(*id, target).await
+        self.target(*id, target, 0).await
     }
+}
+
+/// Exponential backoff with full jitter: anything between nothing and a time that doubles with each repeat (Brooker, "Exponential
+/// Backoff And Jitter", AWS 2015).
+fn backoff(repeats: u32) -> Duration {
+    let most = FIRST_BACKOFF.saturating_mul(1 << repeats.saturating_sub(1).min(16)).min(LONGEST_BACKOFF);
+    let random = uuid::Uuid::new_v4().as_u64_pair().0;
+    most.mul_f64(random as f64 / u64::MAX as f64)
 }
 
 /// A pool without a node to ask.
 fn nowhere(target: &Target) -> Error {
-    let pool = &target.upstream.pool;
-    if pool.is_available() && !target.is_available() {
-        let message = format!("no eligible target: no node of upstream `{}` has the model", target.upstream.name);
+    let upstream = &target.upstream;
+    if let Some((kind, left)) = upstream.left_alone() {
+        let message = format!("upstream `{}` is not asked for a moment: its last answers failed", upstream.name);
+        let retry = if kind == Kind::RateLimited { Retry::SameAfter(left) } else { Retry::NextTarget };
+        return Error::upstream(kind, message).with_retry(retry);
+    }
+    if upstream.pool.is_available() && !target.is_available() {
+        let message = format!("no eligible target: no node of upstream `{}` has the model", upstream.name);
         return Error::gateway(Kind::NoEligibleTarget, message).with_retry(Retry::NextTarget);
     }
-    if pool.is_available() {
-        let message = format!("every node of upstream `{}` has as many requests as it may have", target.upstream.name);
+    if upstream.pool.is_available() {
+        let message = format!("every node of upstream `{}` has as many requests as it may have", upstream.name);
         return Error::gateway(Kind::Overloaded, message).with_retry(Retry::NextTarget);
     }
-    let message = format!("no eligible target: upstream `{}` has no healthy node", target.upstream.name);
+    let message = format!("no eligible target: upstream `{}` has no healthy node", upstream.name);
     Error::gateway(Kind::NoEligibleTarget, message).with_retry(Retry::NextTarget)
+}
+
+/// Nobody is there, or nobody who says a word.
+fn is_unreachable(kind: Kind) -> bool {
+    matches!(kind, Kind::Connect | Kind::Timeout | Kind::Broken | Kind::NoEligibleTarget)
 }
 
 /// Trouble of one node: another of the same pool may be well. A refusal is the same at all of them.

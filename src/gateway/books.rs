@@ -177,7 +177,9 @@ impl Record {
             completion: usage.completion,
             cost: costs.attempts.last().copied().flatten().map_or(0, |cost| cost.usd),
         };
-        settled.set(Settlement { outcome, facts });
+        // One that nobody is sure of is no answer to others.
+        let outcome = outcome.or(self.judged.is_unsure.then_some(Kind::LowConfidence));
+        settled.set(Settlement { outcome, second_best: self.second_best, facts });
     }
 
     /// Types and counts of personal data, or those that were there when the answer was made.
@@ -281,7 +283,7 @@ impl Record {
             edge_load: seen.edge_load as f32,
             cloud_pressure: seen.cloud_pressure as f32,
             decide_us: seen.decide_us,
-            notes: seen.notes,
+            notes: &seen.notes,
         }
     }
 

@@ -88,6 +88,7 @@ mod tests {
         let reads = route.reads();
         let name_header = http::HeaderValue::from_static("auto");
         RouteEntry {
+            degrades: false,
             route,
             name_header,
             rules: vec![],

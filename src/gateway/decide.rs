@@ -12,15 +12,20 @@ use super::record::{Record, micros};
 use super::{admit, conversation as turns, shadow};
 use crate::config::file::{Placement, Privacy};
 use crate::error::{Error, Kind, Result};
+use crate::openai::Endpoint;
 use crate::policy::{self, Constraint};
 use crate::signals::{Signals, Wish, tokenizer};
 use crate::state::{RouteEntry, Snapshot};
 use crate::upstream::Target;
+use crate::upstream::price::NanoUsd;
 use crate::upstream::send::Locality;
 use crate::upstream::target::Asked;
 
 /// Targets of a plan.
 pub type Targets = SmallVec<[(policy::TargetId, Arc<Target>); 4]>;
+
+/// Targets whose answers are judged, each with the least confidence that is good enough.
+type Bounds = SmallVec<[(policy::TargetId, f64); 1]>;
 
 /// Where a request may run, best first. Never empty.
 #[derive(Debug)]
@@ -29,6 +34,41 @@ pub struct Plan {
     pub locality: Locality,
     /// The client's own deadline.
     pub deadline: Option<Instant>,
+    /// Edge targets of the route's other rules, for when no cloud can be reached: a rule prefers, and nothing else is left.
+    pub in_need: Targets,
+    /// The rule would have the cloud answer.
+    pub wants_cloud: bool,
+    /// What an attempt may use at most.
+    pub asked: Asked,
+    /// The least confidence of those that have one.
+    bounds: Bounds,
+}
+
+impl Plan {
+    /// The least confidence that an answer of a target must have. `None`: it is given whatever it is, for nobody comes after it.
+    pub fn bound(&self, id: policy::TargetId) -> Option<f64> {
+        let is_last = self.targets.last().is_none_or(|(last, _)| *last == id);
+        self.asked_of(id).filter(|_| !is_last)
+    }
+
+    /// The same, whether anybody comes after it or not.
+    pub fn asked_of(&self, id: policy::TargetId) -> Option<f64> {
+        self.bounds.iter().find(|(of, _)| *of == id).map(|(_, bound)| *bound)
+    }
+
+    /// Of its targets those at one placement; there may be none.
+    pub fn part(&self, placement: Placement) -> Plan {
+        let targets = self.targets.iter().filter(|(_, target)| target.upstream.placement() == placement);
+        Plan {
+            targets: targets.cloned().collect(),
+            locality: self.locality,
+            deadline: self.deadline,
+            in_need: Targets::new(),
+            wants_cloud: self.wants_cloud && placement == Placement::Cloud,
+            asked: self.asked,
+            bounds: self.bounds.clone(),
+        }
+    }
 }
 
 /// Decides, and takes what the request may cost from limits and budgets.
@@ -76,20 +116,36 @@ pub fn decide(read: &Read, inspected: &Inspected, record: &mut Record) -> Result
             false => policy::decide::none_left(&entry.route, &decision, signals),
         });
     }
+    let is_cloud = |(_, target): &(policy::TargetId, Arc<Target>)| target.upstream.placement() == Placement::Cloud;
+    let wants_cloud = targets.first().is_some_and(is_cloud);
+    let others = policy::decide::others(&entry.route, &decision, signals, Placement::Edge);
+    let in_need = match entry.degrades && targets.iter().all(is_cloud) {
+        true => others.filter_map(|id| Some((id, Arc::clone(snapshot.target(id)?)))).collect(),
+        false => Targets::new(),
+    };
     // What is known to be down comes last: not dropped, for it may be back by then.
     if targets.len() > 1 {
         targets.sort_by_key(|(_, target)| !target.is_available());
     }
     let to_cloud = targets.first().is_some_and(|(_, target)| target.upstream.placement() == Placement::Cloud);
     entry.threshold.observe(signals.difficulty, to_cloud, record.arrived_us());
-    reserve(&mut targets, read, signals, record)?;
+    let asked = asked(read, signals);
+    let bounds = if read.endpoint == Endpoint::Embeddings { SmallVec::new() } else { bounds(entry, &decision) };
+    reserve(&mut targets, (&asked, &bounds), read, signals, record)?;
     shadow::draw(record, decision.rule.and_then(|index| entry.route.rules.get(index)), signals);
     let locality = locality(signals, inspected.is_hidden_from(Placement::Cloud));
     let deadline = read.hints.deadline_ms.map(|ms| record.arrived() + std::time::Duration::from_millis(ms));
     let took = started.elapsed();
     record.seen.decide_us = micros(took);
     record.shared().durable.metrics.overhead_decide.observe(took.as_secs_f64());
-    Ok(Plan { targets, locality, deadline })
+    Ok(Plan { targets, locality, deadline, in_need, wants_cloud, asked, bounds })
+}
+
+/// What the rule that matched asks of its targets' answers.
+fn bounds(entry: &RouteEntry, decision: &policy::Decision) -> Bounds {
+    let rule = decision.rule.and_then(|index| entry.route.rules.get(index));
+    let candidates = rule.into_iter().flat_map(|rule| &rule.candidates);
+    candidates.filter_map(|candidate| Some((candidate.id, candidate.min_confidence?))).collect()
 }
 
 /// What the decision record tells besides the signals.
@@ -109,20 +165,37 @@ fn remember(record: &mut Record, entry: &RouteEntry, decision: &policy::Decision
         rules.extend([comma, &rule.name, "=", verdict.label()]);
     }
     record.seen.rules = rules;
-    record.seen.notes = match (decision.resumed, looked.signals.placement.prefers) {
+    let notes = match (decision.resumed, looked.signals.placement.prefers) {
         (Some(_), _) => "resumed",
         (None, Some(Placement::Edge)) => "prefers-edge",
         (None, Some(Placement::Cloud)) => "prefers-cloud",
         (None, None) if decision.rule.is_some_and(|rule| entry.route.rules[rule].split.is_some()) => "split",
         (None, None) => "",
     };
+    record.seen.notes = notes.into();
 }
 
-/// Sets the worst case of the dearest target aside. Where that fails and the edge may go on, the cloud is dropped.
-fn reserve(targets: &mut Targets, read: &Read, signals: &Signals<'_>, record: &mut Record) -> Result<()> {
+/// What an attempt may use at most, as far as the request says so.
+fn asked(read: &Read, signals: &Signals<'_>) -> Asked {
+    Asked {
+        input_tokens: signals.input_tokens,
+        output_tokens: signals.max_output_tokens,
+        choices: read.view.choices,
+        images: u64::from(read.view.images),
+    }
+}
+
+/// Sets the worst case aside: of the dearest target, and of those whose answers may be put aside. Where that fails and the edge may go on, the
+/// cloud is dropped.
+fn reserve(
+    targets: &mut Targets,
+    (asked, bounds): (&Asked, &Bounds),
+    read: &Read,
+    signals: &Signals<'_>,
+    record: &mut Record,
+) -> Result<()> {
     let is_edge = |target: &Target| target.upstream.placement() == Placement::Edge;
-    let choices = read.view.choices;
-    let longest = signals.max_output_tokens.unwrap_or(0).saturating_mul(choices);
+    let longest = signals.max_output_tokens.unwrap_or(0).saturating_mul(read.view.choices);
     let tokens = signals.input_tokens.saturating_add(longest);
     let model = targets.first().map_or("", |(_, target)| target.id.as_str()).to_owned();
     let exact = || {
@@ -130,15 +203,17 @@ fn reserve(targets: &mut Targets, read: &Read, signals: &Signals<'_>, record: &m
         Some(tokenizer::exact(&model, pieces)?.saturating_add(longest))
     };
     let day = record.day();
-    let asked = Asked {
-        input_tokens: signals.input_tokens,
-        output_tokens: signals.max_output_tokens,
-        choices,
-        images: u64::from(read.view.images),
-    };
     let worst = |targets: &Targets| {
-        let each = targets.iter().filter_map(|(_, target)| target.worst(&asked, day));
-        each.max().unwrap_or(0)
+        let (mut aside, mut most) = (0, 0);
+        for (id, target) in targets {
+            let worst = target.worst(asked, day).unwrap_or(0);
+            match bounds.iter().any(|(judged, _)| judged == id) {
+                // An answer that is put aside is paid for, and so is the next one.
+                true => aside += worst,
+                false => most = worst.max(most),
+            }
+        }
+        NanoUsd::saturating_add(aside, most)
     };
     let edge_alone = targets.iter().all(|(_, target)| is_edge(target));
     match admit::reserve(record, tokens, exact, worst(targets), edge_alone) {

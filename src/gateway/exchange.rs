@@ -6,19 +6,21 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use http::Method;
-use http::header::HeaderMap;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use parking_lot::Mutex;
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
 use super::answer::Answered;
 use super::decide::Plan;
 use super::desk::Desk;
-use super::hold::{self, Hold};
+use super::hold::{self, Held, Hold};
 use super::inspect::{Hidden, Inspected};
 use super::read::Read;
+use super::trial::{self, Spare, Trial};
 use super::tries::TryId;
-use super::{Gateway, headers};
+use super::{Gateway, admit, headers};
+use crate::config::file::Placement;
 use crate::error::{Error, Kind, Result};
 use crate::openai::splice::{self, Edit, Segments};
 use crate::openai::{Endpoint, edits};
@@ -30,6 +32,8 @@ use crate::upstream::{InFlight, Target};
 /// So much of an error answer is read; more is an error page.
 const HELD_ERROR: usize = 64 << 10;
 
+const DEADLINE: HeaderName = HeaderName::from_static("x-tidegate-deadline-ms");
+
 /// What all attempts of a request share.
 #[derive(Debug)]
 pub struct Exchange<'a> {
@@ -39,6 +43,10 @@ pub struct Exchange<'a> {
     pub inspected: &'a Inspected,
     /// Edits that are the same for every target.
     edits: SmallVec<[Edit; 3]>,
+    /// What it makes is a draft, told as it comes and judged at its end: what it is held to then.
+    looks_on: Option<f64>,
+    /// The best of the answers that were put aside.
+    spare: Mutex<Option<Box<Spare>>>,
 }
 
 /// What is cut or added whatever the target: the hints, and the usage that the client did not ask for.
@@ -63,7 +71,12 @@ pub(super) fn body(read: &Read, shared: &SmallVec<[Edit; 3]>, target: &Target, h
 
 impl<'a> Exchange<'a> {
     pub fn new(gateway: &'a Gateway, read: &'a Read, plan: &'a Plan, inspected: &'a Inspected) -> Exchange<'a> {
-        Exchange { gateway, read, plan, inspected, edits: shared_edits(read) }
+        Exchange { gateway, read, plan, inspected, edits: shared_edits(read), looks_on: None, spare: Mutex::new(None) }
+    }
+
+    /// For a draft. `bound`: what it must come up to at its end.
+    pub fn looking_on(self, bound: Option<f64>) -> Exchange<'a> {
+        Exchange { looks_on: bound, ..self }
     }
 
     /// Makes one attempt, which has begun in the record.
@@ -82,7 +95,7 @@ impl<'a> Exchange<'a> {
         let outbound = Outbound {
             method: Method::POST,
             path: target.path(self.read.endpoint),
-            headers: self.headers(target),
+            headers: self.headers(target, deadline),
             placement: upstream.placement(),
             locality: self.plan.locality,
             redacted: is_hidden,
@@ -91,27 +104,82 @@ impl<'a> Exchange<'a> {
             worker: self.gateway.worker,
             upgrade: false,
         };
-        let segments = body(self.read, &self.edits, target, hidden);
+        let node = Arc::clone(place.node());
+        let _awaiting = node.awaits();
+        target.known.quota.sends(self.plan.asked.input_tokens);
+        let bound = self.looks_on.or_else(|| self.plan.bound(id));
+        let trial = bound.map(|bound| Trial::of(self.read, target, bound, hidden.is_some()));
+        let (mut trial, asks) = trial.unzip();
+        if let Some(trial) = &mut trial {
+            trial.looks_on = self.looks_on.is_some();
+        }
+        let asked = asks.map(|asks| self.edits.iter().cloned().chain(asks).collect());
+        let segments = body(self.read, asked.as_ref().unwrap_or(&self.edits), target, hidden);
+        let has_asked = trial.as_ref().is_some_and(|trial| trial.remover.is_some());
         let began = Instant::now();
         let violations = &self.gateway.shared.durable.metrics.locality_violations;
         let bytes = segments.iter().map(|segment| segment.len() as u64).sum();
         let make = || Some((Outgoing::segments(segments.clone()), bytes));
         let answer = desk.sending(attempt, place, &outbound, make, || violations.inc()).await?;
+        upstream.said(&node, &target.known, &answer.head.headers);
         if answer.head.status.is_success() {
             let restorer = hidden.and_then(|hidden| hidden.restorer.clone());
-            let hold = Hold { read: self.read, target, deadline, started: Instant::now(), restorer };
-            let (answered, figures) = desk.waiting_upstream(hold.commit(answer)).await?;
-            upstream.pressure.answered(began.elapsed());
-            let mut record = desk.record();
+            let bound = trial.as_ref().map_or(0.0, |trial| trial.bound);
+            let hold = Hold { read: self.read, target, deadline, started: Instant::now(), restorer, trial };
+            let held = desk.waiting_upstream(hold.commit(answer)).await?;
+            upstream.answered(&node, &target.known, self.read.view.stream, began.elapsed());
+            return self.weigh((attempt, id), target, held, bound, desk);
+        }
+        let fault = desk.waiting_upstream(fault(target, answer, deadline)).await;
+        Err(if has_asked { trial::blame(fault, target) } else { fault })
+    }
+
+    /// Commits to an answer, or puts it aside.
+    fn weigh(
+        &self,
+        (attempt, id): (TryId, TargetId),
+        target: &Arc<Target>,
+        held: Held,
+        bound: f64,
+        desk: &Desk<'_>,
+    ) -> Result<Answered> {
+        let Held { answered, figures, verdict } = held;
+        let mut record = desk.record();
+        let unsure = verdict.filter(|verdict| !record.heard(target, *verdict, bound));
+        let Some(verdict) = unsure else {
             record.committed((attempt, id), target, answered.status);
             (record.usage, record.produced) = figures;
             return Ok(answered);
+        };
+        record.put_aside(attempt, answered.status, figures);
+        let mut spare = self.spare.lock();
+        if spare.as_ref().is_none_or(|best| best.verdict.confidence <= verdict.confidence) {
+            let target = (id, Arc::clone(target));
+            *spare = Some(Box::new(Spare { attempt, target, answered, figures, verdict }));
         }
-        Err(desk.waiting_upstream(fault(target, answer, deadline)).await)
+        Err(Error::upstream(Kind::LowConfidence, "the answer was not certain enough"))
     }
 
-    fn headers(&self, target: &Target) -> HeaderMap {
+    /// Nobody had a better answer than the best of those that were put aside, if any was.
+    pub fn give_spare(&self, desk: &Desk<'_>) -> Option<Answered> {
+        let spare = self.spare.lock().take();
+        spare.map(|spare| spare.give(desk))
+    }
+
+    /// Another attempt than those that were reckoned with is about to be made: what it may cost is set aside. `false`: there is no money for it.
+    pub fn raise(&self, target: &Target, desk: &Desk<'_>) -> bool {
+        let mut record = desk.record();
+        let worst = target.worst(&self.plan.asked, record.day()).unwrap_or(0);
+        admit::raise(&mut record, worst, target.upstream.placement() == Placement::Edge)
+    }
+
+    fn headers(&self, target: &Target, deadline: Instant) -> HeaderMap {
         let mut headers = headers::upwards(&self.read.headers, true);
+        // Another gateway may stand there. A provider need not know how patient the client is.
+        if self.plan.deadline.is_some() && target.upstream.placement() == Placement::Edge {
+            let left = deadline.saturating_duration_since(Instant::now()).as_millis();
+            headers.insert(DEADLINE, HeaderValue::from(u64::try_from(left).unwrap_or(u64::MAX).max(1)));
+        }
         if let Some((name, value)) = &target.upstream.credentials {
             headers.insert(name.clone(), value.clone());
         }

@@ -34,6 +34,8 @@ pub struct Settled(OnceLock<Settlement>);
 #[derive(Debug, Clone, Default)]
 pub struct Settlement {
     pub outcome: Option<Kind>,
+    /// A better answer was wanted than could be had: the next one who asks may have more luck.
+    pub second_best: bool,
     pub facts: Facts,
 }
 
@@ -123,6 +125,9 @@ impl Keeper {
     fn keep(&self, plain: Vec<u8>) -> Option<Arc<Entry>> {
         let Wanted { store, key, terms, purges, .. } = &self.wanted;
         let settlement = self.settled.get().filter(|settlement| settlement.outcome.is_none())?;
+        if settlement.second_best {
+            return None;
+        }
         if plain.len() > terms.max_entry || self.privacy == Privacy::LocalOnly {
             return None;
         }

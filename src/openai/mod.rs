@@ -2,8 +2,11 @@
 //! Nothing here knows a socket, a clock or the configuration.
 
 pub mod canon;
+pub mod duet;
 pub mod edits;
 pub mod error;
+pub mod json;
+pub mod logprobs;
 pub mod models;
 pub mod produced;
 pub mod said;

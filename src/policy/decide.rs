@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 use super::condition::Variables;
 use super::constraint::{Constraint, forbidden};
 use super::{Candidate, Route, TargetId};
+use crate::config::file::Placement;
 use crate::error::{Error, Kind};
 use crate::signals::Signals;
 
@@ -98,6 +99,25 @@ fn consider(candidates: &[&Candidate], signals: &Signals<'_>) -> SmallVec<[Consi
     let first = candidates.iter().filter(|candidate| candidate.placement == preferred);
     let then = candidates.iter().filter(|candidate| candidate.placement != preferred);
     first.chain(then).map(judged).collect()
+}
+
+/// Targets at `placement` of all rules of the route that are not in the plan and that no constraint forbids, each once, in the order of
+/// the rules: for when nothing of the plan can be had.
+pub fn others<'a>(
+    route: &'a Route,
+    decision: &'a Decision,
+    signals: &'a Signals<'_>,
+    placement: Placement,
+) -> impl Iterator<Item = TargetId> + 'a {
+    let candidates = move || route.rules.iter().flat_map(|rule| &rule.candidates).enumerate();
+    let is_first = move |at: usize, id: TargetId| candidates().take(at).all(|(_, before)| before.id != id);
+    let fits = move |(at, candidate): &(usize, &Candidate)| {
+        candidate.placement == placement
+            && is_first(*at, candidate.id)
+            && decision.plan().all(|id| id != candidate.id)
+            && forbidden(candidate, signals).is_none()
+    };
+    candidates().filter(fits).map(|(_, candidate)| candidate.id)
 }
 
 /// The error when the plan is empty: names the route and, for each target, the constraint that forbids it and why.

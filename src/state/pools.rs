@@ -19,14 +19,17 @@ impl Admin {
         // Nodes that have gone with a reload disappear from the scrape.
         metrics.upstream_up.reset();
         metrics.upstream_in_flight.reset();
-        metrics.queue_depth.reset();
+        metrics.survival.breaker_state.reset();
+        metrics.pool.queue_depth.reset();
         metrics.pool.reset_nodes();
         for upstream in &snapshot.upstreams {
             let waiting = i64::try_from(upstream.pool.waiting()).unwrap_or(i64::MAX);
-            metrics.queue_depth.with_label_values(&[&upstream.name]).set(waiting);
+            metrics.pool.queue_depth.with_label_values(&[&upstream.name]).set(waiting);
             for node in upstream.pool.nodes() {
                 let labels = [upstream.name.as_str(), node.label.as_str()];
                 metrics.upstream_up.with_label_values(&labels).set(i64::from(node.is_up()));
+                let state = node.breaker.state(node.elapsed_ms());
+                metrics.survival.breaker_state.with_label_values(&labels).set(state as i64);
                 metrics.upstream_in_flight.with_label_values(&labels).set(i64::from(node.in_flight()));
                 metrics.pool.draining.with_label_values(&labels).set(i64::from(node.load.is_draining()));
                 let report = node.load.report();
@@ -71,7 +74,10 @@ impl Admin {
 }
 
 fn shown(upstream: &Upstream) -> Value {
-    let nodes: Vec<Value> = upstream.pool.nodes().iter().map(|node| one(upstream, node)).collect();
+    let mut nodes = upstream.pool.nodes();
+    // 2 before 10.
+    nodes.sort_by(|a, b| (a.label.len(), &a.label).cmp(&(b.label.len(), &b.label)));
+    let nodes: Vec<Value> = nodes.iter().map(|node| one(upstream, node)).collect();
     json!({
         "name": upstream.name,
         "placement": upstream.placement_name(),

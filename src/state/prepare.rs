@@ -31,7 +31,7 @@ use crate::upstream::node::Address;
 use crate::upstream::pool::{Plan, PrefixTokens};
 use crate::upstream::price::Day;
 use crate::upstream::tls::TlsSettings;
-use crate::upstream::{Node, Pool, Pressure, Target, Upstream};
+use crate::upstream::{Node, Pool, Target, Upstream};
 
 /// The name of the rule that stands behind a model asked for by its own key.
 pub const DIRECT: &str = "direct";
@@ -66,7 +66,7 @@ pub async fn prepare(loaded: &Loaded, durable: &Durable, before: Option<&Snapsho
         generation: before.map_or(1, |b| b.generation + 1),
         hash: loaded.hash_hex(),
         server: file.server.clone(),
-        max_attempts: file.retries.max_attempts,
+        retries: file.retries.clone(),
         passthrough: upstreams.iter().find(|u| Some(u.name.as_str()) == loaded.passthrough()).cloned(),
         upstreams,
         targets,
@@ -145,16 +145,7 @@ async fn upstream(name: &str, section: &file::Upstream, durable: &Durable) -> Re
             Pool::balanced(plan, nodes).await
         }
     };
-    let upstream = Arc::new(Upstream {
-        name: name.to_owned(),
-        section: section.clone(),
-        provider,
-        credentials,
-        pool,
-        pressure: Pressure::default(),
-        timeouts: (&section.timeouts).into(),
-        name_header: header(name)?,
-    });
+    let upstream = Arc::new(Upstream::new(name, section.clone(), provider, pool)?);
     // Ends by itself once the last snapshot that holds the upstream is gone.
     let weak = Arc::downgrade(&upstream);
     let _runs_on_control = durable.control.enter();
@@ -241,7 +232,11 @@ fn rule(file: &File, targets: &[Arc<Target>], route: &str, raw: &file::Rule) -> 
     // What is both in `split` and in `try` is one target.
     let split = raw.split.keys().map(String::as_str).filter(|name| !tried.contains(name));
     let names = tried.iter().copied().chain(split);
-    let candidates = names.map(|name| candidate(file, targets, name)).collect::<Result<Vec<_>, _>>()?;
+    let mut candidates = names.map(|name| candidate(file, targets, name)).collect::<Result<Vec<_>, _>>()?;
+    // Those of `try` come first.
+    for (candidate, target) in candidates.iter_mut().zip(&raw.targets) {
+        candidate.min_confidence = target.min_confidence();
+    }
     let weights = raw.split.iter().map(|(name, weight)| (name.as_str(), *weight));
     let split = (!raw.split.is_empty()).then(|| Split::new(route, &raw.name, &candidates, weights, &tried));
     let shadow = |shadow: &file::Shadow| {
@@ -266,6 +261,7 @@ fn candidate(file: &File, targets: &[Arc<Target>], name: &str) -> Result<Candida
         region: target.upstream.section.region.clone(),
         is_priced: target.prices.is_known(Day::of(jiff::Timestamp::now())),
         retires_on: model.retires_on,
+        min_confidence: None,
     })
 }
 
@@ -315,6 +311,7 @@ fn entry(route: Route, threshold: Threshold, loaded: &Loaded, targets: &[Arc<Tar
         has_retiring,
         needs_conversation,
         is_sticky,
+        degrades: section.is_some_and(|section| section.degrade),
         threshold,
         knowledge_until,
         clouds,

@@ -28,8 +28,8 @@ pub struct Snapshot {
     /// BLAKE3 of the configuration, in hex.
     pub hash: String,
     pub server: file::Server,
-    /// Attempts for one request over all targets and nodes.
-    pub max_attempts: u32,
+    /// How many attempts a request gets.
+    pub retries: file::Retries,
     pub upstreams: Vec<Arc<Upstream>>,
     pub targets: Vec<Arc<Target>>,
     /// By the name that a client asks for: routes, their aliases, and models by their own key.
@@ -78,6 +78,8 @@ pub struct RouteEntry {
     pub has_cloud: bool,
     /// Something of it goes by conversation: a split, `sticky`.
     pub needs_conversation: bool,
+    /// The edge answers while no cloud can be reached.
+    pub degrades: bool,
     /// A conversation stays with the model that it began with.
     pub is_sticky: bool,
     /// On what terms its answers are kept; `None`: none is.

@@ -9,6 +9,7 @@ mod pool;
 mod private;
 mod routing;
 mod shadow;
+mod survival;
 
 use std::sync::OnceLock;
 
@@ -23,6 +24,7 @@ pub use pool::Pool;
 pub use private::Private;
 pub use routing::Routing;
 pub use shadow::Shadow;
+pub use survival::Survival;
 
 /// Seconds of a whole request: an edge model answers in tens of milliseconds, a reasoning model in minutes.
 const REQUEST_BUCKETS: &[f64] =
@@ -49,8 +51,6 @@ pub struct Metrics {
     pub overhead_request: Histogram,
     /// `upstream`: waiting for a place at a node.
     pub wait_seconds: HistogramVec,
-    /// Requests that wait for a place. `upstream`
-    pub queue_depth: IntGaugeVec,
     /// `from, to, reason`
     pub fallbacks: IntCounterVec,
     /// `upstream, node`
@@ -63,6 +63,7 @@ pub struct Metrics {
     pub shadow: Shadow,
     pub private: Private,
     pub cache: Cache,
+    pub survival: Survival,
     /// Must stay 0: counted at the last place before the socket.
     pub locality_violations: IntCounter,
     /// `result`
@@ -134,11 +135,6 @@ impl Metrics {
                 FIRST_TOKEN_BUCKETS,
                 &["upstream"],
             )?,
-            queue_depth: build.gauges(
-                "tidegate_queue_depth",
-                "requests that wait for a place at a node of the upstream",
-                &["upstream"],
-            )?,
             fallbacks: build.counters(
                 "tidegate_fallbacks_total",
                 "attempts that another target took over",
@@ -179,6 +175,7 @@ impl Metrics {
             shadow: Shadow::new(&build)?,
             private: Private::new(&build)?,
             cache: Cache::new(&build)?,
+            survival: Survival::new(&build)?,
             registry: registry.clone(),
         };
         metrics.begin()?;

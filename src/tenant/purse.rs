@@ -171,6 +171,30 @@ impl Reservation {
         Ok(reservation)
     }
 
+    /// Sets `amount` more aside in every budget that it holds, or in none: another attempt is about to cost. `beyond`: which budgets may be
+    /// used up all the same.
+    ///
+    /// # Errors
+    /// The index of the budget that is used up.
+    pub fn raise(&mut self, amount: NanoUsd, now: i64, beyond: impl Fn(&Budget) -> bool) -> Result<(), usize> {
+        let mut more: SmallVec<[Held; 2]> = SmallVec::new();
+        for (index, held) in self.held.iter().enumerate() {
+            let Some(added) = held.budget.hold(amount, now, beyond(&held.budget)) else {
+                more.iter().for_each(|added| added.budget.settle(added, 0));
+                return Err(index);
+            };
+            more.push(added);
+        }
+        for (held, added) in self.held.iter_mut().zip(more) {
+            match held.turn == added.turn {
+                true => held.amount = held.amount.saturating_add(added.amount),
+                // A new period has begun; the request belongs to the one before.
+                false => added.budget.settle(&added, 0),
+            }
+        }
+        Ok(())
+    }
+
     /// What was spent. Without it everything is given back.
     pub fn charge(&mut self, spent: NanoUsd) {
         self.charge = spent;
@@ -248,6 +272,20 @@ mod tests {
         drop(absurd);
         assert_eq!(budget.purse.balance(NOON).reserved, 10 * CENT);
         drop(usual);
+    }
+
+    #[test]
+    fn a_further_attempt_raises_what_is_held_in_every_budget_or_in_none() {
+        let (tenant, app) = (budget(DOLLAR, 0), budget(3 * CENT, 0));
+        let mut held = Reservation::make([&tenant, &app], 2 * CENT, NOON, false).unwrap();
+        held.raise(2 * CENT, NOON, |_| false).unwrap();
+        assert_eq!(tenant.purse.balance(NOON).reserved, 4 * CENT);
+        assert_eq!(held.raise(CENT, NOON, |_| false), Err(1), "the app's is used up by what is held");
+        assert_eq!(tenant.purse.balance(NOON).reserved, 4 * CENT, "and the tenant's holds no more for it");
+        held.charge(3 * CENT);
+        drop(held);
+        let balances = [&tenant, &app].map(|budget| budget.purse.balance(NOON));
+        assert!(balances.iter().all(|balance| (balance.reserved, balance.spent) == (0, 3 * CENT)), "charged once");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use http::uri::{Authority, Scheme};
 use parking_lot::Mutex;
 use rustls_pki_types::ServerName;
 
+use super::breaker::Breaker;
 use super::connection::Sender;
 use super::load::Load;
 use super::queue::Queue;
@@ -54,7 +55,25 @@ pub struct Node {
     /// Milliseconds since `born` until which a failed node is left alone although its checks have not noticed yet.
     rest_until_ms: AtomicU64,
     born: Instant,
+    /// Whether it is worth asking, as its answers tell.
+    pub breaker: Breaker,
+    /// Requests that wait for its first token, and since when none of them got one (milliseconds since `born`).
+    awaiting: AtomicU32,
+    silent_since_ms: AtomicU64,
+    /// Milliseconds of silence that are no good sign; 0: nobody knows.
+    patience_ms: AtomicU64,
+    answers: AtomicU32,
     idle: Box<[Mutex<Vec<Idle>>]>,
+}
+
+/// A request that waits for a node's first token.
+#[derive(Debug)]
+pub struct Awaiting<'n>(&'n Node);
+
+impl Drop for Awaiting<'_> {
+    fn drop(&mut self) {
+        self.0.awaiting.fetch_sub(1, Relaxed);
+    }
 }
 
 #[derive(Debug)]
@@ -170,6 +189,11 @@ impl Node {
             streak_good: AtomicBool::new(true),
             rest_until_ms: AtomicU64::new(0),
             born: Instant::now(),
+            breaker: Breaker::default(),
+            awaiting: AtomicU32::new(0),
+            silent_since_ms: AtomicU64::new(0),
+            patience_ms: AtomicU64::new(0),
+            answers: AtomicU32::new(0),
             idle: (0..workers.max(1)).map(|_| Mutex::new(Vec::new())).collect(),
         }
     }
@@ -186,14 +210,44 @@ impl Node {
         Some(InFlight { node: Arc::clone(self), pending: AtomicU64::new(0), queue: None })
     }
 
-    /// In the pool: its checks are good and it has not just failed.
+    /// In the pool and well: its checks are good, it has not just failed, and it is neither silent nor much slower than the others.
     pub fn is_up(&self) -> bool {
-        !self.down.load(Relaxed) && !self.is_resting()
+        let now = self.elapsed_ms();
+        !self.is_down() && !self.is_resting() && !self.is_silent(now) && !self.breaker.is_slow(now)
     }
 
-    /// Its health checks say that it is not there.
+    /// Not to be asked: its health checks say that it is not there, or its breaker is open.
     pub fn is_down(&self) -> bool {
-        self.down.load(Relaxed)
+        self.down.load(Relaxed) || !self.breaker.admits(self.elapsed_ms())
+    }
+
+    /// A request is sent to it, and waits for its first token as long as what is given back lives.
+    pub fn awaits(&self) -> Awaiting<'_> {
+        let now = self.elapsed_ms();
+        self.breaker.sends(now);
+        if self.awaiting.fetch_add(1, Relaxed) == 0 {
+            self.silent_since_ms.store(now, Relaxed);
+        }
+        Awaiting(self)
+    }
+
+    /// It has answered, so it is not silent. Gives the number of its answers.
+    pub(super) fn spoke(&self) -> u32 {
+        self.silent_since_ms.store(self.elapsed_ms(), Relaxed);
+        self.answers.fetch_add(1, Relaxed)
+    }
+
+    /// Silence is no good sign after this.
+    pub(super) fn set_patience(&self, patience: Duration) {
+        self.patience_ms.store(u64::try_from(patience.as_millis()).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    /// Requests wait for it, and none has got a first token for much longer than usual.
+    fn is_silent(&self, now: u64) -> bool {
+        let patience = self.patience_ms.load(Relaxed);
+        patience > 0
+            && self.awaiting.load(Relaxed) > 0
+            && now.saturating_sub(self.silent_since_ms.load(Relaxed)) > patience
     }
 
     fn is_resting(&self) -> bool {
@@ -201,7 +255,8 @@ impl Node {
         until > 0 && self.elapsed_ms() < until
     }
 
-    fn elapsed_ms(&self) -> u64 {
+    /// Milliseconds since it was made: the clock of everything that is remembered of it.
+    pub fn elapsed_ms(&self) -> u64 {
         // A process does not live 500 million years.
         u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
@@ -221,6 +276,7 @@ impl Node {
         let down = self.down.load(Relaxed);
         if good {
             self.rest_until_ms.store(0, Relaxed);
+            self.breaker.checked_well(self.elapsed_ms());
         }
         if good && down && streak >= healthy_after {
             self.down.store(false, Relaxed);

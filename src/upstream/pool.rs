@@ -3,7 +3,9 @@
 //! What a reader could get wrong: names of hosts are resolved by discovery, so that one name with several addresses is several nodes;
 //! a provider (`base_url`) is resolved when a connection is opened instead, because its addresses change with every answer of its DNS.
 
-use std::sync::{Arc, Weak};
+mod tend;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -204,7 +206,7 @@ impl Pool {
 
     fn take(&self, ask: &Ask<'_>, tried: &[Arc<Node>]) -> Option<InFlight> {
         match &self.kind {
-            Kind::One(node) if tried.is_empty() => node.acquire(self.max_in_flight),
+            Kind::One(node) if tried.is_empty() && !node.is_down() => node.acquire(self.max_in_flight),
             Kind::One(_) => None,
             Kind::Balanced(balanced) => {
                 let key = match (&balanced.prefix, ask.blocks) {
@@ -292,79 +294,6 @@ impl Pool {
                 // It may have been restarted; if not, its cache is known again soon.
                 node.load.forget();
             }
-        }
-    }
-
-    /// Takes a node out by hand, or back in; `false` if there is none of that name.
-    pub fn drain(&self, label: &str, drain: bool) -> bool {
-        let nodes = self.nodes();
-        let Some(node) = nodes.iter().find(|node| node.label == label) else { return false };
-        node.load.drain(drain);
-        self.wake_all();
-        true
-    }
-
-    /// The models that are asked for here: somebody is told when no node has one.
-    pub fn wants(&self, models: impl Iterator<Item = String>) {
-        *self.wanted.lock() = models.map(|model| (model, true)).collect();
-    }
-
-    async fn refresh(&self) {
-        if let Kind::Balanced(balanced) = &self.kind {
-            // Discovery gives what it can resolve and never fails as a whole.
-            let _ = balanced.balancer.update().await;
-        }
-    }
-
-    /// A node that has come back, or has been told to take part again, has given no place back.
-    fn wake_all(&self) {
-        for _ in 0..self.waiting() {
-            if self.has_room(&Ask::default(), &[]) {
-                self.queue.wake_next();
-            }
-        }
-    }
-
-    /// Tells once when the last node that had a model has none, and once when one has it again.
-    fn watch_models(&self, upstream: &str) {
-        for (model, was_there) in self.wanted.lock().iter_mut() {
-            let is_there = self.nodes().iter().any(|node| node.load.serves(model));
-            if std::mem::replace(was_there, is_there) && !is_there && !self.nodes().is_empty() {
-                tracing::warn!(
-                    upstream,
-                    model,
-                    "no node of the upstream lists this model; load it, or correct its `id`"
-                );
-            }
-        }
-    }
-
-    /// Checks health and looks for nodes for as long as the pool is in use.
-    pub async fn tend(upstream: Weak<super::Upstream>) {
-        let mut next_check = Instant::now();
-        loop {
-            let Some(current) = upstream.upgrade() else { return };
-            let pool = &current.pool;
-            let Kind::Balanced(balanced) = &pool.kind else { return };
-            if balanced.finder.due() <= Instant::now() {
-                let before = pool.nodes().len();
-                pool.refresh().await;
-                if pool.nodes().len() != before {
-                    // What a new node has is to be known before much is sent there.
-                    next_check = Instant::now();
-                }
-            }
-            let interval = balanced.probe.as_ref().map(Probe::interval);
-            if let Some(interval) = interval.filter(|_| next_check <= Instant::now()) {
-                next_check = Instant::now() + interval;
-                balanced.balancer.backends().run_health_check(true).await;
-                pool.watch_models(&balanced.upstream);
-            }
-            pool.wake_all();
-            let due = balanced.finder.due();
-            let until = if interval.is_some() { due.min(next_check) } else { due };
-            drop(current);
-            tokio::time::sleep_until(until).await;
         }
     }
 }

@@ -1,13 +1,14 @@
 //! A model at an upstream: what a plan's entry becomes when it is tried. Everything that is the same for each request is made here, once.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use http::HeaderValue;
 use http::uri::PathAndQuery;
 
-use super::Upstream;
 use super::price::{self, Bounds, Cost, Day, NanoUsd, Prices};
+use super::{Known, Upstream};
 use crate::config::file;
 use crate::openai::Endpoint;
 use crate::openai::usage::Usage;
@@ -31,12 +32,16 @@ pub struct Target {
     /// The name that the upstream knows.
     pub id: String,
     pub upstream: Arc<Upstream>,
+    /// What its answers have told.
+    pub known: Arc<Known>,
     pub prices: Prices,
     /// The largest answer, and prompt and answer together, in tokens, where the configuration tells.
     pub max_output: Option<u64>,
     pub context: Option<u64>,
     pub metrics: TargetMetrics,
     paths: [PathAndQuery; 4],
+    /// It has refused log-probabilities; until the next reload nobody asks again.
+    refuses_logprobs: AtomicBool,
 }
 
 /// What a request may use at most, as far as it says so.
@@ -78,9 +83,21 @@ impl Target {
             prices: Prices::of(name, model, &upstream.section),
             max_output: model.max_output,
             context: model.context,
+            known: upstream.known(id),
             upstream,
             metrics,
+            refuses_logprobs: AtomicBool::new(false),
         })
+    }
+
+    /// Whether it has refused log-probabilities before.
+    pub fn refuses_logprobs(&self) -> bool {
+        self.refuses_logprobs.load(Relaxed)
+    }
+
+    /// It has refused them.
+    pub fn refused_logprobs(&self) {
+        self.refuses_logprobs.store(true, Relaxed);
     }
 
     /// Path and query at the upstream.

@@ -8,11 +8,14 @@ use crate::support::client::{chat, chat_stream};
 use crate::support::load::Load;
 use crate::support::{Answer, Config, Gateway, Point, Response, Upstream, eventually, sse};
 
+/// Impatient, and asked again however often it has failed.
+const PROVIDER: &str = "timeouts: {first_token: 500ms, between_tokens: 500ms}\nbreaker: {enabled: false}";
+
 /// `auto` tries `first`, then `second`, two providers without health checks.
 fn two_providers(first: &Upstream, second: &Upstream) -> Config {
     Config::new()
-        .cloud_with("one", first, "timeouts: {first_token: 500ms, between_tokens: 500ms}")
-        .cloud_with("two", second, "timeouts: {first_token: 500ms, between_tokens: 500ms}")
+        .cloud_with("one", first, PROVIDER)
+        .cloud_with("two", second, PROVIDER)
         .model("first", "one", "")
         .model("second", "two", "")
         .route("auto", "", &["first", "second"])

@@ -31,7 +31,7 @@ fn found(discover: &str, more: &str) -> String {
 }
 
 fn conversation(system: &str, turns: usize) -> Value {
-    let mut messages = vec![json!({"role": "system", "content": system.repeat(100)})];
+    let mut messages = vec![json!({"role": "system", "content": system.repeat(1500)})];
     for turn in 0..turns {
         messages.push(json!({"role": "user", "content": format!("question {turn} ").repeat(40)}));
         messages.push(json!({"role": "assistant", "content": format!("answer {turn} ").repeat(40)}));

@@ -12,13 +12,6 @@ const TABLE: &[(&[&str], Option<&str>, &str)] = &[
     (&["upstreams", "*", "kind"], Some("anthropic"), "speak Anthropic's protocol to the provider"),
     (&["upstreams", "*", "kind"], Some("gemini"), "speak Gemini's protocol to the provider"),
     (&["upstreams", "*", "kind"], Some("bedrock"), "speak Bedrock's protocol to the provider"),
-    (
-        &["routes", "*", "rules", "*", "try", "*", "min_confidence"],
-        None,
-        "escalate answers of low confidence to the next target",
-    ),
-    (&["retries", "budget"], None, "cap the share of requests that are retries"),
-    (&["retries", "hedge_after"], None, "ask a second node when the first is slow"),
 ];
 
 pub fn check(checker: &mut Checker<'_>) {

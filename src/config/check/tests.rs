@@ -317,13 +317,9 @@ fn what_this_version_does_not_do_is_refused() {
         \x20   threshold: 0.5\n\
         \x20   rules:\n\
         \x20   - name: r\n\
-        \x20     try: [{model: m, min_confidence: 0.4}]\n"
+        \x20     try: [m]\n"
     ), @"
     f:2:13: `otlp` is not available yet: it would send traces to a collector
-        hint: remove it
-    f:3:11: `budget` is not available yet: it would cap the share of requests that are retries
-        hint: remove it
-    f:3:24: `hedge_after` is not available yet: it would ask a second node when the first is slow
         hint: remove it
     f:6:25: `kind: anthropic` is not available yet: it would speak Anthropic's protocol to the provider
         hint: choose another
@@ -331,8 +327,6 @@ fn what_this_version_does_not_do_is_refused() {
         hint: choose another
     f:8:25: `kind: bedrock` is not available yet: it would speak Bedrock's protocol to the provider
         hint: choose another
-    f:15:24: `min_confidence` is not available yet: it would escalate answers of low confidence to the next target
-        hint: remove it
     ");
 }
 

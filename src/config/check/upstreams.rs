@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use super::{Checker, decoded_items, listeners, pem, shown, url};
 use crate::config::document::Node;
-use crate::config::file::{Discover, Placement, Upstream, UpstreamKind, WEIGHTS};
+use crate::config::file::{Breaker, Discover, Placement, Upstream, UpstreamKind, WEIGHTS};
 use crate::config::problem::Position;
 
 pub fn check(checker: &mut Checker<'_>) {
@@ -58,7 +58,25 @@ fn one(checker: &mut Checker<'_>, node: &Node, upstream: &Upstream) {
     checker.time(times, "first_token", Some(upstream.timeouts.first_token.0));
     checker.time(times, "between_tokens", Some(upstream.timeouts.between_tokens.0));
     checker.time(times, "total", Some(upstream.timeouts.total.0));
+    breaker(checker, node.get("breaker"), &upstream.breaker);
     tls(checker, node, upstream);
+}
+
+fn breaker(checker: &mut Checker<'_>, node: Option<&Node>, breaker: &Breaker) {
+    checker.at_least_one(node, "failures", Some(breaker.failures.into()));
+    checker.time(node, "window", Some(breaker.window.0));
+    checker.time(node, "open_for", Some(breaker.open_for.0));
+    let get = |key| node.and_then(|node| node.get(key));
+    if let Some(rate) = get("failure_rate").filter(|_| !(breaker.failure_rate > 0.0 && breaker.failure_rate <= 1.0)) {
+        checker.error(rate, format!("{} is no share of failures", shown(rate)), "write a number above 0, up to 1");
+    }
+    if let Some(slower) = get("slower").filter(|_| !(breaker.slower > 1.0)) {
+        checker.error(
+            slower,
+            format!("{} is not slower than the others", shown(slower)),
+            "write a number above 1, such as 5",
+        );
+    }
 }
 
 /// Exactly one of `nodes` and `base_url`, of good URLs.

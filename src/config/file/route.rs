@@ -76,6 +76,10 @@ pub struct Route {
     /// What is different from `cache` for this route: `off`, or keys such as `{ttl: 10m, semantic: false}`.
     #[serde(default)]
     pub cache: Option<RouteCache>,
+    /// While no cloud can be reached, the edge answers in its place (`x-tidegate-degraded: cloud-unreachable`), also by targets of other rules
+    /// where the matching one names none; constraints hold all the same. `false`: only what the matching rule names. Default true.
+    #[serde(default = "default_degrades")]
+    pub degrade: bool,
     /// First match wins; none matching is an error that says so.
     #[serde(default)]
     pub rules: Vec<Rule>,
@@ -111,6 +115,10 @@ pub struct Shadow {
     pub sample: f64,
 }
 
+fn default_degrades() -> bool {
+    true
+}
+
 /// Enough to see a difference in a day of traffic, little enough to cost next to nothing.
 fn default_sample() -> f64 {
     0.01
@@ -131,7 +139,8 @@ pub enum Try {
 pub struct TryWith {
     /// The `models` key.
     pub model: String,
-    /// Escalate to the next target below this confidence. Not available yet.
+    /// The least confidence (0 to 1) that an answer of it must have; below, the next target is asked. What is judged: token
+    /// log-probabilities, refusals, loops, JSON and tool calls that are none, answers cut off or empty. Default: nothing is judged.
     #[serde(default)]
     pub min_confidence: Option<f64>,
 }
@@ -167,6 +176,14 @@ impl Try {
         match self {
             Try::Name(name) => name,
             Try::With(with) => &with.model,
+        }
+    }
+
+    /// Below it, the next target is asked.
+    pub fn min_confidence(&self) -> Option<f64> {
+        match self {
+            Try::Name(_) => None,
+            Try::With(with) => with.min_confidence,
         }
     }
 }

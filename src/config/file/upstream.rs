@@ -110,6 +110,9 @@ pub struct Upstream {
     /// Active health checks. Edge pools have them unless `enabled: false`; providers only if `path` is given.
     #[serde(default)]
     pub health: Health,
+    /// When a node (or the provider) is left alone because its answers fail or come late.
+    #[serde(default)]
+    pub breaker: Breaker,
     /// Deadlines of one attempt, phase by phase.
     #[serde(default)]
     pub timeouts: Timeouts,
@@ -133,6 +136,38 @@ impl Upstream {
     /// How long a node takes to get its whole share.
     pub fn slow_start(&self) -> Duration {
         self.slow_start.map_or(Duration::ZERO, |time| time.0)
+    }
+}
+
+/// When a node is left alone because its answers fail or come late, and for how long.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Breaker {
+    /// Turns it off (`false`). Default true.
+    pub enabled: bool,
+    /// Failures in a row that open it: no connection, no answer in time, 5xx, 429. Default 5.
+    pub failures: u32,
+    /// The share of failures within `window` that opens it (of ten attempts or more). Default 0.5.
+    pub failure_rate: f64,
+    /// How far back failures count. Default 10s.
+    pub window: HumanDuration,
+    /// How long a node is left alone the first time; doubled each time, up to a minute, and never less than it asked for
+    /// (`retry-after`). Then single requests find out. Default 1s.
+    pub open_for: HumanDuration,
+    /// A node whose first tokens take so many times as long as the others' comes last for a while. Default 5.
+    pub slower: f64,
+}
+
+impl Default for Breaker {
+    fn default() -> Breaker {
+        Breaker {
+            enabled: true,
+            failures: 5,
+            failure_rate: 0.5,
+            window: HumanDuration(Duration::from_secs(10)),
+            open_for: HumanDuration(Duration::from_secs(1)),
+            slower: 5.0,
+        }
     }
 }
 

@@ -9,6 +9,8 @@ use super::Build;
 /// Metrics of pools.
 #[derive(Debug)]
 pub struct Pool {
+    /// Requests that wait for a place. `upstream`
+    pub queue_depth: IntGaugeVec,
     /// `upstream, result` (`hit`, `miss`)
     pub prefix_tokens: IntCounterVec,
     /// `upstream, node`
@@ -28,6 +30,11 @@ impl Pool {
     pub(super) fn new(build: &Build<'_>) -> prometheus::Result<Pool> {
         let node = &["upstream", "node"];
         Ok(Pool {
+            queue_depth: build.gauges(
+                "tidegate_queue_depth",
+                "requests that wait for a place at a node of the upstream",
+                &["upstream"],
+            )?,
             prefix_tokens: build.counters(
                 "tidegate_prefix_tokens_total",
                 "prompt tokens sent to a node that was taken to have them in its KV cache (hit) or not (miss), where `balance: prefix`",

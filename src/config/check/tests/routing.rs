@@ -81,3 +81,23 @@ fn files_that_cannot_be_read_are_told_at_their_place() {
         hint: add `candidate: FILE`, or remove it
     ");
 }
+
+#[test]
+fn breakers_and_retries_have_sensible_figures() {
+    let yaml = "\
+upstreams:
+  lab:
+    placement: edge
+    kind: vllm
+    nodes: [http://127.0.0.1:8080]
+    breaker: {failures: 0, failure_rate: 2, window: 0s, open_for: 400d, slower: 1}
+retries: {max_attempts: 0, budget: 1.5}
+models: {m: {upstream: lab}}
+";
+    let problems = found(yaml);
+    for wrong in ["`failures`", "no share of failures", "`window`", "`open_for`", "not slower", "`max_attempts`", "1.5"]
+    {
+        assert!(problems.contains(wrong), "{wrong}: {problems}");
+    }
+    assert_eq!(problems.lines().filter(|line| line.starts_with("f:")).count(), 7, "{problems}");
+}

@@ -1,0 +1,99 @@
+//! How attempts at nodes end, told to all who learn from it: the node's breaker, the upstream's pressure, the model's latency and quota.
+//!
+//! What a reader could get wrong: what the client is to blame for says nothing about a node, and neither does an attempt that was given up for
+//! another one.
+
+use std::time::Duration;
+
+use http::HeaderMap;
+use jiff::Timestamp;
+
+use super::breaker::Change;
+use super::{Known, Node, Upstream};
+use crate::config::file::Placement;
+use crate::error::{Error, Kind, Retry};
+
+/// Silence of so many times the usual (95 in 100 answers) is no good sign, and never less than this.
+const PATIENCE: u32 = 4;
+const LEAST_PATIENCE: Duration = Duration::from_secs(1);
+/// Each so many answers of a node it is compared with the others.
+const EVERY: u32 = 8;
+
+impl Upstream {
+    /// A node answered; `first`: from sending to the first token (of a plain answer: to its end).
+    pub fn answered(&self, node: &Node, known: &Known, stream: bool, first: Duration) {
+        self.pressure.answered(first);
+        known.latency(stream).observe(first);
+        let answers = node.spoke();
+        let now = node.elapsed_ms();
+        if node.breaker.answered(first, &self.breaker, now) == Some(Change::Closed) {
+            tracing::info!(upstream = %self.name, node = %node.label, "the node answers again: its breaker is closed");
+        }
+        if answers % EVERY != 0 {
+            return;
+        }
+        if let Some(usual) = known.latency(stream).percentile(0.95) {
+            node.set_patience((usual * PATIENCE).max(LEAST_PATIENCE));
+        }
+        self.compare(node, now);
+    }
+
+    /// A node failed.
+    pub fn failed(&self, node: &Node, error: &Error) {
+        self.pressure.failed(error.kind);
+        if matches!(error.kind, Kind::Connect | Kind::Broken) {
+            self.pool.failed(node);
+        }
+        if !is_failure(error.kind) {
+            return;
+        }
+        let pause = match error.retry {
+            Retry::SameAfter(pause) => Some(pause),
+            Retry::Never | Retry::NextTarget => None,
+        };
+        if node.breaker.failed(error.kind, pause, &self.breaker, node.elapsed_ms()) == Some(Change::Opened) {
+            let reason = error.kind.label();
+            tracing::warn!(upstream = %self.name, node = %node.label, reason, "the node fails: its breaker is open");
+        }
+    }
+
+    /// What an answer says of the provider's limits.
+    pub fn said(&self, node: &Node, known: &Known, headers: &HeaderMap) {
+        if self.section.placement == Placement::Cloud {
+            known.quota.learn(headers, node.elapsed_ms(), Timestamp::now());
+        }
+    }
+
+    /// All its nodes are left alone: why, and for how long still.
+    pub fn left_alone(&self) -> Option<(Kind, Duration)> {
+        let nodes = self.pool.nodes();
+        let each = nodes.iter().map(|node| node.breaker.opened_by(node.elapsed_ms()));
+        each.collect::<Option<smallvec::SmallVec<[_; 8]>>>()?.into_iter().min_by_key(|(_, time)| *time)
+    }
+
+    /// How it stands beside the other nodes of its pool.
+    fn compare(&self, node: &Node, now: u64) {
+        let nodes = self.pool.nodes();
+        if nodes.len() < 2 || !self.breaker.slower.is_finite() {
+            return;
+        }
+        let others = nodes.iter().filter(|other| !std::ptr::eq(other.as_ref(), node));
+        let mut usual: smallvec::SmallVec<[f64; 16]> =
+            others.clone().filter_map(|other| other.breaker.usual()).collect();
+        // At least half of the pool is always as good as any.
+        let slow = others.filter(|other| other.breaker.is_slow(other.elapsed_ms())).count();
+        if usual.is_empty() || (slow + 1) * 2 > nodes.len() {
+            return;
+        }
+        usual.sort_by(f64::total_cmp);
+        let median = usual[usual.len() / 2];
+        if node.breaker.compare(median, &self.breaker, now) {
+            tracing::warn!(upstream = %self.name, node = %node.label, "the node is much slower than the others: it comes last");
+        }
+    }
+}
+
+/// A failure of the node, not of the request.
+fn is_failure(kind: Kind) -> bool {
+    matches!(kind, Kind::Connect | Kind::Broken | Kind::Timeout | Kind::UpstreamFailed | Kind::RateLimited)
+}
