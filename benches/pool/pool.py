@@ -76,7 +76,7 @@ class Node:
                     await self.chat(json.loads(body), writer)
                 else:
                     await self.tell(path.split("?")[0], writer)
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             pass
         finally:
             writer.close()
