@@ -240,6 +240,10 @@ impl server::AdminState for AdminHandle {
         self.admin.upstreams()
     }
 
+    fn drain(&self, upstream: &str, node: &str, drain: bool) -> Result<serde_json::Value, (u16, String)> {
+        self.admin.drain(upstream, node, drain)
+    }
+
     fn config(&self) -> serde_json::Value {
         self.admin.config()
     }

@@ -7,6 +7,7 @@
 mod account;
 mod cache;
 mod deferred;
+mod discover;
 mod price;
 mod protect;
 mod retries;
@@ -29,6 +30,7 @@ pub use cache::{
     BUILTIN, Cache, Disk, Exact, OnSharedError, RouteCache, RouteCacheWith, Semantic, Shared, SharedWith, Switch,
 };
 pub use deferred::{Deferred, Hours};
+pub use discover::{Discover, PoolNode, PoolNodeWith, WEIGHTS};
 pub use price::{Price, Pricing};
 pub use protect::{Analyzer, AnalyzerWith, CustomPii, OnAnalyzerError, Pii, PiiMode, TenantPii};
 pub use retries::{HedgeAfter, Retries};

@@ -26,8 +26,6 @@ use crate::telemetry::metrics::Survival;
 use crate::upstream::send;
 use crate::upstream::{InFlight, Node, Target};
 
-/// The prompt's beginning, for `balance: prefix`: system prompts that agree this far share a node's KV cache.
-const PREFIX: usize = 1024;
 /// A longer pause than this is the client's to wait out (SDKs obey `retry-after`), not the gateway's.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// The first pause before an upstream that is overloaded is asked again; it doubles each time.
@@ -73,13 +71,6 @@ pub(super) struct Walk<'a> {
 pub(super) struct Failed {
     pub(super) error: Error,
     pub(super) nodes: SmallVec<[Arc<Node>; 2]>,
-}
-
-/// What requests that share a KV cache have in common: the first text of the prompt.
-pub(super) fn prefix(read: &Read) -> &[u8] {
-    let first = read.view.pieces.first().and_then(|piece| read.body.get(piece.range.clone()));
-    let first = first.unwrap_or_default();
-    first.get(..PREFIX).unwrap_or(first)
 }
 
 impl Walk<'_> {
@@ -258,24 +249,25 @@ impl Walk<'_> {
     async fn place(&self, target: &Arc<Target>, tried: &[Arc<Node>]) -> Option<InFlight> {
         let (read, plan) = (self.exchange.read, self.exchange.plan);
         let pool = &target.upstream.pool;
-        if let Some(place) = pool.pick(prefix(read), tried) {
+        let ask = read.ask(target);
+        if let Some(place) = pool.pick(&ask, tried) {
             return Some(place);
         }
         let is_last = plan.targets.last().is_some_and(|(_, last)| Arc::ptr_eq(last, target));
-        if !is_last || !pool.is_full(tried) {
+        if !is_last || !pool.is_full(&ask, tried) {
             return None;
         }
         let by = Instant::now() + target.upstream.section.max_wait();
         let by = plan.deadline.map_or(by, |deadline| deadline.min(by));
         let rank = self.desk.record().admission.rank();
         let before = Instant::now();
-        let place = tokio::time::timeout_at(by, pool.pick_waiting(prefix(read), tried, rank)).await;
+        let place = pool.pick_waiting(&ask, tried, rank, by).await;
         let waited = before.elapsed();
         let mut record = self.desk.record();
         record.waited_in_queue(waited);
         let seconds = &record.shared().durable.metrics.wait_seconds;
         seconds.with_label_values(&[&target.upstream.name]).observe(waited.as_secs_f64());
-        place.ok().flatten()
+        place
     }
 
     fn count_fallback(&self, from: &Target, to: &Target) {
@@ -319,8 +311,12 @@ fn nowhere(target: &Target) -> Error {
         let retry = if kind == Kind::RateLimited { Retry::SameAfter(left) } else { Retry::NextTarget };
         return Error::upstream(kind, message).with_retry(retry);
     }
+    if upstream.pool.is_available() && !target.is_available() {
+        let message = format!("no eligible target: no node of upstream `{}` has the model", upstream.name);
+        return Error::gateway(Kind::NoEligibleTarget, message).with_retry(Retry::NextTarget);
+    }
     if upstream.pool.is_available() {
-        let message = format!("every node of upstream `{}` is at its max_in_flight_per_node", upstream.name);
+        let message = format!("every node of upstream `{}` has as many requests as it may have", upstream.name);
         return Error::gateway(Kind::Overloaded, message).with_retry(Retry::NextTarget);
     }
     let message = format!("no eligible target: upstream `{}` has no healthy node", upstream.name);

@@ -25,7 +25,7 @@ use crate::config::file::{BUILTIN, Placement, Privacy};
 use crate::openai::Endpoint;
 use crate::upstream::body::Outgoing;
 use crate::upstream::send::{self, Locality, Outbound};
-use crate::upstream::{Target, Timeouts};
+use crate::upstream::{Ask, Target, Timeouts};
 
 /// An embedder that takes longer costs more than the answer is worth.
 const EMBEDDING: Duration = Duration::from_millis(250);
@@ -145,7 +145,7 @@ struct Datum {
 async fn embed(gateway: &Gateway, target: &Arc<Target>, text: &str) -> Option<Vec<f32>> {
     let upstream = &target.upstream;
     let body = Bytes::from(serde_json::json!({"model": target.id, "input": text}).to_string());
-    let place = upstream.pool.pick(&[], &[])?;
+    let place = upstream.pool.pick(&Ask { model: &target.id, ..Ask::default() }, &[])?;
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     if let Some((name, value)) = &upstream.credentials {

@@ -126,7 +126,7 @@ pub fn decide(read: &Read, inspected: &Inspected, record: &mut Record) -> Result
     };
     // What is known to be down comes last: not dropped, for it may be back by then.
     if targets.len() > 1 {
-        targets.sort_by_key(|(_, target)| !target.upstream.pool.is_available());
+        targets.sort_by_key(|(_, target)| !target.is_available());
     }
     let to_cloud = targets.first().is_some_and(|(_, target)| target.upstream.placement() == Placement::Cloud);
     entry.threshold.observe(signals.difficulty, to_cloud, record.arrived_us());

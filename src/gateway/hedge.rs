@@ -12,7 +12,7 @@ use serde::Deserialize;
 use tokio::time::timeout;
 
 use super::answer::Answered;
-use super::attempt::{Failed, Walk, prefix};
+use super::attempt::{Failed, Walk};
 use super::read::Read;
 use super::tries::{Role, TryId};
 use crate::config::file::HedgeAfter;
@@ -117,14 +117,14 @@ fn second(walk: &Walk<'_>, (id, target): (TargetId, &Arc<Target>), slow: &Arc<No
     if leaves_something(exchange.read) {
         return None;
     }
-    let key = prefix(exchange.read);
-    let same = target.upstream.pool.pick(key, std::slice::from_ref(slow));
+    let read = exchange.read;
+    let same = target.upstream.pool.pick(&read.ask(target), std::slice::from_ref(slow));
     let found = same.map(|place| Second { id, target: Arc::clone(target), place });
     let found = found.or_else(|| {
         let after = exchange.plan.targets.iter().skip_while(|(other, _)| *other != id).skip(1);
         let mut beside = after.filter(|(_, other)| other.upstream.placement() == target.upstream.placement());
         beside.find_map(|(id, target)| {
-            let place = target.upstream.pool.pick(key, &[])?;
+            let place = target.upstream.pool.pick(&read.ask(target), &[])?;
             Some(Second { id: *id, target: Arc::clone(target), place })
         })
     })?;

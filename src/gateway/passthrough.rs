@@ -22,9 +22,9 @@ use super::{Gateway, attempt, decide, fee, headers, tunnel};
 use crate::config::file::{Placement, Server};
 use crate::error::{Error, Kind, Result};
 use crate::signals::Hints;
-use crate::upstream::Upstream;
 use crate::upstream::body::Outgoing;
 use crate::upstream::send::{self, Locality, Outbound};
+use crate::upstream::{Ask, Upstream};
 
 /// A request's body.
 #[derive(Debug)]
@@ -110,7 +110,7 @@ async fn pass(
         worker: gateway.worker,
         upgrade: client.is_some(),
     };
-    let place = upstream.pool.pick(b"", &[]).ok_or_else(|| {
+    let place = upstream.pool.pick(&Ask::default(), &[]).ok_or_else(|| {
         Error::upstream(Kind::Connect, format!("upstream `{}` has no node to ask now", upstream.name))
     })?;
     let attempt = record.begin_passthrough(&upstream, &place);

@@ -3,6 +3,7 @@
 //! What a reader could get wrong: a body that comes in one piece (almost every one does) is not copied.
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -12,10 +13,12 @@ use hyper::body::{Body as _, Incoming};
 
 use super::record::Record;
 use crate::error::{Error, Kind, Result};
-use crate::openai::view::{self, Malformed, View};
+use crate::openai::view::{self, Malformed, Source, View};
 use crate::openai::{Endpoint, duet};
 use crate::signals::{Hints, tokens};
 use crate::task;
+use crate::upstream::prefix::Blocks;
+use crate::upstream::{Ask, Target};
 
 /// A body is not given more than this before its first bytes have come, whatever its `content-length` promises.
 const FIRST_ALLOCATION: u64 = 64 << 10;
@@ -37,6 +40,28 @@ pub struct Read {
     pub input_tokens: u64,
     /// Others may follow the answer, and it may be kept up to so many bytes: usage stays in its stream for those who asked for it.
     pub shared: Option<usize>,
+    /// The prompt's blocks, once somebody has asked for them.
+    pub blocks: OnceLock<Blocks>,
+}
+
+impl Read {
+    /// What is asked of a target's nodes. The prompt is hashed when the first one wants to know it.
+    pub fn ask<'a>(&'a self, target: &'a Target) -> Ask<'a> {
+        let wanted = target.upstream.pool.wants_blocks();
+        let blocks = wanted.then(|| self.blocks.get_or_init(|| self.hash()));
+        Ask { model: &target.id, tokens: self.input_tokens, blocks }
+    }
+
+    /// As chat templates lay prompts out: tools before messages, wherever they stand in the body.
+    fn hash(&self) -> Blocks {
+        let is_tool = |source: Source| source == Source::ToolDefinition;
+        let pieces = |tools: bool| self.view.pieces.iter().filter(move |piece| is_tool(piece.source) == tools);
+        let text = |piece: &view::Piece| {
+            let quoted = self.body.get(piece.range.clone()).unwrap_or_default();
+            (piece.source as u8, quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default())
+        };
+        Blocks::of(pieces(true).chain(pieces(false)).map(text))
+    }
 }
 
 /// Takes a request in: its headers, and its body as it came.
@@ -80,7 +105,7 @@ pub fn understand(endpoint: Endpoint, headers: HeaderMap, body: Bytes) -> Result
     let messages = view.pieces.iter().map(|piece| piece.message + 1).max().unwrap_or(0);
     let texts = view.pieces.iter().filter_map(|piece| body.get(piece.range.clone()));
     let input_tokens = tokens::estimate_pieces(texts, messages);
-    Ok(Read { endpoint, headers, body, view, model, hints, input_tokens, shared: None })
+    Ok(Read { endpoint, headers, body, view, model, hints, input_tokens, shared: None, blocks: OnceLock::new() })
 }
 
 /// No SDK compresses requests; guessing at one would mean forwarding what was never looked at.

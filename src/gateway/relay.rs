@@ -202,6 +202,7 @@ impl Events {
             return Err(Error::upstream(Kind::UpstreamFailed, "the upstream's stream began with an error"));
         }
         self.watchdog.alive();
+        self.lease.place.answering();
         Ok(())
     }
 

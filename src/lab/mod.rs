@@ -3,7 +3,8 @@
 //!
 //! From below: `wire` (a server that misbehaves), `prefix` (a node's KV cache), `model` and `saying` (what servers are like and say), `fault` (what can
 //! go wrong), `node` (one server and its handle), `dns` (a name server whose answers change), `client`,
-//! `load` and `tally` (who asks, and what came of it), `script`, `timeline` and `watch` (what happens when, and what the gateway does then). What a reader could get wrong: everything here is simulated
+//! `load` and `tally` (who asks, and what came of it), `script`, `timeline` and `watch` (what happens when, and what the gateway does then).
+//! Apart from all that, and without sockets, `pool` simulates a pool's nodes in virtual time. What a reader could get wrong: everything here is simulated
 //! and says so; real are the sockets and the gateway. Of clocks only a server's can be wrong (`Node::set_clock`: its `date`
 //! and the dates it asks to wait for): the gateway's own cannot be moved from outside, and what it decides by time takes the time as an argument.
 
@@ -13,6 +14,7 @@ pub mod fault;
 pub mod load;
 pub mod model;
 pub mod node;
+pub mod pool;
 pub mod prefix;
 mod saying;
 pub mod script;

@@ -22,6 +22,9 @@ const MAX_BODY: usize = 8 << 20;
 /// What stands before a request's id.
 const REQUEST: &str = "/api/requests/";
 
+/// What stands before an upstream's name.
+const UPSTREAMS: &str = "/api/upstreams/";
+
 /// What the admin listener shows and does. Implemented by the program's state.
 pub trait AdminState: Send + Sync + 'static {
     /// All metrics in the Prometheus text format.
@@ -33,6 +36,11 @@ pub trait AdminState: Send + Sync + 'static {
     fn ready(&self) -> Result<(), String>;
     /// Each upstream with its nodes, health and load.
     fn upstreams(&self) -> Value;
+    /// Takes a node of an upstream out of its pool (`drain`), or back in; the upstream as it is then.
+    ///
+    /// # Errors
+    /// The status to answer with, and why.
+    fn drain(&self, upstream: &str, node: &str, drain: bool) -> Result<Value, (u16, String)>;
     /// The configuration in use, secrets masked.
     fn config(&self) -> Value;
     /// Loads the configuration again; blocks, and is called where that may be. Returns the new generation.
@@ -115,6 +123,7 @@ impl Handle for Admin {
                 let id = path.strip_prefix(REQUEST).unwrap_or_default().to_owned();
                 self.blocking(move |state| state.request(&id)).await
             }
+            path if post && path.starts_with(UPSTREAMS) => self.drain(path),
             "/" | "/livez" | "/readyz" | "/metrics" | "/api/config" | "/api/upstreams" | "/api/usage"
             | "/api/requests" | "/api/deferred" => not_allowed("GET, HEAD"),
             "/api/reload" | "/api/explain" | "/api/feedback" | "/api/cache/purge" => not_allowed("POST"),
@@ -134,6 +143,7 @@ impl Admin {
              GET  /api/usage      the usage ledger: ?by=tenant,model&since=24h&format=json|csv\n\
              GET  /api/upstreams  upstreams, their nodes, health and load\n\
              GET  /api/deferred   what is waiting to be done later\n\
+             POST /api/upstreams/NAME/nodes/NODE/drain  give the node nothing new; /undrain takes it back in\n\
              GET  /api/requests   finished requests: ?tenant=…&route=…&since=24h&limit=50\n\
              GET  /api/requests/ID  one with its decision and attempts\n\
              POST /api/reload     load the configuration file again\n\
@@ -159,6 +169,22 @@ impl Admin {
         let mut answer = text(StatusCode::OK, self.state.metrics());
         answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"));
         answer
+    }
+
+    /// `/api/upstreams/NAME/nodes/NODE/drain` and `…/undrain`.
+    fn drain(&self, path: &str) -> Answer {
+        let parts: Vec<&str> = path.strip_prefix(UPSTREAMS).unwrap_or_default().split('/').collect();
+        let drained = match parts[..] {
+            [upstream, "nodes", node, "drain"] => self.state.drain(upstream, node, true),
+            [upstream, "nodes", node, "undrain"] => self.state.drain(upstream, node, false),
+            _ => Err((404, "no such page; POST /api/upstreams/NAME/nodes/NODE/drain or /undrain".into())),
+        };
+        match drained {
+            Ok(upstream) => json(StatusCode::OK, &upstream),
+            Err((status, reason)) => {
+                error(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), &reason)
+            }
+        }
     }
 
     async fn reload(&self) -> Answer {

@@ -166,6 +166,10 @@ impl AdminState for Status {
         self.unready.lock().clone().map_or(Ok(()), Err)
     }
 
+    fn drain(&self, upstream: &str, node: &str, drain: bool) -> Result<serde_json::Value, (u16, String)> {
+        Ok(serde_json::json!([upstream, node, drain]))
+    }
+
     fn upstreams(&self) -> serde_json::Value {
         serde_json::json!({"lab": {"placement": "edge"}})
     }

@@ -16,23 +16,11 @@ pub struct Admin {
 }
 
 impl Admin {
-    /// Metrics in Prometheus' text format; gauges of nodes are read now.
+    /// Metrics in Prometheus' text format; gauges are read now.
     pub fn metrics(&self) -> String {
         let metrics = &self.shared.durable.metrics;
         let snapshot = self.shared.snapshot();
-        // Nodes that have gone with a reload disappear from the scrape.
-        metrics.upstream_up.reset();
-        metrics.upstream_in_flight.reset();
-        metrics.survival.breaker_state.reset();
-        for upstream in &snapshot.upstreams {
-            for node in upstream.pool.nodes() {
-                let labels = [upstream.name.as_str(), node.label.as_str()];
-                metrics.upstream_up.with_label_values(&labels).set(i64::from(node.is_up()));
-                let state = node.breaker.state(node.elapsed_ms());
-                metrics.survival.breaker_state.with_label_values(&labels).set(state as i64);
-                metrics.upstream_in_flight.with_label_values(&labels).set(i64::from(node.in_flight()));
-            }
-        }
+        self.nodes();
         self.money(&snapshot);
         self.routing(&snapshot);
         self.shared.measure_cache(&snapshot);
@@ -56,8 +44,6 @@ impl Admin {
                 }
             }
         }
-        let waiting: usize = snapshot.upstreams.iter().map(|upstream| upstream.pool.waiting()).sum();
-        metrics.queue_depth.set(i64::try_from(waiting).unwrap_or(i64::MAX));
         if let Some(books) = &self.shared.durable.books {
             let (pending, backlog, failures) = books.condition();
             let set = |kind, bytes: u64| {
@@ -97,26 +83,6 @@ impl Admin {
             return Ok(());
         }
         Err("no upstream has a healthy node".into())
-    }
-
-    /// Pools and nodes; a node is named by its place, for its address is nobody's business here.
-    pub fn upstreams(&self) -> Value {
-        let snapshot = self.shared.snapshot();
-        let upstreams = snapshot.upstreams.iter().map(|upstream| {
-            let nodes: Vec<Value> = upstream
-                .pool
-                .nodes()
-                .iter()
-                .map(|node| json!({"node": node.label, "up": node.is_up(), "in_flight": node.in_flight()}))
-                .collect();
-            json!({
-                "name": upstream.name,
-                "placement": upstream.placement_name(),
-                "available": upstream.pool.is_available(),
-                "nodes": nodes,
-            })
-        });
-        Value::Array(upstreams.collect())
     }
 
     /// The usage ledger's answer: content type and body. Blocks.

@@ -26,9 +26,10 @@ use crate::policy::{Candidate, Condition, Route, Rule, Shadow, Split, TargetId};
 use crate::provider;
 use crate::signals::SignalId;
 use crate::tenant::Directory;
+use crate::upstream::discover::{self, NodeKey, Source};
 use crate::upstream::health::Probe;
-use crate::upstream::node::{Address, NodeTls};
-use crate::upstream::pool::{self, NodeKey, Plan};
+use crate::upstream::node::Address;
+use crate::upstream::pool::{Plan, PrefixTokens};
 use crate::upstream::price::Day;
 use crate::upstream::tls::TlsSettings;
 use crate::upstream::{Node, Pool, Target, Upstream};
@@ -48,6 +49,10 @@ pub async fn prepare(loaded: &Loaded, durable: &Durable, before: Option<&Snapsho
         });
     }
     let targets = targets(file, &upstreams, durable)?;
+    for upstream in &upstreams {
+        let wanted = targets.iter().filter(|target| Arc::ptr_eq(&target.upstream, upstream));
+        upstream.pool.wants(wanted.map(|target| target.id.clone()));
+    }
     let classifiers = Classifiers::load(file.difficulty_model.as_ref(), &loaded.attached)?;
     let routes = routes(loaded, &targets, &classifiers, durable)?;
     let created = jiff::Timestamp::now().as_second();
@@ -99,10 +104,15 @@ fn listed(file: &File) -> impl Iterator<Item = &String> {
 }
 
 async fn upstream(name: &str, section: &file::Upstream, durable: &Durable) -> Result<Arc<Upstream>, String> {
-    let urls: Vec<&String> = section.nodes.iter().chain(&section.base_url).collect();
-    let parsed = urls.iter().map(|url| Address::parse(url)).collect::<Result<Vec<_>, _>>()?;
+    let urls = section.nodes.iter().map(file::PoolNode::url).chain(section.base_url.as_deref());
+    let parsed = urls.map(Address::parse).collect::<Result<Vec<_>, _>>()?;
     let (addresses, paths): (Vec<Address>, Vec<String>) = parsed.into_iter().unzip();
-    let Some(base_path) = paths.first() else { return Err("it has neither nodes nor base_url".into()) };
+    // Nodes that are found have no path of their own.
+    let base_path = match (paths.first(), &section.discover) {
+        (Some(path), _) => path.as_str(),
+        (None, Some(_)) => "",
+        (None, None) => return Err("it has neither nodes nor base_url".into()),
+    };
     if paths.iter().any(|path| path != base_path) {
         return Err("all nodes of a pool must have the same path".into());
     }
@@ -115,20 +125,24 @@ async fn upstream(name: &str, section: &file::Upstream, durable: &Durable) -> Re
         (Some(_), Some(address)) => {
             let authority = format!("{}://{}", address.scheme, address.authority);
             let key = NodeKey { upstream: name.to_owned(), address: authority.clone(), authority, tls: fingerprint };
-            let tls = tls.into_values().next();
+            let tls = tls.as_ref().map(|tls| tls.for_host(&address.host)).transpose()?;
             let make = || Node::new("0".into(), address, tls, durable.workers);
-            Pool::one(pool::keep(&nodes, key, make), section.max_in_flight_per_node)
+            Pool::one(discover::keep(&nodes, key, make), section.max_in_flight_per_node)
         }
         _ => {
+            let models_path = provider.other("/v1/models");
             let plan = Plan {
                 upstream: name.to_owned(),
-                addresses: section.nodes.iter().filter_map(|url| Address::parse(url).ok()).map(|(a, _)| a).collect(),
+                sources: Source::of(section, base_path)?,
                 balance: section.balance,
+                slow_start: section.slow_start(),
                 tls,
                 tls_fingerprint: fingerprint,
-                probe: Probe::of(name, &section.health, provider.health_path(), credentials.clone()),
+                probe: Probe::of(name, section, provider.health_path(), models_path, credentials.clone()),
                 max_in_flight: section.max_in_flight_per_node,
+                by_slots: section.kind == file::UpstreamKind::LlamaServer,
                 workers: durable.workers,
+                prefix_tokens: prefix_tokens(name, section, durable),
             };
             Pool::balanced(plan, nodes).await
         }
@@ -141,14 +155,27 @@ async fn upstream(name: &str, section: &file::Upstream, durable: &Durable) -> Re
     Ok(upstream)
 }
 
-fn tls(section: &file::Upstream, addresses: &[Address]) -> Result<HashMap<String, NodeTls>, String> {
-    let secure: Vec<&Address> = addresses.iter().filter(|a| a.scheme == http::uri::Scheme::HTTPS).collect();
-    if secure.is_empty() {
-        return Ok(HashMap::new());
+/// TLS for the nodes that speak it; of those that are listed it is tried out now.
+fn tls(section: &file::Upstream, addresses: &[Address]) -> Result<Option<TlsSettings>, String> {
+    let mut secure = addresses.iter().filter(|a| a.scheme == http::uri::Scheme::HTTPS).peekable();
+    // What is found in a file may speak TLS.
+    if secure.peek().is_none() && section.discover.is_none() {
+        return Ok(None);
     }
     let settings = TlsSettings::build(&section.tls)?;
-    let each = |a: &&Address| Ok((a.authority.to_string(), settings.for_host(&a.host)?));
-    secure.iter().map(each).collect()
+    for address in secure {
+        settings.for_host(&address.host)?;
+    }
+    Ok(Some(settings))
+}
+
+/// The counters of a pool that goes by prompts' beginnings.
+fn prefix_tokens(name: &str, section: &file::Upstream, durable: &Durable) -> Option<PrefixTokens> {
+    let counters = &durable.metrics.pool.prefix_tokens;
+    (section.balance == file::Balance::Prefix).then(|| PrefixTokens {
+        hit: counters.with_label_values(&[name, "hit"]),
+        miss: counters.with_label_values(&[name, "miss"]),
+    })
 }
 
 /// Nodes may be kept as long as the way to talk TLS to them stays the same.

@@ -6,6 +6,7 @@
 mod cache;
 mod deferred;
 mod money;
+mod pool;
 mod private;
 mod routing;
 mod shadow;
@@ -21,6 +22,7 @@ use prometheus::{
 pub use cache::{Cache, Following};
 pub use deferred::Deferred;
 pub use money::Money;
+pub use pool::Pool;
 pub use private::Private;
 pub use routing::Routing;
 pub use shadow::Shadow;
@@ -51,14 +53,13 @@ pub struct Metrics {
     pub overhead_request: Histogram,
     /// `upstream`: waiting for a place at a node.
     pub wait_seconds: HistogramVec,
-    /// Requests that wait for a place, over all upstreams.
-    pub queue_depth: IntGauge,
     /// `from, to, reason`
     pub fallbacks: IntCounterVec,
     /// `upstream, node`
     pub upstream_up: IntGaugeVec,
     /// `upstream, node`
     pub upstream_in_flight: IntGaugeVec,
+    pub pool: Pool,
     pub money: Money,
     pub routing: Routing,
     pub shadow: Shadow,
@@ -137,8 +138,6 @@ impl Metrics {
                 FIRST_TOKEN_BUCKETS,
                 &["upstream"],
             )?,
-            queue_depth: build
-                .register(IntGauge::new("tidegate_queue_depth", "requests that wait for a place at a node")?)?,
             fallbacks: build.counters(
                 "tidegate_fallbacks_total",
                 "attempts that another target took over",
@@ -173,6 +172,7 @@ impl Metrics {
                 "conditions that could not be evaluated and counted as not matched",
                 &["route", "rule"],
             )?,
+            pool: Pool::new(&build)?,
             money: Money::new(&build)?,
             routing: Routing::new(&build)?,
             shadow: Shadow::new(&build)?,

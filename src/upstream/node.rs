@@ -14,6 +14,7 @@ use rustls_pki_types::ServerName;
 
 use super::breaker::Breaker;
 use super::connection::Sender;
+use super::load::Load;
 use super::queue::Queue;
 
 /// Idle connections kept per node and worker: as many as requests that came at once, within reason.
@@ -44,6 +45,8 @@ pub struct Node {
     pub host_header: HeaderValue,
     pub authority: Authority,
     pub tls: Option<NodeTls>,
+    /// What choosing among nodes goes by, besides `in_flight`.
+    pub load: Load,
     in_flight: AtomicU32,
     down: AtomicBool,
     /// Consecutive equal results of health checks; which result, `streak_good` says.
@@ -83,6 +86,8 @@ struct Idle {
 #[derive(Debug)]
 pub struct InFlight {
     node: Arc<Node>,
+    /// Prompt tokens that the node has yet to read for it, as far as we know.
+    pending: AtomicU64,
     /// Where places are limited.
     queue: Option<Arc<Queue>>,
 }
@@ -90,6 +95,20 @@ pub struct InFlight {
 impl InFlight {
     pub fn node(&self) -> &Arc<Node> {
         &self.node
+    }
+
+    /// The node will have to read so many tokens before it can answer.
+    pub(super) fn reads(&self, tokens: u64) {
+        self.node.load.add_pending(tokens);
+        self.pending.fetch_add(tokens, Relaxed);
+    }
+
+    /// The first of its answer is there: the prompt has been read.
+    pub fn answering(&self) {
+        let tokens = self.pending.swap(0, Relaxed);
+        if tokens > 0 {
+            self.node.load.take_pending(tokens);
+        }
     }
 
     /// Whoever waits in `queue` is woken when this ends.
@@ -101,6 +120,7 @@ impl InFlight {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
+        self.answering();
         self.node.in_flight.fetch_sub(1, SeqCst);
         if let Some(queue) = &self.queue {
             queue.wake_next();
@@ -109,7 +129,7 @@ impl Drop for InFlight {
 }
 
 /// Where a node is and how to talk to it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Address {
     pub scheme: Scheme,
     pub host: String,
@@ -140,6 +160,17 @@ impl Address {
     }
 }
 
+impl Address {
+    /// Of a host that was found by name.
+    pub(super) fn of(scheme: Scheme, host: &str, port: u16) -> Option<Address> {
+        let host = host.trim_end_matches('.');
+        let usual = if scheme == Scheme::HTTPS { 443 } else { 80 };
+        let text = if port == usual { host.to_owned() } else { format!("{host}:{port}") };
+        let host_header = HeaderValue::from_str(&text).ok()?;
+        Some(Address { scheme, host: host.to_owned(), port, authority: text.parse().ok()?, host_header })
+    }
+}
+
 impl Node {
     /// `workers`: how many workers may hold connections to it.
     pub fn new(label: String, address: Address, tls: Option<NodeTls>, workers: usize) -> Node {
@@ -151,6 +182,7 @@ impl Node {
             host_header: address.host_header,
             authority: address.authority,
             tls,
+            load: Load::default(),
             in_flight: AtomicU32::new(0),
             down: AtomicBool::new(false),
             streak: AtomicU32::new(0),
@@ -175,7 +207,7 @@ impl Node {
     pub fn acquire(self: &Arc<Node>, max: Option<u32>) -> Option<InFlight> {
         let limit = max.unwrap_or(u32::MAX);
         self.in_flight.try_update(SeqCst, SeqCst, |now| (now < limit).then_some(now + 1)).ok()?;
-        Some(InFlight { node: Arc::clone(self), queue: None })
+        Some(InFlight { node: Arc::clone(self), pending: AtomicU64::new(0), queue: None })
     }
 
     /// In the pool and well: its checks are good, it has not just failed, and it is neither silent nor much slower than the others.
@@ -316,6 +348,20 @@ mod tests {
         assert!(node.acquire(Some(1)).is_none());
         drop(first);
         assert!(node.acquire(Some(1)).is_some());
+    }
+
+    #[test]
+    fn tokens_to_read_are_given_back_once() {
+        let node = node();
+        let (one, two) = (node.acquire(None).unwrap(), node.acquire(None).unwrap());
+        one.reads(100);
+        two.reads(7);
+        assert_eq!(node.load.pending(), 107);
+        one.answering();
+        one.answering();
+        assert_eq!(node.load.pending(), 7);
+        drop((one, two));
+        assert_eq!((node.load.pending(), node.in_flight()), (0, 0));
     }
 
     #[test]

@@ -111,6 +111,11 @@ impl Target {
         }
     }
 
+    /// A node of its upstream is up that is not known to lack the model.
+    pub fn is_available(&self) -> bool {
+        self.upstream.pool.is_available_for(&self.id)
+    }
+
     /// The most that an attempt can cost; `None` where the price is not known.
     pub fn worst(&self, asked: &Asked, day: Day) -> Option<NanoUsd> {
         let input = asked.input_tokens.saturating_add(asked.images.saturating_mul(IMAGE_TOKENS));

@@ -18,6 +18,7 @@ mod learning;
 mod observability;
 mod passthrough;
 mod policy;
+mod pool;
 mod progressive;
 mod progressive_bounds;
 mod protect;

@@ -9,7 +9,6 @@ use crate::config::document::{Node, Value};
 /// A path (`*` is any key or item), the value concerned (none: any), and what it would do.
 const TABLE: &[(&[&str], Option<&str>, &str)] = &[
     (&["telemetry", "otlp"], None, "send traces to a collector"),
-    (&["upstreams", "*", "discover"], None, "find the nodes by name; list them under `nodes`"),
     (&["upstreams", "*", "kind"], Some("anthropic"), "speak Anthropic's protocol to the provider"),
     (&["upstreams", "*", "kind"], Some("gemini"), "speak Gemini's protocol to the provider"),
     (&["upstreams", "*", "kind"], Some("bedrock"), "speak Bedrock's protocol to the provider"),

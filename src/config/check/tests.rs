@@ -131,7 +131,7 @@ fn addresses_are_urls_without_secrets() {
         hint: the first is on line 13
     f:15:7: the value of `${BAD}` has a query or fragment
         hint: end it with the path; azure's version goes into `api_version`
-    f:16:7: expected text, found a list
+    f:16:7: expected keys (`url`, `weight`, `drain`), found a list
     ");
 }
 
@@ -307,7 +307,7 @@ fn what_this_version_does_not_do_is_refused() {
          telemetry: {otlp: http://h}\n\
          retries: {budget: 0.2, hedge_after: p95}\n\
          upstreams:\n\
-        \x20 a: {placement: edge, kind: vllm, discover: dns://h:1}\n\
+        \x20 a: {placement: edge, kind: vllm, discover: dns://lab.svc:1}\n\
         \x20 b: {placement: cloud, kind: anthropic, base_url: https://h}\n\
         \x20 c: {placement: cloud, kind: gemini, base_url: https://h}\n\
         \x20 d: {placement: cloud, kind: bedrock, base_url: https://h}\n\
@@ -320,8 +320,6 @@ fn what_this_version_does_not_do_is_refused() {
         \x20     try: [m]\n"
     ), @"
     f:2:13: `otlp` is not available yet: it would send traces to a collector
-        hint: remove it
-    f:5:36: `discover` is not available yet: it would find the nodes by name; list them under `nodes`
         hint: remove it
     f:6:25: `kind: anthropic` is not available yet: it would speak Anthropic's protocol to the provider
         hint: choose another
@@ -340,4 +338,33 @@ fn what_this_version_does_not_do_may_stand_there_empty() {
         ),
         ""
     );
+}
+
+#[test]
+fn pools_are_checked() {
+    insta::assert_snapshot!(found(
+        "upstreams:\n\
+        \x20 a: {placement: edge, kind: vllm, discover: lab.svc, resolver: ns1}\n\
+        \x20 b: {placement: edge, kind: vllm, discover: srv://llama, nodes: [{url: http://h:1, weight: 0}, http://h:1]}\n\
+        \x20 c: {placement: cloud, kind: openai, base_url: https://h, discover: dns://lab.svc:1, slow_start: 3s}\n\
+        \x20 d: {placement: edge, kind: vllm, nodes: [{url: http://h:2, heavy: 1}], resolver: 127.0.0.1:53}\n\
+         models: {m: {upstream: a}}\n\
+         routes:\n\
+        \x20 auto: {rules: [{name: r, try: [m]}]}\n"
+    ), @"
+    f:2:46: `lab.svc` has no scheme
+        hint: write dns://HOST:PORT, srv://_service._tcp.NAME or file:///PATH (with TLS: dns+https://, srv+https://)
+    f:2:65: `ns1` is no address
+        hint: write ADDRESS:PORT, such as 127.0.0.1:8600
+    f:3:46: `srv://llama` is no name of a service
+        hint: write srv://_service._tcp.NAME
+    f:3:93: `0` is no weight
+        hint: write a number from 0.01 to 1000; `drain: true` takes a node out
+    f:3:97: node `http://h:1` is given twice
+        hint: the first is on line 3
+    f:4:3: an upstream has `discover` or `base_url`, not both
+        hint: `discover` finds the nodes of a pool of your own, `base_url` is a provider
+    f:5:62: unknown key `heavy`
+        hint: known here: `url`, `weight`, `drain`
+    ");
 }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use super::{Checker, decoded_items, listeners, pem, shown, url};
 use crate::config::document::Node;
-use crate::config::file::{Breaker, Placement, Upstream, UpstreamKind};
+use crate::config::file::{Breaker, Discover, Placement, Upstream, UpstreamKind, WEIGHTS};
 use crate::config::problem::Position;
 
 pub fn check(checker: &mut Checker<'_>) {
@@ -89,6 +89,13 @@ fn addresses(checker: &mut Checker<'_>, node: &Node, upstream: &Upstream) {
                 if azure { "azure takes `base_url`" } else { "`nodes` is a pool of your own, `base_url` a provider" };
             checker.error_at_name(node, "an upstream has `nodes` or `base_url`, not both", hint);
         }
+        (false, false) if present("discover") && azure => {
+            checker.error_at_name(node, "azure needs `base_url`", "write `base_url: https://NAME.openai.azure.com`");
+        }
+        (false, true) if present("discover") => {
+            let hint = "`discover` finds the nodes of a pool of your own, `base_url` is a provider";
+            checker.error_at_name(node, "an upstream has `discover` or `base_url`, not both", hint);
+        }
         (false, false) if !present("discover") && node.children().next().is_some() => {
             let hint = match upstream.kind {
                 UpstreamKind::Azure => "add `base_url: https://NAME.openai.azure.com`",
@@ -102,25 +109,7 @@ fn addresses(checker: &mut Checker<'_>, node: &Node, upstream: &Upstream) {
         }
         _ => {}
     }
-    if let Some(nodes) = node.get("nodes")
-        && !nodes.is_null()
-    {
-        let items = decoded_items(Some(nodes), checker.input.silent);
-        if nodes.children().next().is_none() {
-            checker.error(nodes, "`nodes` lists none", "add `http://HOST:PORT`");
-        }
-        let mut seen = HashMap::new();
-        for (item, text) in items.iter().zip(&upstream.nodes) {
-            url::http(checker, item, text);
-            if let Some(first) = seen.insert(text.trim_end_matches('/'), item.at.line) {
-                checker.error(
-                    item,
-                    format!("node {} is given twice", shown(item)),
-                    format!("the first is on line {first}"),
-                );
-            }
-        }
-    }
+    pool(checker, node, upstream);
     if let (Some(item), Some(text)) = (node.get("base_url"), &upstream.base_url)
         && let Some(uri) = url::http(checker, item, text)
         && uri.scheme_str() == Some("http")
@@ -129,6 +118,51 @@ fn addresses(checker: &mut Checker<'_>, node: &Node, upstream: &Upstream) {
         && !url::is_loopback(&uri)
     {
         checker.warning(item, "prompts and the `api_key` go to this provider unencrypted", "use https");
+    }
+}
+
+/// The nodes of a pool, and who finds further ones.
+fn pool(checker: &mut Checker<'_>, node: &Node, upstream: &Upstream) {
+    if let Some(nodes) = node.get("nodes")
+        && !nodes.is_null()
+    {
+        let items = decoded_items(Some(nodes), checker.input.silent);
+        if nodes.children().next().is_none() && upstream.discover.is_none() {
+            checker.error(nodes, "`nodes` lists none", "add `http://HOST:PORT`");
+        }
+        let mut seen = HashMap::new();
+        for (item, listed) in items.iter().zip(&upstream.nodes) {
+            let at = item.get("url").unwrap_or(item);
+            url::http(checker, at, listed.url());
+            if let Some(first) = seen.insert(listed.url().trim_end_matches('/'), item.at.line) {
+                checker.error(
+                    at,
+                    format!("node {} is given twice", shown(at)),
+                    format!("the first is on line {first}"),
+                );
+            }
+            if let Some(weight) = item.get("weight")
+                && !WEIGHTS.contains(&listed.weight())
+            {
+                let hint = "write a number from 0.01 to 1000; `drain: true` takes a node out";
+                checker.error(weight, format!("{} is no weight", shown(weight)), hint);
+            }
+        }
+    }
+    if let (Some(item), Some(text)) = (node.get("discover"), &upstream.discover)
+        && let Err((complaint, hint)) = Discover::parse(text)
+    {
+        checker.error(item, format!("{} {complaint}", shown(item)), hint);
+    }
+    if let (Some(item), Some(text)) = (node.get("resolver"), &upstream.resolver) {
+        if text.parse::<std::net::SocketAddr>().is_err() {
+            checker.error(item, format!("{} is no address", shown(item)), "write ADDRESS:PORT, such as 127.0.0.1:8600");
+        } else if upstream.discover.is_none() {
+            checker.warning(item, "`resolver` does nothing without `discover`", "remove it");
+        }
+    }
+    if let (Some(item), Some(_)) = (node.get("slow_start"), &upstream.base_url) {
+        checker.warning(item, "`slow_start` does nothing for a provider", "remove it");
     }
 }
 

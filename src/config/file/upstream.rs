@@ -9,6 +9,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::discover::PoolNode;
 use crate::config::scalar::{HumanDuration, Secret};
 
 /// Where an upstream stands: decides what may be sent to it.
@@ -52,7 +53,7 @@ pub enum Balance {
     LeastLoad,
     /// Each node in turn.
     RoundRobin,
-    /// The node that has the prompt's beginning in its KV cache, unless it is loaded beyond a bound. Not available yet.
+    /// The node that has the prompt's beginning in its KV cache, unless it is loaded beyond a bound or another would answer sooner.
     Prefix,
 }
 
@@ -63,12 +64,17 @@ pub struct Upstream {
     pub placement: Placement,
     /// What it speaks.
     pub kind: UpstreamKind,
-    /// The servers of a pool, each `http://HOST:PORT` or `https://…`; `/v1` is added where the URL has no path.
+    /// The servers of a pool, each `http://HOST:PORT` or `https://…`, or `{url, weight, drain}`; `/v1` is added where the URL has no path.
     #[serde(default)]
-    pub nodes: Vec<String>,
-    /// `dns://HOST:PORT`: find the nodes by name. Not available yet.
+    pub nodes: Vec<PoolNode>,
+    /// Finds further nodes: `dns://HOST:PORT` (each address of the name; asked again when its TTL has passed), `srv://_service._tcp.NAME`
+    /// (with priorities and weights), `file:///PATH` (a node a line: `URL [weight=N] [drain]`; watched). With TLS to the nodes:
+    /// `dns+https://`, `srv+https://`. While nobody answers, the nodes that were found last are kept.
     #[serde(default)]
     pub discover: Option<String>,
+    /// The name server that `discover` asks, `ADDRESS:PORT`. Default: the system's.
+    #[serde(default)]
+    pub resolver: Option<String>,
     /// The provider's address with its version path, as an OpenAI SDK takes it: `https://api.openai.com/v1`.
     /// For `azure` the resource: `https://NAME.openai.azure.com`.
     #[serde(default)]
@@ -82,14 +88,19 @@ pub struct Upstream {
     /// Where the provider processes data: a label for constraints to come, shown by `explain`.
     #[serde(default)]
     pub region: Option<String>,
-    /// How a node is chosen: `least-load` (default) or `round-robin`; `prefix` is not available yet.
+    /// How a node is chosen: `least-load` (default), `prefix` or `round-robin`.
     #[serde(default)]
     pub balance: Balance,
-    /// Requests sent to one node at once; above it the next node or target is tried. Default: no limit.
+    /// How long a node that is new or has come back takes to get its whole share of the work. Default 0s: at once.
+    #[serde(default)]
+    pub slow_start: Option<HumanDuration>,
+    /// Requests sent to one node at once; above it the next node or target is tried. Default: for llama-server as many as the node says it
+    /// has slots (`/slots`, `/props`), otherwise no limit.
     #[serde(default)]
     pub max_in_flight_per_node: Option<u32>,
-    /// How long a request may wait for a place while every node is at `max_in_flight_per_node` and no further target is left: tenants
-    /// take turns. Default 5s; 0s refuses at once.
+    /// How long a request may wait for a place while every node is at its limit and no further target is left: tenants take turns, and
+    /// one that cannot be served before its deadline is refused at once. Default 5s, or `timeouts.first_token` where the limit is the
+    /// node's own; 0s refuses at once.
     #[serde(default)]
     pub max_wait: Option<HumanDuration>,
     /// Passed-through paths that cost: US dollars for one request, by the path's beginning (`/v1/images: 0.04`). A tenant with a
@@ -113,8 +124,18 @@ pub struct Upstream {
 impl Upstream {
     /// Longest wait for a place.
     pub fn max_wait(&self) -> Duration {
-        // Longer than most answers of an edge model take, shorter than an SDK's patience.
-        self.max_wait.map_or(Duration::from_secs(5), |wait| wait.0)
+        let default = match self.max_in_flight_per_node {
+            // Longer than most answers of an edge model take, shorter than an SDK's patience.
+            Some(_) => Duration::from_secs(5),
+            // As long as it would have waited at the node, had the node's own queue taken it.
+            None => self.timeouts.first_token.0,
+        };
+        self.max_wait.map_or(default, |wait| wait.0)
+    }
+
+    /// How long a node takes to get its whole share.
+    pub fn slow_start(&self) -> Duration {
+        self.slow_start.map_or(Duration::ZERO, |time| time.0)
     }
 }
 

@@ -98,7 +98,7 @@ impl Parts {
             return None;
         }
         let draft = rest.targets.remove(0);
-        let place = draft.1.upstream.pool.pick(attempt::prefix(read), &[])?;
+        let place = draft.1.upstream.pool.pick(&read.ask(&draft.1), &[])?;
         let seen = &record.seen;
         let asked = Asked {
             input_tokens: seen.input_tokens,

@@ -14,7 +14,7 @@ use self::copy::Copying;
 use self::heard::Heard;
 use super::read::Read;
 use super::record::Record;
-use super::{Gateway, admit, attempt, exchange, headers};
+use super::{Gateway, admit, exchange, headers};
 use crate::error::Kind;
 use crate::policy::{Rule, TargetId};
 use crate::signals::Signals;
@@ -100,7 +100,7 @@ fn prepare(gateway: &Gateway, read: &Read, locality: Locality, id: TargetId, rec
         return None;
     }
     let permit = gateway.shared.durable.shadows.place()?;
-    let place = target.upstream.pool.pick(attempt::prefix(read), &[])?;
+    let place = target.upstream.pool.pick(&read.ask(target), &[])?;
     let mut headers = headers::upwards(&read.headers, true);
     // The same key for another body would be refused, or answered with the original.
     headers.remove("idempotency-key");

@@ -2,11 +2,12 @@
 //! server, with a memory of what it was asked.
 //!
 //! `Upstream::named("edge").await` answers like a well server (`answers::usual`); `answering` sets another behaviour, `next` queues
-//! answers for single requests. What a reader could get wrong: health checks (`/health`) are counted, not recorded in `requests`.
+//! answers for single requests. What a reader could get wrong: health checks (`/health`) are counted, and what the gateway asks
+//! a node of itself is answered apart (`telling`); neither is recorded in `requests`.
 
 mod tests;
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -33,6 +34,8 @@ struct Mock {
     cancels: Mutex<Vec<Cancel>>,
     health_checks: AtomicUsize,
     sick: AtomicBool,
+    /// What it tells of itself, by path.
+    told: Mutex<HashMap<String, (u16, String)>>,
 }
 
 impl Behaviour for Mock {
@@ -41,6 +44,11 @@ impl Behaviour for Mock {
             self.health_checks.fetch_add(1, Ordering::SeqCst);
             let sick = self.sick.load(Ordering::SeqCst);
             return if sick { Answer::loading() } else { Answer::json(200, &serde_json::json!({"status": "ok"})) };
+        }
+        if request.header("user-agent").is_some_and(|agent| agent.starts_with("tidegate-check/")) {
+            let told = self.told.lock().get(request.path()).cloned();
+            let (status, body) = told.unwrap_or_else(|| (404, "{}".into()));
+            return Answer::new(status, "application/json", Framing::Length, vec![body.into()]);
         }
         self.requests.lock().push(request.clone());
         let queued = self.queue.lock().pop_front();
@@ -85,6 +93,7 @@ impl Upstream {
             cancels: Mutex::default(),
             health_checks: AtomicUsize::default(),
             sick: AtomicBool::new(false),
+            told: Mutex::default(),
         };
         Upstream { name: name.to_owned(), server: Server::down(mock).expect("a loopback port") }
     }
@@ -118,6 +127,12 @@ impl Upstream {
     /// Whether health checks are answered with 503.
     pub fn set_sick(&self, sick: bool) {
         self.server.behaviour().sick.store(sick, Ordering::SeqCst);
+    }
+
+    /// What the gateway's checks get from `/slots`, `/metrics`, `/v1/models`; anything else is not there.
+    pub fn telling(self, path: &str, body: &str) -> Upstream {
+        self.server.behaviour().told.lock().insert(path.to_owned(), (200, body.to_owned()));
+        self
     }
 
     /// `http://127.0.0.1:PORT`, as an edge node is configured.
