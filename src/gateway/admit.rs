@@ -4,13 +4,14 @@
 //! when it is known what the request may cost, tokens and money (`reserve`). What was taken is given back by dropping the
 //! [`Admission`], whatever becomes of the request.
 
+mod models;
+
 use std::sync::Arc;
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use smallvec::SmallVec;
 
-use super::decide;
 use super::record::Record;
 use crate::config::file::{Priority, Privacy, Then};
 use crate::error::{Error, Kind, Result, Retry};
@@ -19,11 +20,12 @@ use crate::signals::conversation::Leader;
 use crate::signals::hints::{PlacementHint, PrivacyHint};
 use crate::signals::wish::{Who, Wish};
 use crate::signals::{self, Hints};
-use crate::state::Snapshot;
 use crate::tenant::key::Form;
 use crate::tenant::{Budget, Known, Member, Meter, Places, Refusal, Reservation, Standing, Tenant, Unknown};
 use crate::upstream::price::NanoUsd;
 use crate::upstream::queue::Rank;
+
+pub use models::{may_ask, may_pass, refuses};
 
 /// A request that was let in, and what it holds.
 #[derive(Debug, Default)]
@@ -142,49 +144,6 @@ fn enter_meters(record: &mut Record, meters: SmallVec<[Arc<Meter>; 3]>) -> Resul
     Ok(())
 }
 
-/// Whether the key may ask for this model. Answers 403, not 404: it exists, and the operator can allow it.
-pub fn may_ask(model: &str, record: &Record) -> Result<()> {
-    let Some(known) = &record.admission.known else { return Ok(()) };
-    let lists = [&known.tenant.models, &known.models];
-    if lists.into_iter().flatten().all(|list| list.contains(model)) {
-        return Ok(());
-    }
-    Err(may_not_ask(model))
-}
-
-fn may_not_ask(model: &str) -> Error {
-    let shown: String = model.chars().take(100).collect();
-    let message = format!("this key may not ask for the model `{shown}`; GET /v1/models lists what it may ask for");
-    Error::client(Kind::ModelNotAllowed, message).with_param("model")
-}
-
-/// Why a tenant cannot ask for this model later, in whose name and with which list of a key's; `None`: he can.
-pub fn refuses(snapshot: &Snapshot, tenant: &str, key: Option<&[String]>, model: &str) -> Option<Error> {
-    if let Err(unknown) = decide::route(snapshot, model) {
-        return Some(unknown);
-    }
-    let found = snapshot.tenants.named(tenant);
-    let own = found.as_ref().and_then(|tenant| tenant.models.as_ref());
-    let allowed = own.is_none_or(|list| list.contains(model)) && key.is_none_or(|list| list.iter().any(|m| m == model));
-    (!allowed).then(|| may_not_ask(model))
-}
-
-/// Whether the key may use a passed-through endpoint that may cost. Nothing is read of what is passed through, so a list of models cannot be
-/// held against it: whoever has one must have the path in it (`/v1/images`).
-pub fn may_pass(path: &str, record: &Record) -> Result<()> {
-    let Some(known) = &record.admission.known else { return Ok(()) };
-    let lists = [&known.tenant.models, &known.models];
-    let allows = |list: &std::collections::HashSet<String>| {
-        list.iter().any(|entry| entry.starts_with("/v1/") && path.starts_with(entry.as_str()))
-    };
-    if lists.into_iter().flatten().all(allows) {
-        return Ok(());
-    }
-    let shown: String = path.chars().take(100).collect();
-    let message = format!("this key may ask for some models only, and `{shown}` is passed through unread");
-    Err(Error::client(Kind::ModelNotAllowed, message))
-}
-
 /// Takes the estimated tokens from the limits, and sets the worst case aside in the budgets. `exact` counts them where the estimate
 /// would be refused: it costs more than everything else here, so it is asked only then. `beyond`: the plan has edge targets only,
 /// which go on serving where a budget says `then: edge-only`.
@@ -271,12 +230,6 @@ pub fn used_up(record: &Record, budget: Option<&Budget>) -> Error {
 impl Admission {
     pub fn tenant(&self) -> Option<&Arc<Tenant>> {
         self.known.as_ref().map(|known| &known.tenant)
-    }
-
-    /// What the key may ask for, where that is less than its tenant may.
-    pub fn key_models(&self) -> Option<Vec<String>> {
-        let models = self.known.as_ref()?.models.as_ref()?;
-        Some(models.iter().cloned().collect())
     }
 
     /// Where the request stands in line for a place at a node.
