@@ -27,6 +27,8 @@ else
   export TIDEGATE_TENANTS_URL=$TIDEGATE_URL
   start_gateway "$ROOT/tests/sdk/cache.yaml" "$WORK/cache.log"
   export TIDEGATE_CACHE_URL=$TIDEGATE_URL
+  start_gateway "$ROOT/tests/sdk/deferred.yaml" "$WORK/deferred.log"
+  export TIDEGATE_DEFERRED_URL=$TIDEGATE_URL
   start_gateway "$ROOT/tests/sdk/gateway.yaml" "$WORK/gateway.log"
 fi
 

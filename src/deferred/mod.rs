@@ -6,6 +6,7 @@
 //! make. A job may be *executed* more than once (a crash, a lost connection); that is why upstreams get its id as idempotency key.
 
 pub mod batches;
+pub mod drive;
 pub mod events;
 pub mod fault;
 pub mod files;

@@ -12,6 +12,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use smallvec::SmallVec;
 
+use super::decide;
 use super::record::Record;
 use crate::config::file::{Priority, Privacy, Then};
 use crate::error::{Error, Kind, Result, Retry};
@@ -20,6 +21,7 @@ use crate::signals::conversation::Leader;
 use crate::signals::hints::{PlacementHint, PrivacyHint};
 use crate::signals::wish::{Who, Wish};
 use crate::signals::{self, Hints};
+use crate::state::Snapshot;
 use crate::tenant::key::Form;
 use crate::tenant::{Budget, Known, Member, Meter, Places, Refusal, Reservation, Standing, Tenant, Unknown};
 use crate::upstream::price::NanoUsd;
@@ -113,9 +115,24 @@ pub fn may_ask(model: &str, record: &Record) -> Result<()> {
     if lists.into_iter().flatten().all(|list| list.contains(model)) {
         return Ok(());
     }
+    Err(may_not_ask(model))
+}
+
+fn may_not_ask(model: &str) -> Error {
     let shown: String = model.chars().take(100).collect();
     let message = format!("this key may not ask for the model `{shown}`; GET /v1/models lists what it may ask for");
-    Err(Error::client(Kind::ModelNotAllowed, message).with_param("model"))
+    Error::client(Kind::ModelNotAllowed, message).with_param("model")
+}
+
+/// Why a tenant cannot ask for this model later, in whose name and with which list of a key's; `None`: he can.
+pub fn refuses(snapshot: &Snapshot, tenant: &str, key: Option<&[String]>, model: &str) -> Option<Error> {
+    if let Err(unknown) = decide::route(snapshot, model) {
+        return Some(unknown);
+    }
+    let found = snapshot.tenants.named(tenant);
+    let own = found.as_ref().and_then(|tenant| tenant.models.as_ref());
+    let allowed = own.is_none_or(|list| list.contains(model)) && key.is_none_or(|list| list.iter().any(|m| m == model));
+    (!allowed).then(|| may_not_ask(model))
 }
 
 /// Whether the key may use a passed-through endpoint that may cost. Nothing is read of what is passed through, so a list of models cannot be
@@ -220,6 +237,12 @@ pub fn used_up(record: &Record, budget: Option<&Budget>) -> Error {
 impl Admission {
     pub fn tenant(&self) -> Option<&Arc<Tenant>> {
         self.known.as_ref().map(|known| &known.tenant)
+    }
+
+    /// What the key may ask for, where that is less than its tenant may.
+    pub fn key_models(&self) -> Option<Vec<String>> {
+        let models = self.known.as_ref()?.models.as_ref()?;
+        Some(models.iter().cloned().collect())
     }
 
     /// Where the request stands in line for a place at a node.

@@ -11,7 +11,8 @@ use super::read::Read;
 use super::recall::Recalled;
 use super::record::Record;
 use super::{
-    Body, Gateway, admit, answer, attempt, decide, deferred, inspect, models, passthrough, read, recall, share,
+    Body, Gateway, admit, answer, attempt, decide, deferred, inspect, models, passthrough, progressive, read, recall,
+    share,
 };
 use crate::error::{Error, Kind};
 use crate::openai::Endpoint;
@@ -26,6 +27,7 @@ impl Gateway {
             Ok(Entered::Answered(answered)) => answer::succeeded(record, answered),
             // Apart, because they are large: an answer from memory does not pay for moving them.
             Ok(Entered::Alone(read)) => Box::pin(self.ask_alone(*read, record)).await,
+            Ok(Entered::Progressive(read)) => Box::pin(progressive::ask(self, *read, record)).await,
             Ok(Entered::Wanted(read, wanted)) => Box::pin(share::ask(self, *read, *wanted, record)).await,
             Err(error) => answer::failed(record, &error),
         }
@@ -41,6 +43,12 @@ impl Gateway {
         match destination {
             Destination::Model(endpoint) => remembered(endpoint, request, record).await,
             Destination::Deferred(named) => deferred::retrieve(&named, &request, record).await.map(Entered::Answered),
+            Destination::Files(what) => {
+                Box::pin(deferred::run_files(self, what, request, record)).await.map(Entered::Answered)
+            }
+            Destination::Batches(what) => {
+                Box::pin(deferred::run_batches(self, what, request, record)).await.map(Entered::Answered)
+            }
             Destination::Models => models::answer(&request, record).map(Entered::Answered),
             Destination::Elsewhere => Box::pin(passthrough::run(self, request, record)).await.map(Entered::Answered),
         }
@@ -72,6 +80,8 @@ enum Entered {
     Answered(answer::Answered),
     /// To be asked by itself.
     Alone(Box<Read>),
+    /// To be asked twice, for a draft and for the answer.
+    Progressive(Box<Read>),
     /// To be asked together with others, and kept.
     Wanted(Box<Read>, Box<recall::Wanted>),
 }
@@ -94,10 +104,20 @@ async fn read_and_recalled(
     record: &mut Record,
 ) -> Result<Entered, Error> {
     let read = read::read(endpoint, headers, body, record).await?;
+    let is_progressive = progressive::is_asked(&read)?;
     if read.view.background.is_some() && record.snapshot.deferred.is_some() {
         return deferred::accept(&read, record).await.map(Entered::Answered);
     }
-    Ok(match recall::recall(&read, record).await? {
+    if is_progressive {
+        record.mode = progressive::Mode::Off;
+    }
+    let recalled = recall::recall(&read, record).await?;
+    if is_progressive && progressive::may_be_asked(&recalled) && progressive::may_have_draft(&read).await {
+        // Nothing is kept of it.
+        record.cache_key = None;
+        return Ok(Entered::Progressive(Box::new(read)));
+    }
+    Ok(match recalled {
         Recalled::Answered(answered) => Entered::Answered(answered),
         Recalled::Alone => Entered::Alone(Box::new(read)),
         Recalled::Wanted(wanted) => Entered::Wanted(Box::new(read), Box::new(wanted)),
@@ -112,6 +132,9 @@ enum Destination {
     Models,
     /// The gateway's queue: its own background responses.
     Deferred(deferred::Named),
+    /// The gateway's queue, or the upstream: whose files and batches they are is found out.
+    Files(deferred::Files),
+    Batches(deferred::Batches),
     /// The upstream that takes everything else.
     Elsewhere,
 }
@@ -135,6 +158,12 @@ fn destination<B>(request: &Request<B>) -> Result<Destination, Error> {
     }
     if let Some(named) = deferred::named(method, path) {
         return named.map(Destination::Deferred);
+    }
+    if let Some(named) = deferred::Files::named(method, path) {
+        return named.map(Destination::Files);
+    }
+    if let Some(named) = deferred::Batches::named(method, path) {
+        return named.map(Destination::Batches);
     }
     if path == "/v1/models" || path.starts_with("/v1/models/") {
         return match *method {
@@ -185,7 +214,8 @@ mod tests {
     fn paths_find_their_way() {
         assert!(matches!(of(Method::POST, "/v1/chat/completions"), Ok(Destination::Model(Endpoint::Chat))));
         assert!(matches!(of(Method::GET, "/v1/models/a%2Fb"), Ok(Destination::Models)));
-        assert!(matches!(of(Method::POST, "/v1/files"), Ok(Destination::Elsewhere)));
+        assert!(matches!(of(Method::POST, "/v1/files"), Ok(Destination::Files(deferred::Files::Upload))));
+        assert!(matches!(of(Method::GET, "/v1/batches/batch_1"), Ok(Destination::Elsewhere)));
         assert!(matches!(of(Method::GET, "/v1/responses"), Ok(Destination::Elsewhere)));
         assert!(matches!(of(Method::GET, "/v1/responses/resp_1"), Ok(Destination::Elsewhere)));
         assert_eq!(of(Method::GET, "/v1/embeddings").err().map(|e| e.kind), Some(Kind::MethodNotAllowed));

@@ -1,11 +1,13 @@
 //! Every `/v1` path that is not routed by model: sent to the configured upstream as it is, streamed both ways.
 //!
-//! What a reader could get wrong: nothing is read here, so nothing is known of the content: a request that may not leave the edge is refused
+//! What a reader could get wrong: nothing is read here (files and batches may have been, to see whose they are), so nothing is known of the content: a request that may not leave the edge is refused
 //! where the upstream is a cloud, whatever the path. An upload cannot be sent twice, so there is no second attempt.
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_TYPE, UPGRADE};
+use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use hyper::body::{Body as _, Incoming};
@@ -17,23 +19,45 @@ use super::desk::Desk;
 use super::record::Record;
 use super::relay::{Events, Watchdog};
 use super::{Gateway, attempt, decide, fee, headers, tunnel};
-use crate::config::file::Placement;
+use crate::config::file::{Placement, Server};
 use crate::error::{Error, Kind, Result};
 use crate::signals::Hints;
 use crate::upstream::Upstream;
 use crate::upstream::body::Outgoing;
-use crate::upstream::send::{self, Outbound};
+use crate::upstream::send::{self, Locality, Outbound};
+
+/// A request's body.
+#[derive(Debug)]
+pub enum Sent {
+    /// As it comes in, behind what was read of it already.
+    Streamed(Vec<Bytes>, Incoming),
+    Whole(Bytes),
+}
 
 /// Passes one request through.
 pub async fn run(gateway: &Gateway, mut request: Request<Incoming>, record: &mut Record) -> Result<Answered> {
+    let client = is_upgrade(request.headers()).then(|| hyper::upgrade::on(&mut request));
+    let (parts, incoming) = request.into_parts();
+    pass(gateway, parts, Sent::Streamed(vec![], incoming), client, record).await
+}
+
+/// Passes a request through that was read, or begun to be, and found to be nobody's here.
+pub async fn run_read(gateway: &Gateway, parts: Parts, body: Sent, record: &mut Record) -> Result<Answered> {
+    pass(gateway, parts, body, None, record).await
+}
+
+/// Where a request goes that is passed through, and what it is bound to.
+///
+/// # Errors
+/// There is nowhere, or the request may not go there.
+pub fn destination(headers: &HeaderMap, record: &mut Record) -> Result<(Arc<Upstream>, Hints, Locality)> {
     let upstream = record.snapshot.passthrough.clone().ok_or_else(|| {
         Error::client(
             Kind::NotFound,
             "this path is not routed by model, and no upstream is configured for it (`passthrough`)",
         )
     })?;
-    record.elsewhere = Some(Arc::clone(&upstream));
-    let hints = Hints::from_headers(request.headers())?;
+    let hints = Hints::from_headers(headers)?;
     record.privacy = record.admission.privacy(&hints);
     let placement = record.admission.placement(&hints);
     let locality = decide::locality_unread(placement, record.privacy);
@@ -50,14 +74,25 @@ pub async fn run(gateway: &Gateway, mut request: Request<Incoming>, record: &mut
         return Err(Error::gateway(Kind::NoEligibleTarget, message));
     }
     keep_to_regions(record, &upstream)?;
-    record.seen.endpoint = fee::endpoint(request.uri().path());
-    fee::reserve(record, &upstream, request.method(), request.uri().path(), is_upgrade(request.headers()))?;
+    Ok((upstream, hints, locality))
+}
+
+async fn pass(
+    gateway: &Gateway,
+    parts: Parts,
+    body: Sent,
+    client: Option<OnUpgrade>,
+    record: &mut Record,
+) -> Result<Answered> {
+    record.elsewhere = record.snapshot.passthrough.clone();
+    let (upstream, hints, locality) = destination(&parts.headers, record)?;
+    record.seen.endpoint = fee::endpoint(parts.uri.path());
+    fee::reserve(record, &upstream, &parts.method, parts.uri.path(), client.is_some())?;
     let server = record.snapshot.server.clone();
-    if request.body().size_hint().lower() > server.max_upload.0 {
+    let mut body = body.outgoing(&server);
+    if body.bytes() > server.max_upload.0 {
         return Err(Error::client(Kind::RequestTooLarge, "the upload is larger than server.max_upload"));
     }
-    let client = is_upgrade(request.headers()).then(|| hyper::upgrade::on(&mut request));
-    let (parts, incoming) = request.into_parts();
     let path = PathAndQuery::try_from(upstream.provider.other(parts.uri.path_and_query().map_or("/", |p| p.as_str())))
         .map_err(|error| Error::client(Kind::InvalidRequest, "the path is no valid URL").with_source(error))?;
     let ours = Instant::now() + upstream.timeouts.total;
@@ -79,18 +114,51 @@ pub async fn run(gateway: &Gateway, mut request: Request<Incoming>, record: &mut
         Error::upstream(Kind::Connect, format!("upstream `{}` has no node to ask now", upstream.name))
     })?;
     let attempt = record.begin_passthrough(&upstream, &place);
-    let replayable = incoming.is_end_stream();
     // What the client announced; a body of unknown length counts as nothing.
-    let incoming_bytes = incoming.size_hint().lower();
-    let mut upload = Some(Outgoing::upload(incoming, server.max_upload.0, server.body_timeout.0));
-    let bytes = incoming_bytes;
-    let body = || Some((if replayable { Outgoing::empty() } else { upload.take()? }, bytes));
+    let bytes = body.bytes();
+    let body = || Some((body.next()?, bytes));
     let violations = &gateway.shared.durable.metrics.locality_violations;
     let sent = Desk::new(record).sending(attempt, place, &outbound, body, || violations.inc()).await;
     let answer = sent.inspect_err(|error| record.failed_attempt(attempt, error.kind))?;
     record.answering(attempt, answer.head.status);
     let deadline = outbound.deadline;
     relay(answer, client, deadline, &upstream)
+}
+
+/// A body on its way. What is empty can be sent again, nothing else can.
+enum Sending {
+    Empty,
+    Once(Option<Outgoing>),
+}
+
+impl Sent {
+    fn outgoing(self, server: &Server) -> Sending {
+        match self {
+            Sent::Whole(body) if body.is_empty() => Sending::Empty,
+            Sent::Whole(body) => Sending::Once(Some(Outgoing::segments(smallvec::smallvec![body]))),
+            Sent::Streamed(begun, rest) if begun.is_empty() && rest.is_end_stream() => Sending::Empty,
+            Sent::Streamed(begun, rest) => {
+                Sending::Once(Some(Outgoing::upload(begun, rest, server.max_upload.0, server.body_timeout.0)))
+            }
+        }
+    }
+}
+
+impl Sending {
+    /// How many there are, as far as is known.
+    fn bytes(&self) -> u64 {
+        match self {
+            Sending::Empty | Sending::Once(None) => 0,
+            Sending::Once(Some(body)) => body.size_hint().lower(),
+        }
+    }
+
+    fn next(&mut self) -> Option<Outgoing> {
+        match self {
+            Sending::Empty => Some(Outgoing::empty()),
+            Sending::Once(body) => body.take(),
+        }
+    }
 }
 
 /// A path that is not routed has no plan, but the tenant's data stays where it may be all the same.
@@ -129,7 +197,7 @@ fn relay(answer: send::Answer, client: Option<OnUpgrade>, deadline: Instant, ups
     let flow = if is_stream && !headers.contains_key(http::header::CONTENT_ENCODING) {
         Flow::Events(Box::new(Events::new(body, lease, watchdog, false)))
     } else {
-        Flow::Plain { begun: bytes::Bytes::new(), rest: body, watchdog, lease }
+        Flow::Plain { begun: Bytes::new(), rest: body, watchdog, lease }
     };
     Ok(Answered { status, headers, flow })
 }

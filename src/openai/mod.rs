@@ -1,15 +1,23 @@
 //! The OpenAI protocol as bytes: the view of a request, splices into it, server-sent events, usage, errors, the models list.
 //! Nothing here knows a socket, a clock or the configuration.
 
+pub mod batch;
 pub mod canon;
+pub mod duet;
 pub mod edits;
 pub mod error;
+pub mod files;
+pub mod form;
+pub mod json;
+pub mod list;
+pub mod logprobs;
 pub mod models;
 pub mod produced;
 pub mod said;
 pub mod splice;
 pub mod sse;
 pub mod texts;
+pub mod upload;
 pub mod usage;
 pub mod view;
 pub mod weigh;

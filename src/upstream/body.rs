@@ -25,6 +25,8 @@ pub enum Outgoing {
 /// A client's body streamed through, bounded in size and in how long it may pause.
 #[derive(Debug)]
 pub struct Upload {
+    /// What was read of it already.
+    begun: std::vec::IntoIter<Bytes>,
     incoming: Incoming,
     left: u64,
     pause: Duration,
@@ -51,11 +53,12 @@ impl Outgoing {
         Outgoing::Segments { rest: segments.into_iter(), left }
     }
 
-    /// Streams `incoming` through: at most `limit` bytes, no pause longer than `pause`.
-    pub fn upload(incoming: Incoming, limit: u64, pause: Duration) -> Outgoing {
+    /// Streams `incoming` through: at most `limit` bytes, no pause longer than `pause`. `begun`: what was read of it already.
+    pub fn upload(begun: Vec<Bytes>, incoming: Incoming, limit: u64, pause: Duration) -> Outgoing {
         let now = Instant::now();
         let alarm = Box::pin(tokio::time::sleep_until(now + pause));
-        Outgoing::Upload(Box::new(Upload { incoming, left: limit, pause, alarm, last: now }))
+        let begun = begun.into_iter();
+        Outgoing::Upload(Box::new(Upload { begun, incoming, left: limit, pause, alarm, last: now }))
     }
 }
 
@@ -76,31 +79,40 @@ impl Body for Outgoing {
     fn is_end_stream(&self) -> bool {
         match self {
             Outgoing::Segments { left, .. } => *left == 0,
-            Outgoing::Upload(upload) => upload.incoming.is_end_stream(),
+            Outgoing::Upload(upload) => upload.begun.as_slice().is_empty() && upload.incoming.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Outgoing::Segments { left, .. } => SizeHint::with_exact(*left),
-            Outgoing::Upload(upload) => upload.incoming.size_hint(),
+            Outgoing::Upload(upload) => upload.size_hint(),
         }
     }
 }
 
 impl Upload {
+    fn size_hint(&self) -> SizeHint {
+        let begun: u64 = self.begun.as_slice().iter().map(|piece| piece.len() as u64).sum();
+        let rest = self.incoming.size_hint();
+        let mut hint = SizeHint::new();
+        hint.set_lower(begun + rest.lower());
+        if let Some(upper) = rest.upper() {
+            hint.set_upper(begun + upper);
+        }
+        hint
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if let Some(piece) = self.begun.next() {
+            return Poll::Ready(Some(self.within(Frame::data(piece))));
+        }
         match Pin::new(&mut self.incoming).poll_frame(cx) {
             Poll::Ready(None) => Poll::Ready(None),
             Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(error.into()))),
             Poll::Ready(Some(Ok(frame))) => {
                 self.last = Instant::now();
-                let length = frame.data_ref().map_or(0, |data| data.len() as u64);
-                match self.left.checked_sub(length) {
-                    Some(left) => self.left = left,
-                    None => return Poll::Ready(Some(Err(Box::new(TooLarge)))),
-                }
-                Poll::Ready(Some(Ok(frame)))
+                Poll::Ready(Some(self.within(frame)))
             }
             Poll::Pending => {
                 // The alarm is moved when it rings, not with every frame: a timer per chunk costs more than the chunk.
@@ -114,6 +126,13 @@ impl Upload {
                 }
             }
         }
+    }
+
+    /// The frame, if it is not over the limit.
+    fn within(&mut self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, BoxError> {
+        let length = frame.data_ref().map_or(0, |data| data.len() as u64);
+        self.left = self.left.checked_sub(length).ok_or(TooLarge)?;
+        Ok(frame)
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! What a reader could get wrong: `DEADLINE` only bounds a failing test; no test may take this long to pass.
 
+pub mod batches;
 pub mod client;
 pub mod config;
 pub mod gateway;
@@ -9,6 +10,7 @@ pub mod load;
 pub mod metrics;
 pub mod raw;
 pub mod sse;
+pub mod stage;
 pub mod upstream;
 
 use std::future::Future;

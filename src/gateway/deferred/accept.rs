@@ -92,23 +92,28 @@ fn may_be_kept(read: &Read, privacy: Privacy) -> Result<()> {
 
 /// How a request was asked, for later.
 pub(super) fn asked(endpoint: &str, read: &Read, record: &Record) -> Asked {
-    let up = headers::upwards(&read.headers, true);
-    let hints = read.headers.iter().filter(|(name, _)| name.as_str().starts_with("x-tidegate-"));
+    Asked {
+        endpoint: endpoint.to_owned(),
+        app: record.admission.app.clone(),
+        user: record.admission.user.clone(),
+        headers: kept(&read.headers),
+        custom_id: None,
+        stream: read.view.stream,
+        about: vec![],
+    }
+}
+
+/// The headers that matter to the answer: hints, and what goes up to providers.
+pub(super) fn kept(headers: &HeaderMap) -> Vec<(String, String)> {
+    let up = headers::upwards(headers, true);
+    let hints = headers.iter().filter(|(name, _)| name.as_str().starts_with("x-tidegate-"));
     let matter = up.iter().chain(hints).filter(|(name, _)| {
         // An idempotency key of the client's is for the acceptance; the job has its own.
         !OF_WAITING.contains(&name.as_str()) && **name != "idempotency-key"
     });
     let text =
         |(name, value): (&HeaderName, &HeaderValue)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()));
-    Asked {
-        endpoint: endpoint.to_owned(),
-        app: record.admission.app.clone(),
-        user: record.admission.user.clone(),
-        headers: matter.filter_map(text).collect(),
-        custom_id: None,
-        stream: read.view.stream,
-        about: vec![],
-    }
+    matter.filter_map(text).collect()
 }
 
 /// The body as it is asked later: for the upstream it is a request like any other.

@@ -143,6 +143,7 @@ impl Work {
                     tracing::info!(recovered, "deferred work that was under way is queued again");
                 }
                 self.lock = Some(file);
+                super::batches::drive(&self.gateway.shared, deferring);
                 true
             }
             Err(fault) => {

@@ -5,7 +5,10 @@
 //! of the configuration in force then. What was accepted may be refused by the time it is done.
 
 mod accept;
+mod batches;
+mod content;
 pub mod executor;
+mod files;
 mod follow;
 mod hear;
 mod object;
@@ -14,9 +17,13 @@ mod postpone;
 mod rename;
 mod retrieve;
 pub mod upgrade;
+mod upload;
 mod work;
 
 pub use accept::accept;
+pub use batches::{Batches, run as run_batches};
+pub use content::Content;
+pub use files::{Files, run as run_files};
 pub use follow::Followed;
 pub use rename::Renaming;
 pub use retrieve::{Named, named, retrieve};
