@@ -23,6 +23,7 @@ fn hints() -> Hints {
 
 fn signals(hints: &Hints) -> Signals<'_> {
     Signals {
+        deferred: false,
         model: "auto",
         input_tokens: 1_200,
         max_output_tokens: Some(500),
@@ -52,6 +53,7 @@ fn signals(hints: &Hints) -> Signals<'_> {
 
 fn rule(when: Option<&str>) -> Rule {
     let candidate = |id, placement| Candidate {
+        min_confidence: None,
         id,
         model: format!("model-{id}"),
         placement,

@@ -2,36 +2,44 @@
 //!
 //! What a reader could get wrong: the gateway is the real one, started as `serve` starts it; only the model servers behind it are simulated.
 
+mod chaos;
 mod client;
 mod scenes;
 mod show;
-mod simulated;
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::Duration;
+use std::sync::Arc;
+
+use tokio::runtime::Runtime;
 
 use super::{ENVIRONMENT, WRONG_INPUT};
 use crate::app::{self, Failure};
 use crate::config::load;
+use crate::lab::{Character, Fault, Node, Pause};
 use crate::server::Running;
-use crate::state::reload;
+use crate::state::{Shared, reload};
 use scenes::{Scene, Stage};
 use show::Totals;
-use simulated::Simulated;
 
-const EDGE_PACE: Duration = Duration::from_millis(4);
-const CLOUD_PACE: Duration = Duration::from_millis(12);
+/// Tokens a second of the simulated servers.
+const EDGE_PACE: f64 = 250.0;
+const CLOUD_PACE: f64 = 83.0;
 
 /// Where the gateway listens unless told otherwise; with `once`, any free port will do.
 const LISTEN: ([u8; 4], u16) = ([127, 0, 0, 1], 4141);
 
 /// Runs the demo; gives the exit status: 1 when a scene did not go as it should.
-pub fn run(listen: Option<SocketAddr>, once: bool) -> u8 {
+pub fn run(listen: Option<SocketAddr>, once: bool, chaos: bool) -> u8 {
     let (host, port) = LISTEN;
     let listen = listen.unwrap_or_else(|| (host, if once { 0 } else { port }).into());
-    match play(listen, once) {
+    let played = if chaos { chaos::play(listen, once) } else { play(listen, once) };
+    match played {
         Ok(true) => 0,
+        Ok(false) if chaos => {
+            eprintln!("tidegate: a client saw an error that it should not have seen");
+            WRONG_INPUT
+        }
         Ok(false) => {
             eprintln!("tidegate: a scene did not go as it should");
             WRONG_INPUT
@@ -43,39 +51,65 @@ pub fn run(listen: Option<SocketAddr>, once: bool) -> u8 {
     }
 }
 
-/// The servers of the stage. A dead node is `None`.
+/// The servers of the stage.
 struct Props {
-    nodes: [Option<Simulated>; 2],
-    provider: Simulated,
+    nodes: [Node; 2],
+    provider: Node,
 }
 
 impl Props {
-    fn set(&mut self, stage: Stage) {
-        self.provider.limit(stage == Stage::CloudLimited);
+    async fn start() -> Result<Props, String> {
+        let node = |name| Character { prefill: f64::INFINITY, decode: EDGE_PACE, ..Character::llama_server(name) };
+        let provider = Character::provider("the frontier provider");
+        let provider = Character { prefill: f64::INFINITY, decode: CLOUD_PACE, ..provider };
+        Ok(Props {
+            nodes: [server(node("edge node 1")).await?, server(node("edge node 2")).await?],
+            provider: server(provider).await?,
+        })
+    }
+
+    async fn set(&mut self, stage: Stage) -> Result<(), String> {
+        let limited = if stage == Stage::CloudLimited { Fault::Limited(Pause::Untold) } else { Fault::None };
+        self.provider.set(limited).await.map_err(|e| e.to_string())?;
         let dead = match stage {
             Stage::Quiet | Stage::CloudLimited => 0,
             Stage::OneNodeDown => 1,
             Stage::EdgeDown => 2,
         };
-        self.nodes.iter_mut().take(dead).filter_map(Option::take).for_each(Simulated::kill);
+        for node in self.nodes.iter().take(dead) {
+            node.set(Fault::Killed).await.map_err(|e| e.to_string())?;
+        }
+        Ok(())
     }
 
-    /// How often those that are alive were asked for an answer.
+    /// How often they were asked for an answer.
     fn calls(&self) -> usize {
-        self.nodes.iter().flatten().chain([&self.provider]).map(Simulated::calls).sum()
+        let asked: u64 = self.nodes.iter().chain([&self.provider]).map(|server| server.counts().asked).sum();
+        usize::try_from(asked).unwrap_or(usize::MAX)
     }
 }
 
+async fn server(character: Character) -> Result<Node, String> {
+    Node::start(character).await.map_err(|e| format!("a simulated server cannot start: {e}"))
+}
+
+/// The simulated servers and the clients have threads of their own: the gateway starts, and blocks, beside them.
+fn runtime() -> Result<Runtime, String> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|e| e.to_string())
+}
+
+/// The real gateway, in this process.
+fn gateway(yaml: &str) -> Result<(Running, Arc<Shared>), String> {
+    let loaded = load::parse(yaml, Path::new("."), &|_| None, reload::judges()).map_err(|p| p.to_string())?;
+    app::embedded(&loaded).map_err(|(Failure::Configuration(m) | Failure::Environment(m))| m)
+}
+
 fn play(listen: SocketAddr, once: bool) -> Result<bool, String> {
-    let nodes = [Simulated::start("edge node 1", EDGE_PACE)?, Simulated::start("edge node 2", EDGE_PACE)?];
-    let provider = Simulated::start("the frontier provider", CLOUD_PACE)?;
-    let yaml = scenes::configuration(&listen.to_string(), &[nodes[0].url(), nodes[1].url()], &provider.url());
-    let loaded = load::parse(&yaml, Path::new("."), &|_| None, reload::judges()).map_err(|p| p.to_string())?;
-    let (gateway, _shared) =
-        app::embedded(&loaded).map_err(|(Failure::Configuration(m) | Failure::Environment(m))| m)?;
+    let runtime = runtime()?;
+    let mut props = runtime.block_on(Props::start())?;
+    let nodes = [props.nodes[0].url(), props.nodes[1].url()];
+    let (gateway, _shared) = gateway(&scenes::configuration(&listen.to_string(), &nodes, &props.provider.url()))?;
     let address = gateway.public_address();
-    let mut props = Props { nodes: nodes.map(Some), provider };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
     show::introduce(address);
     let went_well = runtime.block_on(scenes(address, &mut props))?;
     if !once {
@@ -83,7 +117,8 @@ fn play(listen: SocketAddr, once: bool) -> Result<bool, String> {
         // Without Ctrl-C to wait for there is nothing to wait for.
         let _ = runtime.block_on(tokio::signal::ctrl_c());
     }
-    end(gateway, props);
+    gateway.end_now();
+    gateway.join();
     Ok(went_well)
 }
 
@@ -91,7 +126,7 @@ async fn scenes(gateway: SocketAddr, props: &mut Props) -> Result<bool, String> 
     let mut totals = Totals::default();
     let mut went_well = true;
     for scene in scenes::all() {
-        props.set(scene.stage);
+        props.set(scene.stage).await?;
         let before = props.calls();
         let replies = client::ask_all(gateway, &scene).await?;
         let calls = props.calls() - before;
@@ -113,10 +148,4 @@ fn as_expected(scene: &Scene, replies: &[client::Reply], calls: usize) -> bool {
         // One of them has asked; one who came late enough found the answer in memory.
         all => calls == 1 && all.len() == scene.askers && all.iter().all(|reply| reply.status == 200),
     }
-}
-
-fn end(gateway: Running, props: Props) {
-    gateway.end_now();
-    gateway.join();
-    props.nodes.into_iter().flatten().chain([props.provider]).for_each(Simulated::kill);
 }

@@ -171,7 +171,7 @@ fn targets(out: &mut String, explanation: &Explanation) -> std::fmt::Result {
     let Some(rule) = &explanation.rule else { return Ok(()) };
     head(out, &format!("\ntargets of {rule}, in the order they are tried"))?;
     let width = widest(explanation.targets.iter().map(|target| target.model.as_str()));
-    for ExplainedTarget { model, placement, kept, constraint, reason } in &explanation.targets {
+    for ExplainedTarget { model, placement, kept, constraint, reason, .. } in &explanation.targets {
         let (style, mark) = if *kept { (GOOD, "✓") } else { (BAD, "✗") };
         write!(out, "  {style}{mark} {}  {placement:<5}  ", pad(model, width))?;
         match (constraint, reason) {

@@ -75,7 +75,7 @@ enum Command {
     },
     /// See it work: a simulated edge pool and a simulated provider, a dozen telling prompts.
     #[command(
-        after_help = "Examples:\n  tidegate demo                          shows the prompts, then keeps serving for you to try\n  tidegate demo --once                   exits after the table\n  tidegate demo --listen 127.0.0.1:9000"
+        after_help = "Examples:\n  tidegate demo                          shows the prompts, then keeps serving for you to try\n  tidegate demo --once                   exits after the table\n  tidegate demo --chaos --once           nodes die and stall, a provider limits, all clouds are cut: who notices?\n  tidegate demo --listen 127.0.0.1:9000"
     )]
     Demo {
         #[arg(
@@ -87,6 +87,9 @@ enum Command {
         /// Exit after the table.
         #[arg(long)]
         once: bool,
+        /// Break the simulated servers one after the other under a light load, and show what clients notice (about 50 s).
+        #[arg(long)]
+        chaos: bool,
     },
     /// Validate a configuration: every problem at once, with its place and remedy.
     #[command(after_help = "Example:\n  tidegate check -c tidegate.yaml && systemctl reload tidegate")]
@@ -196,7 +199,7 @@ pub fn run() -> u8 {
     log::start(log.log_format, if quiet { Level::Error } else { log.log_level });
     match command {
         Command::Serve { config, upgrade } => serve::run(&config.config, upgrade, log.log_format, log.log_level),
-        Command::Demo { listen, once } => demo::run(listen, once),
+        Command::Demo { listen, once, chaos } => demo::run(listen, once, chaos),
         Command::Check { config } => check::run(&config.config, crate::state::reload::judges()),
         Command::Explain { config, request, args } => explain::run(&config.config, &request, &args),
         Command::Score { args } => score::run(&args),

@@ -5,6 +5,7 @@
 //! [`Admission`], whatever becomes of the request.
 
 mod models;
+mod work;
 
 use std::sync::Arc;
 
@@ -24,8 +25,8 @@ use crate::tenant::key::Form;
 use crate::tenant::{Budget, Known, Member, Meter, Places, Refusal, Reservation, Standing, Tenant, Unknown};
 use crate::upstream::price::NanoUsd;
 use crate::upstream::queue::Rank;
-
 pub use models::{may_ask, may_pass, refuses};
+pub use work::{Work, enter_as};
 
 /// A request that was let in, and what it holds.
 #[derive(Debug, Default)]
@@ -43,15 +44,6 @@ pub struct Admission {
     pub reservation: Reservation,
     /// Nobody waits for the answer: deferred work.
     pub work: Option<Box<Work>>,
-}
-
-/// What deferred work adds to who asks.
-#[derive(Debug)]
-pub struct Work {
-    /// The job, for the records' tags.
-    pub job: String,
-    /// Where it has to run.
-    pub placement: Option<PlacementHint>,
 }
 
 /// The head of a request: whose key it is, and whether there is room for him.
@@ -83,34 +75,6 @@ pub fn enter(headers: &HeaderMap, record: &mut Record) -> Result<()> {
     record.admission.name_app(key_app(&record.admission))?;
     let hints = Hints::from_headers(headers)?;
     record.admission.names(&hints)?;
-    meter_in(record)
-}
-
-/// The same for deferred work: whoever asked for it showed his key then. It is of low priority, and tenants, limits and budgets are
-/// those of now.
-pub fn enter_as(tenant: &str, app: Option<&str>, user: Option<&str>, work: Work, record: &mut Record) -> Result<()> {
-    if let Some(books) = &record.shared().durable.books {
-        books.has_room()?;
-    }
-    record.admission.work = Some(Box::new(work));
-    record.admission.user = user.map(str::to_owned);
-    let snapshot = Arc::clone(&record.snapshot);
-    if snapshot.tenants.is_empty() && tenant.is_empty() {
-        record.admission.app = app.map(str::to_owned);
-        return Ok(());
-    }
-    let found = snapshot.tenants.named(tenant);
-    let tenant =
-        found.ok_or_else(|| Error::client(Kind::InvalidKey, "the tenant who asked is not configured any more"))?;
-    record.admission.known = Some(Arc::new(Known::of(&tenant)));
-    let crowd = &record.shared().durable.accounts.crowd;
-    let own = tenant.own.load(std::sync::atomic::Ordering::Relaxed);
-    if !crowd.admits(own, Priority::Low, snapshot.server.max_in_flight) {
-        return Err(Error::gateway(Kind::Overloaded, "the gateway is working on as much as it can"));
-    }
-    let member = crowd.join(&tenant.own);
-    record.admission._member = Some(member);
-    record.admission.name_app(app.map(str::to_owned))?;
     meter_in(record)
 }
 

@@ -57,11 +57,14 @@ const RULE: HeaderName = HeaderName::from_static("x-tidegate-rule");
 const DIFFICULTY: HeaderName = HeaderName::from_static("x-tidegate-difficulty");
 const PII: HeaderName = HeaderName::from_static("x-tidegate-pii");
 const CACHE: HeaderName = HeaderName::from_static("x-tidegate-cache");
+const MODE: HeaderName = HeaderName::from_static("x-tidegate-mode");
 const KEY: HeaderName = HeaderName::from_static("x-tidegate-cache-key");
 const SIMILARITY: HeaderName = HeaderName::from_static("x-tidegate-cache-similarity");
 const PROBABILITY: HeaderName = HeaderName::from_static("x-tidegate-cache-probability");
 const DEGRADED: HeaderName = HeaderName::from_static("x-tidegate-degraded");
 const ATTEMPTS: HeaderName = HeaderName::from_static("x-tidegate-attempts");
+const CONFIDENCE: HeaderName = HeaderName::from_static("x-tidegate-confidence");
+const ESCALATION: HeaderName = HeaderName::from_static("x-tidegate-escalation");
 const OVERHEAD: HeaderName = HeaderName::from_static("x-tidegate-overhead-us");
 const TIMING: HeaderName = HeaderName::from_static("server-timing");
 
@@ -139,6 +142,15 @@ pub fn describe(record: &mut Record, status: StatusCode, headers: &mut HeaderMap
     }
     if let Some(attempts) = record.attempts() {
         headers.insert(ATTEMPTS, attempts);
+    }
+    if let Some(mode) = record.mode.header() {
+        headers.insert(MODE, mode);
+    }
+    if let Some(confidence) = record.judged.confidence {
+        headers.extend(HeaderValue::try_from(format!("{confidence:.2}")).ok().map(|value| (CONFIDENCE, value)));
+    }
+    if let Some(reason) = record.judged.escalated {
+        headers.insert(ESCALATION, HeaderValue::from_static(reason.label()));
     }
     limits::describe(record, headers);
     headers.insert(OVERHEAD, HeaderValue::from(micros(overhead)));

@@ -45,10 +45,15 @@ pub async fn run(
     let left = record.snapshot.retries.max_attempts;
     let exchange = Exchange::new(gateway, read, plan, inspected);
     let desk = Desk::new(record);
-    let mut walk = Walk { exchange: &exchange, desk: &desk, left, last: None, repeats: 0, cut_off: true };
-    let answered = walk.run().await?;
+    let answered = walk(&exchange, &desk, left).await?;
     shadow::begin(gateway, read, plan.locality, &mut desk.record());
     Ok(answered)
+}
+
+/// The same, where others write into the record too. `left`: how many attempts may be made.
+pub(super) async fn walk<'a>(exchange: &'a Exchange<'a>, desk: &'a Desk<'a>, left: u32) -> Result<Answered> {
+    let mut walk = Walk { exchange, desk, left, last: None, repeats: 0, cut_off: true };
+    walk.run().await.or_else(|error| exchange.give_spare(desk).ok_or(error))
 }
 
 /// One request's way through its plan.

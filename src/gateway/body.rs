@@ -9,6 +9,7 @@ use http_body::{Frame, SizeHint};
 use super::deferred::{Content, Followed};
 use super::paced::Paced;
 use super::plain::Plain;
+use super::progressive::Playing;
 use super::relay::Relay;
 use super::seat::SeatBody;
 
@@ -23,6 +24,8 @@ pub enum Body {
     Shared(Box<SeatBody>),
     /// Events from memory, one after the other.
     Paced(Box<Paced>),
+    /// Events of two upstreams, told as one stream.
+    Playing(Box<Playing>),
     /// Events of a background response.
     Followed(Box<Followed>),
     /// A file of ours.
@@ -51,6 +54,7 @@ impl http_body::Body for Body {
             Body::Relay(relay) => relay.poll(cx).map(|bytes| bytes.map(|b| Ok(Frame::data(b)))),
             Body::Shared(seat) => seat.poll(cx).map(|bytes| bytes.map(|b| Ok(Frame::data(b)))),
             Body::Paced(paced) => paced.poll(cx).map(|bytes| bytes.map(|b| Ok(Frame::data(b)))),
+            Body::Playing(playing) => playing.poll(cx).map(|bytes| bytes.map(|b| Ok(Frame::data(b)))),
             Body::Followed(followed) => followed.poll(cx).map(|bytes| bytes.map(|b| Ok(Frame::data(b)))),
             Body::Content(content) => content.poll(cx),
             Body::Plain(plain) => plain.poll(cx),
@@ -64,7 +68,9 @@ impl http_body::Body for Body {
     fn size_hint(&self) -> SizeHint {
         match self {
             Body::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
-            Body::Relay(_) | Body::Shared(_) | Body::Paced(_) | Body::Followed(_) => SizeHint::default(),
+            Body::Relay(_) | Body::Shared(_) | Body::Paced(_) | Body::Playing(_) | Body::Followed(_) => {
+                SizeHint::default()
+            }
             Body::Content(content) => content.size_hint(),
             Body::Plain(plain) => plain.size_hint(),
         }

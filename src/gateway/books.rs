@@ -281,7 +281,7 @@ impl Record {
             edge_load: seen.edge_load as f32,
             cloud_pressure: seen.cloud_pressure as f32,
             decide_us: seen.decide_us,
-            notes: seen.notes,
+            notes: &seen.notes,
         }
     }
 

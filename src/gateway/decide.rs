@@ -12,6 +12,7 @@ use super::record::{Record, micros};
 use super::{admit, conversation as turns, shadow};
 use crate::config::file::{Placement, Privacy};
 use crate::error::{Error, Kind, Result};
+use crate::openai::Endpoint;
 use crate::policy::{self, Constraint};
 use crate::signals::{Signals, Wish, tokenizer};
 use crate::state::{RouteEntry, Snapshot};
@@ -22,6 +23,9 @@ use crate::upstream::target::Asked;
 /// Targets of a plan.
 pub type Targets = SmallVec<[(policy::TargetId, Arc<Target>); 4]>;
 
+/// Targets whose answers are judged, each with the least confidence that is good enough.
+type Bounds = SmallVec<[(policy::TargetId, f64); 1]>;
+
 /// Where a request may run, best first. Never empty.
 #[derive(Debug)]
 pub struct Plan {
@@ -29,12 +33,41 @@ pub struct Plan {
     pub locality: Locality,
     /// The client's own deadline.
     pub deadline: Option<Instant>,
+    /// The least confidence of those that have one.
+    bounds: Bounds,
     /// Edge targets of the route's other rules, for when no cloud can be reached: a rule prefers, and nothing else is left.
     pub in_need: Targets,
     /// The rule would have the cloud answer.
     pub wants_cloud: bool,
     /// What an attempt may use at most.
     pub asked: Asked,
+}
+
+impl Plan {
+    /// The least confidence that an answer of a target must have. `None`: it is given whatever it is, for nobody comes after it.
+    pub fn bound(&self, id: policy::TargetId) -> Option<f64> {
+        let is_last = self.targets.last().is_none_or(|(last, _)| *last == id);
+        self.asked_of(id).filter(|_| !is_last)
+    }
+
+    /// The same, whether anybody comes after it or not.
+    pub fn asked_of(&self, id: policy::TargetId) -> Option<f64> {
+        self.bounds.iter().find(|(of, _)| *of == id).map(|(_, bound)| *bound)
+    }
+
+    /// Of its targets those at one placement; there may be none.
+    pub fn part(&self, placement: Placement) -> Plan {
+        let targets = self.targets.iter().filter(|(_, target)| target.upstream.placement() == placement);
+        Plan {
+            targets: targets.cloned().collect(),
+            locality: self.locality,
+            deadline: self.deadline,
+            in_need: Targets::new(),
+            wants_cloud: self.wants_cloud && placement == Placement::Cloud,
+            asked: self.asked,
+            bounds: self.bounds.clone(),
+        }
+    }
 }
 
 /// Decides, and takes what the request may cost from limits and budgets.
@@ -86,7 +119,8 @@ pub fn decide(read: &Read, inspected: &Inspected, record: &mut Record) -> Result
     let is_cloud = |(_, target): &(policy::TargetId, Arc<Target>)| target.upstream.placement() == Placement::Cloud;
     let wants_cloud = targets.first().is_some_and(is_cloud);
     let others = policy::decide::others(&entry.route, &decision, signals, Placement::Edge);
-    let in_need = match entry.degrades && targets.iter().all(is_cloud) {
+    // What may wait, waits for what its rule names.
+    let in_need = match entry.degrades && !signals.deferred && targets.iter().all(is_cloud) {
         true => others.filter_map(|id| Some((id, Arc::clone(snapshot.target(id)?)))).collect(),
         false => Targets::new(),
     };
@@ -98,13 +132,21 @@ pub fn decide(read: &Read, inspected: &Inspected, record: &mut Record) -> Result
     entry.threshold.observe(signals.difficulty, to_cloud, record.arrived_us());
     let asked = asked(read, signals);
     reserve(&mut targets, &asked, read, signals, record)?;
+    let bounds = if read.endpoint == Endpoint::Embeddings { SmallVec::new() } else { bounds(entry, &decision) };
     shadow::draw(record, decision.rule.and_then(|index| entry.route.rules.get(index)), signals);
     let locality = locality(signals, inspected.is_hidden_from(Placement::Cloud));
     let deadline = read.hints.deadline_ms.map(|ms| record.arrived() + std::time::Duration::from_millis(ms));
     let took = started.elapsed();
     record.seen.decide_us = micros(took);
     record.shared().durable.metrics.overhead_decide.observe(took.as_secs_f64());
-    Ok(Plan { targets, locality, deadline, in_need, wants_cloud, asked })
+    Ok(Plan { targets, locality, deadline, in_need, wants_cloud, asked, bounds })
+}
+
+/// What the rule that matched asks of its targets' answers.
+fn bounds(entry: &RouteEntry, decision: &policy::Decision) -> Bounds {
+    let rule = decision.rule.and_then(|index| entry.route.rules.get(index));
+    let candidates = rule.into_iter().flat_map(|rule| &rule.candidates);
+    candidates.filter_map(|candidate| Some((candidate.id, candidate.min_confidence?))).collect()
 }
 
 /// What the decision record tells besides the signals.
@@ -124,13 +166,14 @@ fn remember(record: &mut Record, entry: &RouteEntry, decision: &policy::Decision
         rules.extend([comma, &rule.name, "=", verdict.label()]);
     }
     record.seen.rules = rules;
-    record.seen.notes = match (decision.resumed, looked.signals.placement.prefers) {
+    let notes = match (decision.resumed, looked.signals.placement.prefers) {
         (Some(_), _) => "resumed",
         (None, Some(Placement::Edge)) => "prefers-edge",
         (None, Some(Placement::Cloud)) => "prefers-cloud",
         (None, None) if decision.rule.is_some_and(|rule| entry.route.rules[rule].split.is_some()) => "split",
         (None, None) => "",
     };
+    record.seen.notes = notes.into();
 }
 
 /// What an attempt may use at most, as far as the request says so.

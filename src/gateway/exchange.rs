@@ -7,19 +7,21 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use parking_lot::Mutex;
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
 use super::answer::Answered;
 use super::decide::Plan;
 use super::desk::Desk;
-use super::hold::{self, Hold};
+use super::hold::{self, Held, Hold};
 use super::inspect::{Hidden, Inspected};
 use super::read::Read;
+use super::trial::{self, Spare, Trial};
 use super::tries::TryId;
 use super::{Gateway, admit, headers};
 use crate::config::file::Placement;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, Retry};
 use crate::openai::splice::{self, Edit, Segments};
 use crate::openai::{Endpoint, edits};
 use crate::policy::TargetId;
@@ -41,6 +43,10 @@ pub struct Exchange<'a> {
     pub inspected: &'a Inspected,
     /// Edits that are the same for every target.
     edits: SmallVec<[Edit; 3]>,
+    /// What it makes is a draft, told as it comes and judged at its end: what it is held to then.
+    looks_on: Option<f64>,
+    /// The best of the answers that were put aside.
+    spare: Mutex<Option<Box<Spare>>>,
 }
 
 /// What is cut or added whatever the target: the hints, and the usage that the client did not ask for.
@@ -65,7 +71,12 @@ pub(super) fn body(read: &Read, shared: &SmallVec<[Edit; 3]>, target: &Target, h
 
 impl<'a> Exchange<'a> {
     pub fn new(gateway: &'a Gateway, read: &'a Read, plan: &'a Plan, inspected: &'a Inspected) -> Exchange<'a> {
-        Exchange { gateway, read, plan, inspected, edits: shared_edits(read) }
+        Exchange { gateway, read, plan, inspected, edits: shared_edits(read), looks_on: None, spare: Mutex::new(None) }
+    }
+
+    /// For a draft. `bound`: what it must come up to at its end.
+    pub fn looking_on(self, bound: Option<f64>) -> Exchange<'a> {
+        Exchange { looks_on: bound, ..self }
     }
 
     /// Makes one attempt, which has begun in the record.
@@ -96,7 +107,15 @@ impl<'a> Exchange<'a> {
         let node = Arc::clone(place.node());
         let _awaiting = node.awaits();
         target.known.quota.sends(self.plan.asked.input_tokens);
-        let segments = body(self.read, &self.edits, target, hidden);
+        let bound = self.looks_on.or_else(|| self.plan.bound(id));
+        let trial = bound.map(|bound| Trial::of(self.read, target, bound, hidden.is_some()));
+        let (mut trial, asks) = trial.unzip();
+        if let Some(trial) = &mut trial {
+            trial.looks_on = self.looks_on.is_some();
+        }
+        let asked = asks.map(|asks| self.edits.iter().cloned().chain(asks).collect());
+        let segments = body(self.read, asked.as_ref().unwrap_or(&self.edits), target, hidden);
+        let has_asked = trial.as_ref().is_some_and(|trial| trial.remover.is_some());
         let began = Instant::now();
         let violations = &self.gateway.shared.durable.metrics.locality_violations;
         let bytes = segments.iter().map(|segment| segment.len() as u64).sum();
@@ -105,15 +124,58 @@ impl<'a> Exchange<'a> {
         upstream.said(&node, &target.known, &answer.head.headers);
         if answer.head.status.is_success() {
             let restorer = hidden.and_then(|hidden| hidden.restorer.clone());
-            let hold = Hold { read: self.read, target, deadline, started: Instant::now(), restorer };
-            let (answered, figures) = desk.waiting_upstream(hold.commit(answer)).await?;
+            let bound = trial.as_ref().map_or(0.0, |trial| trial.bound);
+            let hold = Hold { read: self.read, target, deadline, started: Instant::now(), restorer, trial };
+            let held = desk.waiting_upstream(hold.commit(answer)).await?;
             upstream.answered(&node, &target.known, self.read.view.stream, began.elapsed());
-            let mut record = desk.record();
+            return self.weigh((attempt, id), target, held, bound, desk);
+        }
+        let fault = desk.waiting_upstream(fault(target, answer, deadline)).await;
+        Err(if has_asked { trial::blame(fault, target) } else { fault })
+    }
+
+    /// Commits to an answer, or puts it aside.
+    fn weigh(
+        &self,
+        (attempt, id): (TryId, TargetId),
+        target: &Arc<Target>,
+        held: Held,
+        bound: f64,
+        desk: &Desk<'_>,
+    ) -> Result<Answered> {
+        let Held { answered, figures, verdict } = held;
+        let mut record = desk.record();
+        let unsure = verdict.filter(|verdict| !record.heard(target, *verdict, bound));
+        let Some(verdict) = unsure else {
             record.committed((attempt, id), target, answered.status);
             (record.usage, record.produced) = figures;
             return Ok(answered);
+        };
+        record.put_aside(attempt, answered.status, figures);
+        drop(record);
+        let mut spare = self.spare.lock();
+        if spare.as_ref().is_none_or(|best| best.verdict.confidence <= verdict.confidence) {
+            let target = (id, Arc::clone(target));
+            *spare = Some(Box::new(Spare { attempt, target, answered, figures, verdict }));
         }
-        Err(desk.waiting_upstream(fault(target, answer, deadline)).await)
+        drop(spare);
+        let error = Error::upstream(Kind::LowConfidence, "the answer was not certain enough");
+        Err(if self.may_escalate(id, target, desk) { error } else { error.with_retry(Retry::Never) })
+    }
+
+    /// An answer that is put aside has used up what was set aside for the next one: as much is set aside again, if there is the money.
+    fn may_escalate(&self, id: TargetId, target: &Target, desk: &Desk<'_>) -> bool {
+        let mut next = self.plan.targets.iter().skip_while(|(other, _)| *other != id).skip(1);
+        let stays = next.next().is_some_and(|(_, next)| next.upstream.placement() == Placement::Edge);
+        let mut record = desk.record();
+        let worst = target.worst(&self.plan.asked, record.day()).unwrap_or(0);
+        admit::raise(&mut record, worst, stays)
+    }
+
+    /// Nobody had a better answer than the best of those that were put aside, if any was.
+    pub fn give_spare(&self, desk: &Desk<'_>) -> Option<Answered> {
+        let spare = self.spare.lock().take();
+        spare.map(|spare| spare.give(desk))
     }
 
     /// Another attempt than those that were reckoned with is about to be made: what it may cost is set aside. `false`: there is no money for it.

@@ -11,7 +11,8 @@ use super::read::Read;
 use super::recall::Recalled;
 use super::record::Record;
 use super::{
-    Body, Gateway, admit, answer, attempt, decide, deferred, inspect, models, passthrough, read, recall, share,
+    Body, Gateway, admit, answer, attempt, decide, deferred, inspect, models, passthrough, progressive, read, recall,
+    share,
 };
 use crate::error::{Error, Kind};
 use crate::openai::Endpoint;
@@ -26,6 +27,7 @@ impl Gateway {
             Ok(Entered::Answered(answered)) => answer::succeeded(record, answered),
             // Apart, because they are large: an answer from memory does not pay for moving them.
             Ok(Entered::Alone(read)) => Box::pin(self.ask_alone(*read, record)).await,
+            Ok(Entered::Progressive(read)) => Box::pin(progressive::ask(self, *read, record)).await,
             Ok(Entered::Wanted(read, wanted)) => Box::pin(share::ask(self, *read, *wanted, record)).await,
             Err(error) => answer::failed(record, &error),
         }
@@ -78,6 +80,8 @@ enum Entered {
     Answered(answer::Answered),
     /// To be asked by itself.
     Alone(Box<Read>),
+    /// To be asked twice, for a draft and for the answer.
+    Progressive(Box<Read>),
     /// To be asked together with others, and kept.
     Wanted(Box<Read>, Box<recall::Wanted>),
 }
@@ -100,10 +104,20 @@ async fn read_and_recalled(
     record: &mut Record,
 ) -> Result<Entered, Error> {
     let read = read::read(endpoint, headers, body, record).await?;
+    let is_progressive = progressive::is_asked(&read)?;
     if read.view.background.is_some() && record.snapshot.deferred.is_some() {
         return deferred::accept(&read, record).await.map(Entered::Answered);
     }
-    Ok(match recall::recall(&read, record).await? {
+    if is_progressive {
+        record.mode = progressive::Mode::Off;
+    }
+    let recalled = recall::recall(&read, record).await?;
+    if is_progressive && progressive::may_be_asked(&recalled) && progressive::may_have_draft(&read).await {
+        // Nothing is kept of it.
+        record.cache_key = None;
+        return Ok(Entered::Progressive(Box::new(read)));
+    }
+    Ok(match recalled {
         Recalled::Answered(answered) => Entered::Answered(answered),
         Recalled::Alone => Entered::Alone(Box::new(read)),
         Recalled::Wanted(wanted) => Entered::Wanted(Box::new(read), Box::new(wanted)),

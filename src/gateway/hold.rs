@@ -4,6 +4,7 @@
 //! What a reader could get wrong: as long as nothing has been committed, the next target can take over without anybody noticing.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
@@ -16,6 +17,8 @@ use super::answer::{Answered, Flow};
 use super::headers;
 use super::read::Read;
 use super::relay::{Events, Watchdog};
+use super::trial::Trial;
+use crate::confidence::Verdict;
 use crate::error::{Error, Kind, Result};
 use crate::openai::produced::Produced;
 use crate::openai::{Endpoint, usage};
@@ -31,6 +34,9 @@ const EVENTS: &[u8] = b"text/event-stream";
 const HELD_ANSWER: usize = 256 << 10;
 /// One whose values are put back is read whole up to this size; beyond, labels stay in it.
 const RESTORED_ANSWER: usize = 64 << 20;
+/// The longest that a client waits for a verdict after the first event of a stream: with the next target's first token behind it, it still
+/// is within what people wait for.
+const LONGEST_TRIAL: Duration = Duration::from_millis(1500);
 /// The upstream's own figures, and the answer's tokens as counted here where it gives none.
 pub(super) type Figures = (Option<usage::Usage>, u64);
 
@@ -42,10 +48,21 @@ pub(super) struct Hold<'a> {
     pub(super) started: Instant,
     /// Puts values back into the answer.
     pub(super) restorer: Option<Arc<Restorer>>,
+    /// What it must come up to.
+    pub(super) trial: Option<Trial>,
+}
+
+/// An answer that may be committed to.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) answered: Answered,
+    pub(super) figures: Figures,
+    /// What the judge said; `None`: it was not judged.
+    pub(super) verdict: Option<Verdict>,
 }
 
 impl Hold<'_> {
-    pub(super) async fn commit(self, answer: Answer) -> Result<(Answered, Figures)> {
+    pub(super) async fn commit(self, answer: Answer) -> Result<Held> {
         let Answer { head, body, lease } = answer;
         let is_stream = head.headers.get(CONTENT_TYPE).is_some_and(|kind| {
             kind.as_bytes().get(..EVENTS.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(EVENTS))
@@ -53,8 +70,10 @@ impl Hold<'_> {
         let status = head.status;
         let headers = headers::downwards(head.headers);
         if is_stream {
-            let flow = self.stream(body, lease).await?;
-            return Ok((Answered { status, headers, flow }, (None, 0)));
+            let (events, verdict) = self.stream(body, lease).await?;
+            let figures = events.figures();
+            let answered = Answered { status, headers, flow: Flow::Events(Box::new(events)) };
+            return Ok(Held { answered, figures, verdict });
         }
         self.plain(status, headers, body, lease).await
     }
@@ -63,26 +82,28 @@ impl Hold<'_> {
         Watchdog::new(self.target.upstream.timeouts.between_tokens, self.deadline)
     }
 
-    async fn plain(
-        self,
-        status: StatusCode,
-        headers: HeaderMap,
-        body: Incoming,
-        mut lease: Lease,
-    ) -> Result<(Answered, Figures)> {
+    async fn plain(self, status: StatusCode, headers: HeaderMap, body: Incoming, mut lease: Lease) -> Result<Held> {
         let by = self.deadline.min(self.started + self.target.upstream.timeouts.first_token);
         let late = |_| Error::upstream(Kind::Timeout, "the upstream did not finish its answer in time");
         let kept = self.read.shared.unwrap_or(0).max(HELD_ANSWER);
-        let limit = if self.restorer.is_some() { RESTORED_ANSWER } else { kept };
+        let is_changed = self.restorer.is_some() || self.trial.is_some();
+        let limit = if is_changed { RESTORED_ANSWER } else { kept };
         let gathered = tokio::time::timeout_at(by, gather(body, BytesMut::new(), limit)).await.map_err(late)?;
         let (begun, rest) = gathered.map_err(broken)?;
+        let (begun, verdict) = match self.trial {
+            Some(trial) if rest.is_none() => trial.of_answer(begun),
+            _ => (begun, None),
+        };
         let usage = usage::of_answer(&begun);
         let mut produced = Produced::default();
         if usage.is_none() {
             produced.answer(&begun);
         }
         let flow = match rest {
-            Some(rest) => Flow::Plain { begun, rest, watchdog: self.watchdog(), lease },
+            Some(rest) => {
+                let watchdog = Watchdog::new(self.target.upstream.timeouts.between_tokens, self.deadline);
+                Flow::Plain { begun, rest, watchdog, lease }
+            }
             None => {
                 lease.finish();
                 match &self.restorer {
@@ -91,10 +112,11 @@ impl Hold<'_> {
                 }
             }
         };
-        Ok((Answered { status, headers, flow }, (usage, produced.tokens())))
+        let answered = Answered { status, headers, flow };
+        Ok(Held { answered, figures: (usage, produced.tokens()), verdict })
     }
 
-    async fn stream(self, body: Incoming, lease: Lease) -> Result<Flow> {
+    async fn stream(self, body: Incoming, lease: Lease) -> Result<(Events, Option<Verdict>)> {
         let by = self.deadline.min(self.started + self.target.upstream.timeouts.first_token);
         let asked = self.read.view.stream_options.as_ref().is_some_and(|o| o.include_usage);
         let strip_usage = !asked
@@ -104,9 +126,15 @@ impl Hold<'_> {
         if let Some(restorer) = self.restorer.clone() {
             events.restore(Stream::new(restorer));
         }
+        let bound = self.trial.as_ref().filter(|trial| !trial.looks_on).map(|trial| trial.bound);
+        if let Some(Trial { judge, remover, .. }) = self.trial {
+            events.judge(judge, remover);
+        }
         let late = |_| Error::upstream(Kind::Timeout, "the upstream's stream did not begin in time");
         tokio::time::timeout_at(by, events.begin()).await.map_err(late)??;
-        Ok(Flow::Events(Box::new(events)))
+        let Some(bound) = bound else { return Ok((events, None)) };
+        let verdict = events.on_trial(bound, self.deadline.min(Instant::now() + LONGEST_TRIAL)).await?;
+        Ok((events, verdict))
     }
 }
 

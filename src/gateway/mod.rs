@@ -29,6 +29,7 @@ pub mod models;
 pub mod paced;
 pub mod passthrough;
 pub mod plain;
+pub mod progressive;
 pub mod read;
 pub mod recall;
 pub mod record;
@@ -38,6 +39,7 @@ pub mod seen;
 pub mod shadow;
 pub mod share;
 pub mod tell;
+pub mod trial;
 pub mod tries;
 pub mod tunnel;
 

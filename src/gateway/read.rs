@@ -12,8 +12,8 @@ use hyper::body::{Body as _, Incoming};
 
 use super::record::Record;
 use crate::error::{Error, Kind, Result};
-use crate::openai::Endpoint;
 use crate::openai::view::{self, Malformed, View};
+use crate::openai::{Endpoint, duet};
 use crate::signals::{Hints, tokens};
 use crate::task;
 
@@ -63,6 +63,7 @@ pub async fn read(endpoint: Endpoint, headers: HeaderMap, body: Bytes, record: &
 
 /// Scans a body and gathers the hints of body and headers.
 pub fn understand(endpoint: Endpoint, headers: HeaderMap, body: Bytes) -> Result<Read> {
+    let body = duet::without_drafts(endpoint, body);
     let view = view::scan(endpoint, &body).map_err(|m| malformed(&m))?;
     let model = view
         .model_name(&body)

@@ -14,9 +14,11 @@ use super::books::Open;
 use super::conversation::{self, Turn};
 use super::inspect::Told;
 use super::keep::Settled;
+use super::progressive::Mode;
 use super::recall::Remembered;
 use super::seen::Seen;
 use super::shadow::{self, Shadowing};
+use super::trial::Judged;
 use super::tries::{INTERRUPTED, OK, Role, Tries, Try, TryId};
 use crate::cache::Key;
 use crate::config::file::Privacy;
@@ -46,6 +48,8 @@ pub struct Record {
     pub(super) uri: Uri,
     pub(super) request_id: Option<HeaderValue>,
     pub stream: bool,
+    /// What became of the wish for a progressive answer.
+    pub mode: Mode,
     pub admission: Admission,
     /// The tier in force.
     pub privacy: Privacy,
@@ -72,6 +76,8 @@ pub struct Record {
     /// Where a passed-through request went.
     pub elsewhere: Option<Arc<Upstream>>,
     pub tries: Tries,
+    /// What was thought of its answers.
+    pub judged: Judged,
     /// What the request may cost at most, and, for what is passed through, what it does cost.
     pub reserved: NanoUsd,
     pub flat_cost: Option<NanoUsd>,
@@ -102,6 +108,7 @@ impl Record {
             uri: request.uri().clone(),
             request_id: request.headers().get("x-request-id").cloned(),
             stream: false,
+            mode: Mode::Unasked,
             admission: Admission::default(),
             privacy: Privacy::default(),
             route: None,
@@ -119,6 +126,7 @@ impl Record {
             target: None,
             elsewhere: None,
             tries: Tries::default(),
+            judged: Judged::default(),
             reserved: 0,
             flat_cost: None,
             usage: None,
@@ -286,7 +294,8 @@ impl Record {
 
     /// The edge answers because no cloud can be reached.
     pub fn degrade(&mut self) {
-        (self.degraded, self.second_best, self.seen.notes) = (true, true, "cloud-unreachable");
+        (self.degraded, self.second_best) = (true, true);
+        self.add_note("cloud-unreachable");
         let (route, _) = self.names();
         self.shared().durable.metrics.survival.degraded.with_label_values(&[route]).inc();
     }
@@ -301,10 +310,20 @@ impl Record {
     /// Failed attempts and the one that answers: `small:connect,frontier:ok`. The usual case costs nothing.
     pub fn attempts(&self) -> Option<HeaderValue> {
         match &self.target {
-            Some((_, target)) if self.tries.len() == 1 => Some(target.ok_header.clone()),
+            Some((_, target)) if self.tries.len() == 1 && !self.judged.is_unsure => Some(target.ok_header.clone()),
             None if self.tries.is_empty() || self.elsewhere.is_some() => None,
-            _ => HeaderValue::try_from(self.tries.text()).ok(),
+            _ => HeaderValue::try_from(self.told_attempts()).ok(),
         }
+    }
+
+    /// The one that answers is the last; if nobody is sure of it, that is how it is called.
+    fn told_attempts(&self) -> String {
+        let mut text = self.tries.text();
+        if self.judged.is_unsure && text.ends_with(":ok") {
+            text.truncate(text.len() - OK.len());
+            text.push_str(Kind::LowConfidence.label());
+        }
+        text
     }
 
     /// The request ended. `None`: well.
@@ -323,7 +342,7 @@ impl Record {
         self.measure(outcome, &costs);
         let durable = &self.gateway.shared.durable;
         if durable.access.is_on() {
-            let attempts = if self.elsewhere.is_some() { String::new() } else { self.tries.text() };
+            let attempts = if self.elsewhere.is_some() { String::new() } else { self.told_attempts() };
             durable.access.write(self.gateway.worker, &self.line(outcome, &attempts));
         }
         self.book(outcome, &costs);

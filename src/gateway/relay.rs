@@ -16,10 +16,13 @@ use smallvec::SmallVec;
 use tokio::time::{Instant, Sleep};
 
 use super::deferred::Renaming;
+use super::hold::broken;
 use super::record::Record;
 use super::seat::without_usage;
+use crate::confidence::{Judge, Step, Verdict};
 use crate::error::{Error, Kind, Result};
 use crate::openai;
+use crate::openai::logprobs::Remover;
 use crate::openai::produced::Produced;
 use crate::openai::sse::{Frame, Frames, Keep};
 use crate::openai::usage::{self, Usage};
@@ -80,6 +83,10 @@ pub struct Events {
     produced: Produced,
     /// Puts hidden values back.
     restoring: Option<Box<Stream>>,
+    /// Looks on until the answer is committed.
+    judge: Option<Box<Judge>>,
+    /// Takes out what the client did not ask for.
+    removing: Option<Box<Remover>>,
     /// Puts it under another id, for the answer that follows.
     renaming: Option<Box<Renaming>>,
     saw_data: bool,
@@ -101,6 +108,8 @@ impl Events {
             usage: None,
             produced: Produced::default(),
             restoring: None,
+            judge: None,
+            removing: None,
             renaming: None,
             saw_data: false,
             saw_error: false,
@@ -116,6 +125,61 @@ impl Events {
     /// Has it put under another id.
     pub fn rename(&mut self, renaming: Renaming) {
         self.renaming = Some(Box::new(renaming));
+    }
+
+    /// Has the answer judged, and log-probabilities taken out.
+    pub fn judge(&mut self, judge: Judge, remover: Option<Remover>) {
+        self.judge = Some(Box::new(judge));
+        self.removing = remover.map(Box::new);
+    }
+
+    /// What the judge says at the end of an answer that was told as it came; once.
+    pub fn verdict(&mut self) -> Option<Verdict> {
+        let mut judge = self.judge.take()?;
+        judge.end();
+        Some(judge.verdict())
+    }
+
+    /// Reads on until the judge knows enough, the stream is over, or it is `by`. What was read goes out first.
+    pub async fn on_trial(&mut self, bound: f64, by: Instant) -> Result<Option<Verdict>> {
+        let mut is_late = false;
+        let verdict = loop {
+            let ended = self.ended;
+            let Some(judge) = &mut self.judge else { return Ok(None) };
+            if ended {
+                judge.end();
+            }
+            match judge.step(bound) {
+                Step::More if is_late || ended => break judge.verdict(),
+                Step::More => {}
+                Step::Commit(verdict) | Step::Escalate(verdict) => break verdict,
+            }
+            match tokio::time::timeout_at(by, self.rest.frame()).await {
+                Ok(frame) => self.read_on(frame)?,
+                Err(_) => is_late = true,
+            }
+        };
+        self.judge = None;
+        self.watchdog.alive();
+        Ok(Some(verdict))
+    }
+
+    /// What comes while the answer is on trial. An error within it is as good as none at all.
+    fn read_on(&mut self, frame: Option<hyper::Result<http_body::Frame<Bytes>>>) -> Result<()> {
+        match frame {
+            Some(Ok(frame)) => frame.into_data().map_or(Ok(()), |data| self.take_in(data))?,
+            Some(Err(error)) => return Err(broken(error)),
+            None => self.end()?,
+        }
+        match self.saw_error {
+            true => Err(Error::upstream(Kind::UpstreamFailed, "the upstream's stream turned into an error")),
+            false => Ok(()),
+        }
+    }
+
+    /// It was paused by us, not by the upstream.
+    pub fn resume(&mut self) {
+        self.watchdog.alive();
     }
 
     /// Reads up to the first event with data. An upstream that fails before it, or begins with an error, has answered nothing yet.
@@ -145,8 +209,13 @@ impl Events {
         let (strip, usage, saw_data, saw_error) =
             (self.strip_usage, &mut self.usage, &mut self.saw_data, &mut self.saw_error);
         let (produced, restoring) = (&mut self.produced, &mut self.restoring);
-        let has_usage = &mut self.has_usage;
+        let (has_usage, judge, removing) = (&mut self.has_usage, &mut self.judge, &mut self.removing);
         let visit = |frame: Frame<'_>| {
+            if let Some(judge) = judge {
+                judge.event(frame.data);
+            }
+            let bare = removing.as_mut().and_then(|remover| remover.of_frame(frame));
+            let frame = bare.as_ref().map_or(frame, |(bytes, data)| Frame { bytes, data });
             let data = frame.data;
             if let Some(seen) = usage::of_event(data) {
                 usage.get_or_insert_default().absorb(&seen.usage);
@@ -159,11 +228,15 @@ impl Events {
             } else {
                 produced.event(data);
             }
-            if !*saw_data {
-                *saw_error = usage::is_error(data);
+            if !*saw_data || judge.is_some() {
+                *saw_error |= usage::is_error(data);
                 *saw_data = true;
             }
-            restoring.as_mut().map_or(Keep::Yes, |stream| stream.frame(frame))
+            let keep = restoring.as_mut().map_or(Keep::Yes, |stream| stream.frame(frame));
+            match (keep, bare) {
+                (Keep::Yes, Some((bytes, _))) => Keep::Instead(bytes),
+                (keep, _) => keep,
+            }
         };
         self.frames
             .push_frames(data, visit, &mut self.ready)
@@ -181,7 +254,7 @@ impl Events {
     }
 
     /// What was held back of a text.
-    fn held(&mut self) -> Option<Bytes> {
+    pub(super) fn held(&mut self) -> Option<Bytes> {
         self.restoring.as_mut().and_then(|stream| stream.finish())
     }
 
@@ -193,6 +266,16 @@ impl Events {
             }
             self.ready.extend(self.restoring.as_mut().and_then(|stream| stream.finish()));
         }
+        Ok(())
+    }
+
+    /// The upstream has ended.
+    fn end(&mut self) -> Result<()> {
+        self.ended = true;
+        self.lease.finish();
+        self.restore_rest()?;
+        // A last frame without its blank line: what the upstream ended with is what the client gets.
+        self.ready.extend(self.frames.finish());
         Ok(())
     }
 
@@ -218,17 +301,8 @@ impl Events {
                         self.take_in(data)?;
                     }
                 }
-                Poll::Ready(Some(Err(error))) => {
-                    let what = "the upstream broke off in the middle of its answer";
-                    return Poll::Ready(Some(Err(Error::upstream(Kind::Broken, what).with_source(error))));
-                }
-                Poll::Ready(None) => {
-                    self.ended = true;
-                    self.lease.finish();
-                    self.restore_rest()?;
-                    // A last frame without its blank line: what the upstream ended with is what the client gets.
-                    self.ready.extend(self.frames.finish());
-                }
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(broken(error)))),
+                Poll::Ready(None) => self.end()?,
                 Poll::Pending => {
                     return match self.watchdog.poll(cx) {
                         Poll::Pending => Poll::Pending,

@@ -2,6 +2,8 @@
 //!
 //! What a reader could get wrong: there are numbers and names in here, no text of the prompt; but app, user and tags are the client's words.
 
+use std::borrow::Cow;
+
 use super::look::Looked;
 use super::read::Read;
 use super::record::Record;
@@ -35,7 +37,7 @@ pub struct Seen {
     /// `NAME=VERDICT,…`
     pub rules: String,
     pub decide_us: u64,
-    pub notes: &'static str,
+    pub notes: Cow<'static, str>,
 }
 
 impl Seen {

@@ -18,6 +18,9 @@ pub const OK: &str = "ok";
 /// It has not ended: the word that is found if the process dies now.
 pub const INTERRUPTED: &str = "interrupted";
 
+/// The word for the same in a header: the client is there to see that the process lives.
+const PENDING: &str = "pending";
+
 /// It was given up because another attempt of the same request answered.
 pub const CANCELLED: &str = "cancelled";
 
@@ -126,7 +129,8 @@ impl Tries {
 
     /// The role of the next attempt at `target`, if it is no special one.
     pub fn next_role(&self, target: &Arc<Target>) -> Role {
-        match self.0.last() {
+        // A draft is made beside what is tried, not before it.
+        match self.0.iter().rfind(|attempt| attempt.role != Role::Draft) {
             None => Role::First,
             Some(last) if last.target.as_ref().is_some_and(|t| Arc::ptr_eq(t, target)) => Role::Retry,
             Some(last) if last.outcome == Kind::LowConfidence.label() => Role::Escalation,
@@ -198,7 +202,7 @@ impl Tries {
         self.0.is_empty()
     }
 
-    /// `small:connect,frontier:ok`; what is under way counts as `ok`: it is about to answer.
+    /// `small:connect,frontier:ok`; what is still under way is `pending`.
     pub fn text(&self) -> String {
         let mut text = String::new();
         for attempt in &self.0 {
@@ -208,7 +212,7 @@ impl Tries {
             }
             text.push_str(name);
             text.push(':');
-            text.push_str(attempt.outcome);
+            text.push_str(if attempt.outcome == INTERRUPTED { PENDING } else { attempt.outcome });
         }
         text
     }

@@ -3,11 +3,14 @@
 
 pub mod batch;
 pub mod canon;
+pub mod duet;
 pub mod edits;
 pub mod error;
 pub mod files;
 pub mod form;
+pub mod json;
 pub mod list;
+pub mod logprobs;
 pub mod models;
 pub mod produced;
 pub mod said;

@@ -106,6 +106,9 @@ pub struct ExplainedTarget {
     pub constraint: Option<&'static str>,
     /// Why, with the numbers.
     pub reason: Option<String>,
+    /// Below this confidence, the next target is asked; `None`: its answers are not judged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_confidence: Option<f64>,
 }
 
 impl Explanation {
@@ -127,6 +130,7 @@ impl Explanation {
                 kept: dropped.is_none(),
                 constraint: dropped.map(super::constraint::Constraint::label),
                 reason: dropped.map(|constraint| constraint.explain(candidate, signals).to_string()),
+                min_confidence: candidate.min_confidence,
             })
             .collect();
         let plan: Vec<String> =
@@ -136,7 +140,7 @@ impl Explanation {
             threshold: ThresholdTold { value: signals.threshold, source: String::new() },
             difficulty: None,
             needs_fresh_knowledge: None,
-            notes: notes(matched, decision, signals),
+            notes: notes(matched, decision, signals).into_iter().chain(bounds(&targets)).collect(),
             route: route.name.clone(),
             signals: explain_signals(route, signals),
             privacy: signals.hints.privacy.map(PrivacyHint::name),
@@ -206,6 +210,15 @@ fn notes(matched: Option<&Rule>, decision: &Decision, signals: &Signals<'_>) -> 
         });
     }
     notes
+}
+
+/// Who may be asked after an answer that is not certain enough.
+fn bounds(targets: &[ExplainedTarget]) -> impl Iterator<Item = String> + '_ {
+    let kept = || targets.iter().filter(|target| target.kept);
+    kept().zip(kept().skip(1)).filter_map(|(target, next)| {
+        let (model, next, bound) = (&target.model, &next.model, target.min_confidence?);
+        Some(format!("an answer of `{model}` with a confidence below {bound} is put aside and `{next}` is asked"))
+    })
 }
 
 fn explain_rules(route: &Route, decision: &Decision, signals: &Signals<'_>) -> Vec<ExplainedRule> {

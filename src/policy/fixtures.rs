@@ -52,6 +52,7 @@ pub fn candidate(id: TargetId, model: &str, placement: Placement) -> Candidate {
         region: None,
         is_priced: true,
         retires_on: None,
+        min_confidence: None,
     }
 }
 

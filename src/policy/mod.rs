@@ -46,6 +46,8 @@ pub struct Candidate {
     pub is_priced: bool,
     /// Refused after this day.
     pub retires_on: Option<jiff::civil::Date>,
+    /// Below this confidence (0 to 1), an answer of it is put aside and the next target is asked. The rule's, not the model's.
+    pub min_confidence: Option<f64>,
 }
 
 /// A route, compiled.

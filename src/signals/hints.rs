@@ -26,6 +26,7 @@ pub struct Hints {
     pub placement: Option<PlacementHint>,
     pub privacy: Option<PrivacyHint>,
     pub cache: Option<CacheHint>,
+    pub mode: Option<ModeHint>,
     /// 1 to [`MAX_DEADLINE_MS`].
     pub deadline_ms: Option<u64>,
     /// Printable, at most [`MAX_VALUE`] characters; so are `user` and the tags.
@@ -59,6 +60,13 @@ pub enum CacheHint {
     Off,
     /// Not read, but filled.
     Refresh,
+}
+
+/// How the client wants to be answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ModeHint {
+    /// With a draft of the edge's at once, and the answer when it comes.
+    Progressive,
 }
 
 impl PlacementHint {
@@ -117,6 +125,17 @@ impl CacheHint {
     }
 }
 
+impl ModeHint {
+    const ALL: [ModeHint; 1] = [ModeHint::Progressive];
+
+    /// The word of the contract.
+    pub fn name(self) -> &'static str {
+        match self {
+            ModeHint::Progressive => "progressive",
+        }
+    }
+}
+
 /// One hint as it is called in headers (behind the prefix) and in the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Name {
@@ -169,7 +188,7 @@ impl Hints {
             Name::Privacy => self.privacy = Some(word(place, value, &PrivacyHint::ALL, PrivacyHint::name)?),
             Name::Cache => self.cache = Some(word(place, value, &CacheHint::ALL, CacheHint::name)?),
             Name::DeadlineMs => self.deadline_ms = Some(deadline(place, value.trim().parse().ok())?),
-            Name::Mode => return Err(mode(place, value)),
+            Name::Mode => self.mode = Some(word(place, value, &ModeHint::ALL, ModeHint::name)?),
             Name::App => self.app = text(place, value)?,
             Name::User => self.user = text(place, value)?,
             Name::Tags => self.add_tags(place, value)?,
@@ -217,16 +236,6 @@ fn deadline(place: &str, value: Option<u64>) -> Result<u64, Error> {
     value.filter(|ms| (1..=MAX_DEADLINE_MS).contains(ms)).ok_or_else(|| {
         bad(place, format!("{place} must be a whole number of milliseconds from 1 to {MAX_DEADLINE_MS}"))
     })
-}
-
-/// No mode can be had in this version, and asking for one is told rather than ignored.
-fn mode(place: &str, value: &str) -> Error {
-    match value.trim() {
-        "progressive" => bad(place, format!("{place}: progressive is not available yet: leave it out")),
-        other => {
-            bad(place, format!("{place} is `{}`: it must be progressive, which is not available yet", shown(other)))
-        }
-    }
 }
 
 /// A name that the client chose; nothing when it is empty. What was written is not repeated: it may be a person's.

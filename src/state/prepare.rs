@@ -207,7 +207,11 @@ fn rule(file: &File, targets: &[Arc<Target>], route: &str, raw: &file::Rule) -> 
     // What is both in `split` and in `try` is one target.
     let split = raw.split.keys().map(String::as_str).filter(|name| !tried.contains(name));
     let names = tried.iter().copied().chain(split);
-    let candidates = names.map(|name| candidate(file, targets, name)).collect::<Result<Vec<_>, _>>()?;
+    let mut candidates = names.map(|name| candidate(file, targets, name)).collect::<Result<Vec<_>, _>>()?;
+    // Those of `try` come first.
+    for (candidate, target) in candidates.iter_mut().zip(&raw.targets) {
+        candidate.min_confidence = target.min_confidence();
+    }
     let weights = raw.split.iter().map(|(name, weight)| (name.as_str(), *weight));
     let split = (!raw.split.is_empty()).then(|| Split::new(route, &raw.name, &candidates, weights, &tried));
     let shadow = |shadow: &file::Shadow| {
@@ -233,6 +237,7 @@ fn candidate(file: &File, targets: &[Arc<Target>], name: &str) -> Result<Candida
         region: target.upstream.section.region.clone(),
         is_priced: target.prices.is_known(Day::of(jiff::Timestamp::now())),
         retires_on: model.retires_on,
+        min_confidence: None,
     })
 }
 

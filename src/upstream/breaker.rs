@@ -26,6 +26,8 @@ const PROVEN: u32 = 2;
 const RECENT: f64 = 0.2;
 /// Answers before a node can be called slow.
 const LEAST_ANSWERS: u32 = 5;
+/// A node that was slow is asked once in this time until it has answered: one request in hundreds finds out, not a burst.
+const TRIAL_EVERY: u64 = 2_000;
 
 /// When a node is left alone, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -76,6 +78,10 @@ pub struct Breaker {
     is_tripped: AtomicBool,
     /// It is slower than the others until then.
     slow_until: AtomicU64,
+    /// It was, and has not shown yet that it is no longer.
+    is_doubted: AtomicBool,
+    /// A request has been sent to find out. (Answers to those sent before come late as well, and say nothing new.)
+    is_tried: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -91,6 +97,9 @@ struct Known {
     usual: f64,
     answers: u32,
     times_slow: u32,
+    /// The last answer's time; good ones in a row since the node is doubted.
+    last: f64,
+    quick: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -110,6 +119,10 @@ impl Breaker {
 
     /// A request is sent: while half open, the next one has to wait.
     pub fn sends(&self, now: u64) {
+        if self.is_doubted() && !self.is_slow(now) {
+            self.slow_until.store(now + TRIAL_EVERY, Relaxed);
+            self.is_tried.store(true, Relaxed);
+        }
         if self.is_tripped.load(Relaxed)
             && let Some(open) = &mut self.known.lock().open
         {
@@ -136,6 +149,11 @@ impl Breaker {
         now < self.slow_until.load(Relaxed)
     }
 
+    /// It was slower than the others: its next answers are looked at one by one.
+    pub fn is_doubted(&self) -> bool {
+        self.is_doubted.load(Relaxed)
+    }
+
     /// Seconds to the first token, usually; `None`: too little is known.
     pub fn usual(&self) -> Option<f64> {
         let known = self.known.lock();
@@ -149,7 +167,8 @@ impl Breaker {
         known.count(rules, now).0 += 1;
         known.answers = known.answers.saturating_add(1);
         let weight = RECENT.max(1.0 / f64::from(known.answers));
-        known.usual += (first.as_secs_f64() - known.usual) * weight;
+        known.last = first.as_secs_f64();
+        known.usual += (known.last - known.usual) * weight;
         let open = known.open.as_mut()?;
         open.good += 1;
         // The next one may come at once.
@@ -199,16 +218,31 @@ impl Breaker {
     /// `others`: the usual time of the others (median), seconds. `true`: it has just been found to be slow.
     pub fn compare(&self, others: f64, rules: &Rules, now: u64) -> bool {
         let mut known = self.known.lock();
+        let is_doubted = self.is_doubted();
+        if is_doubted && !self.is_tried.swap(false, Relaxed) {
+            return false;
+        }
+        let took = if is_doubted { known.last } else { known.usual };
         // Twenty milliseconds more are nobody's trouble, however many times they are.
-        let too_slow = known.usual > others * rules.slower && known.usual > others + 0.02;
-        if known.answers < LEAST_ANSWERS || self.is_slow(now) || !too_slow {
+        let too_slow = took > others * rules.slower && took > others + 0.02;
+        if is_doubted && !too_slow {
+            known.quick += 1;
+            // The next one may come at once.
+            self.slow_until.store(now, Relaxed);
+            if known.quick >= PROVEN {
+                known.times_slow = 0;
+                self.is_doubted.store(false, Relaxed);
+            }
+            return false;
+        }
+        if !too_slow || !is_doubted && (known.answers < LEAST_ANSWERS || self.is_slow(now)) {
             return false;
         }
         let time = rules.open_for.saturating_mul(4 << known.times_slow.min(8)).min(LONGEST);
         known.times_slow = known.times_slow.saturating_add(1);
+        (known.usual, known.quick) = (others, 0);
         self.slow_until.store(now.saturating_add(millis(time)), Relaxed);
-        // Afterwards it gets its chance: a few answers tell.
-        (known.usual, known.answers) = (others, LEAST_ANSWERS - 2);
+        self.is_doubted.store(true, Relaxed);
         true
     }
 }

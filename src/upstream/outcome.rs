@@ -29,6 +29,9 @@ impl Upstream {
         if node.breaker.answered(first, &self.breaker, now) == Some(Change::Closed) {
             tracing::info!(upstream = %self.name, node = %node.label, "the node answers again: its breaker is closed");
         }
+        if node.breaker.is_doubted() {
+            return self.compare(node, now);
+        }
         if answers % EVERY != 0 {
             return;
         }

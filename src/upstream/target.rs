@@ -1,6 +1,7 @@
 //! A model at an upstream: what a plan's entry becomes when it is tried. Everything that is the same for each request is made here, once.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -39,6 +40,8 @@ pub struct Target {
     pub context: Option<u64>,
     pub metrics: TargetMetrics,
     paths: [PathAndQuery; 4],
+    /// It has refused log-probabilities; until the next reload nobody asks again.
+    refuses_logprobs: AtomicBool,
 }
 
 /// What a request may use at most, as far as it says so.
@@ -83,7 +86,18 @@ impl Target {
             known: upstream.known(id),
             upstream,
             metrics,
+            refuses_logprobs: AtomicBool::new(false),
         })
+    }
+
+    /// Whether it has refused log-probabilities before.
+    pub fn refuses_logprobs(&self) -> bool {
+        self.refuses_logprobs.load(Relaxed)
+    }
+
+    /// It has refused them.
+    pub fn refused_logprobs(&self) {
+        self.refuses_logprobs.store(true, Relaxed);
     }
 
     /// Path and query at the upstream.

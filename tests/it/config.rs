@@ -77,8 +77,6 @@ async fn a_condition_that_does_not_compile_is_told() {
 async fn what_is_not_available_yet_is_refused() {
     let traced = sound().top("telemetry: {otlp: http://127.0.0.1:4317}");
     refused(&traced.yaml(), &[&["tidegate.yaml:1:", "otlp", "not available yet"]]).await;
-    let confident = "{name: easy, try: [{model: small, min_confidence: 0.4}]}";
-    refused(&sound().rules("odd", "", &[confident]).yaml(), &[&["min_confidence", "not available yet"]]).await;
 }
 
 #[tokio::test]

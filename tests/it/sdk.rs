@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::support::client::{chat, chat_stream};
 use crate::support::upstream::answers::COMPLETION_TOKENS;
-use crate::support::{Answer, Config, Gateway, Point, Upstream, within};
+use crate::support::{Answer, Config, Gate, Gateway, Point, Upstream, within};
 
 async fn hybrid() -> (Upstream, Upstream, Gateway) {
     let (edge, cloud) = (Upstream::named("edge").await, Upstream::named("cloud").await);
@@ -131,6 +131,38 @@ async fn speaks_the_responses_api() {
         (kinds.first().unwrap().as_str(), kinds.last().unwrap().as_str()),
         ("response.created", "response.completed")
     );
+}
+
+#[tokio::test]
+async fn takes_a_draft_beside_the_answer() {
+    let (_edge, cloud, gateway) = hybrid().await;
+    let config = OpenAIConfig::new().with_api_base(gateway.base_url()).with_api_key("sk-any");
+    let client = Client::with_config(config.with_header("x-tidegate-mode", "progressive").expect("a header"));
+    let held = Gate::new();
+    cloud.next([Answer::chat_stream(&["answer"], false).gated(Point::BeforeHead, &held)]);
+    let mut stream = client.chat().create_stream(request(chat_stream("auto", "hi"))).await.expect("a stream");
+    let first = within("the draft", stream.next()).await.expect("a chunk").expect("of the client's type");
+    assert_eq!(first.choices.iter().map(|choice| choice.index).collect::<Vec<_>>(), [0, 1]);
+    held.open();
+    let chunks: Vec<_> = within("the stream's end", stream.collect::<Vec<_>>()).await;
+    let choices = chunks.into_iter().flat_map(|chunk| chunk.expect("a chunk").choices);
+    let said: String = choices.filter(|c| c.index == 0).filter_map(|choice| choice.delta.content).collect();
+    assert_eq!(said, "answer");
+
+    let held = Gate::new();
+    cloud.next([Answer::response_stream(&["answer"]).gated(Point::BeforeHead, &held)]);
+    let body = json!({"model": "auto", "input": "hi", "stream": true});
+    let mut stream = client.responses().create_stream(request(body)).await.expect("a stream");
+    let created = within("the beginning", stream.next()).await.expect("an event").expect("of the client's type");
+    assert_eq!(serde_json::to_value(created).unwrap()["type"], "response.created");
+    held.open();
+    let events: Vec<_> = within("the stream's end", stream.collect::<Vec<_>>()).await;
+    let last = serde_json::to_value(events.last().unwrap().as_ref().expect("an event")).unwrap();
+    assert_eq!(
+        (&last["type"], &last["response"]["output"][0]["type"]),
+        (&json!("response.completed"), &json!("reasoning"))
+    );
+    assert!(events.iter().all(Result::is_ok), "{events:?}");
 }
 
 #[tokio::test]

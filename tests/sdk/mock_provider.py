@@ -5,7 +5,7 @@ What a reader could get wrong: how it (mis)behaves is chosen by the request itse
 real provider knows, so a test also proves that unknown fields survive the gateway. `mock` may hold:
 
     status: 429, times: 1       answer that error to the first N such requests (no `times`: to all)
-    only: [alpha]               ... only at these providers (also for `break`)
+    only: [alpha]               ... only at these providers (also for `break` and `delay_ms`)
     retry_after: "0"            ... with this retry-after header
     message: "..."              ... with this message
     delay_ms: 200               wait before answering
@@ -176,7 +176,7 @@ class Provider(BaseHTTPRequestHandler):
             calls.append(self.call)
             changed.notify_all()
         try:
-            if "delay_ms" in self.mock:
+            if "delay_ms" in self.mock and self.chosen():
                 self.pause(self.mock["delay_ms"] / 1000)
             if self.asked_to_fail():
                 status = self.mock["status"]

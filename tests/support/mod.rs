@@ -10,6 +10,7 @@ pub mod load;
 pub mod metrics;
 pub mod raw;
 pub mod sse;
+pub mod stage;
 pub mod upstream;
 
 use std::future::Future;

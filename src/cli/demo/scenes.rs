@@ -2,8 +2,7 @@
 
 use serde_json::{Value, json};
 
-/// Headers of a request.
-pub type Headers = &'static [(&'static str, &'static str)];
+use crate::lab::client::Headers;
 
 /// What happens before a scene: the pool loses its nodes, the provider hits its limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

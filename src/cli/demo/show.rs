@@ -88,8 +88,8 @@ pub fn row(scene: &Scene, replies: &[Reply], calls: usize, totals: &mut Totals) 
     if replies.len() > 1 {
         println!("{FAINT}{:<22} {} answers, calls upstream: {calls}{FAINT:#}", "", replies.len());
     }
-    if let Some(error) = &reply.error {
-        println!("{FAINT}{:<22} {} {error}{FAINT:#}", "", reply.status);
+    if let Some(complaint) = &reply.complaint {
+        println!("{FAINT}{:<22} {} {}{FAINT:#}", "", reply.status, complaint.message);
     }
 }
 

@@ -13,11 +13,6 @@ const TABLE: &[(&[&str], Option<&str>, &str)] = &[
     (&["upstreams", "*", "kind"], Some("anthropic"), "speak Anthropic's protocol to the provider"),
     (&["upstreams", "*", "kind"], Some("gemini"), "speak Gemini's protocol to the provider"),
     (&["upstreams", "*", "kind"], Some("bedrock"), "speak Bedrock's protocol to the provider"),
-    (
-        &["routes", "*", "rules", "*", "try", "*", "min_confidence"],
-        None,
-        "escalate answers of low confidence to the next target",
-    ),
 ];
 
 pub fn check(checker: &mut Checker<'_>) {

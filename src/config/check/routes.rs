@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use super::{Checker, decoded_items, shares, shown};
 use crate::config::document::{Node, Value};
-use crate::config::file::{Route, Rule};
+use crate::config::file::{Route, Rule, Try};
 use crate::config::problem::{Position, Problem, quoted};
 
 pub fn check(checker: &mut Checker<'_>) {
@@ -89,7 +89,11 @@ fn targets(checker: &mut Checker<'_>, node: &Node, rule: &Rule) {
         checker.error(node, format!("rule {} has no targets", quoted(&rule.name)), "add `try: [MODEL]`");
     }
     let mut seen = HashMap::new();
-    for (item, target) in decoded_items(list, checker.input.silent).into_iter().zip(&rule.targets) {
+    let count = rule.targets.len();
+    for (index, (item, target)) in decoded_items(list, checker.input.silent).into_iter().zip(&rule.targets).enumerate()
+    {
+        // In a split, others may follow whatever stands last here.
+        confidence(checker, item, target, index + 1 == count && rule.split.is_empty());
         let item = item.get("model").unwrap_or(item);
         if !matches!(item.value, Value::Scalar(_)) || !checker.refers(item, "model", "models", target.model()) {
             continue;
@@ -97,6 +101,19 @@ fn targets(checker: &mut Checker<'_>, node: &Node, rule: &Rule) {
         if seen.insert(target.model(), ()).is_some() {
             checker.error(item, format!("target {} is given twice", shown(item)), "remove one: a target is tried once");
         }
+    }
+}
+
+/// A bound that can be met, on a target that somebody follows.
+fn confidence(checker: &mut Checker<'_>, node: &Node, target: &Try, is_last: bool) {
+    let (Some(item), Some(bound)) = (node.get("min_confidence"), target.min_confidence()) else { return };
+    if !(0.0..=1.0).contains(&bound) {
+        let message = format!("min_confidence {} is not from 0 to 1", shown(item));
+        checker.error(item, message, "0.4 is a good start: hardly any fluent answer falls below it");
+    } else if is_last {
+        let message =
+            format!("{} is the last target: its answers are given whatever their confidence", quoted(target.model()));
+        checker.warning(item, message, "add a target behind it, or remove `min_confidence`");
     }
 }
 

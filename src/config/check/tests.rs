@@ -25,6 +25,7 @@ fn found(text: &str) -> String {
 
 mod accounts;
 mod cache;
+mod deferred;
 mod listeners;
 mod models;
 mod routing;
@@ -317,7 +318,7 @@ fn what_this_version_does_not_do_is_refused() {
         \x20   threshold: 0.5\n\
         \x20   rules:\n\
         \x20   - name: r\n\
-        \x20     try: [{model: m, min_confidence: 0.4}]\n"
+        \x20     try: [m]\n"
     ), @"
     f:2:13: `otlp` is not available yet: it would send traces to a collector
         hint: remove it
@@ -329,8 +330,6 @@ fn what_this_version_does_not_do_is_refused() {
         hint: choose another
     f:8:25: `kind: bedrock` is not available yet: it would speak Bedrock's protocol to the provider
         hint: choose another
-    f:15:24: `min_confidence` is not available yet: it would escalate answers of low confidence to the next target
-        hint: remove it
     ");
 }
 

@@ -151,7 +151,8 @@ pub enum Try {
 pub struct TryWith {
     /// The `models` key.
     pub model: String,
-    /// Escalate to the next target below this confidence. Not available yet.
+    /// The least confidence (0 to 1) that an answer of it must have; below, the next target is asked. What is judged: token
+    /// log-probabilities, refusals, loops, JSON and tool calls that are none, answers cut off or empty. Default: nothing is judged.
     #[serde(default)]
     pub min_confidence: Option<f64>,
 }
@@ -187,6 +188,14 @@ impl Try {
         match self {
             Try::Name(name) => name,
             Try::With(with) => &with.model,
+        }
+    }
+
+    /// Below it, the next target is asked.
+    pub fn min_confidence(&self) -> Option<f64> {
+        match self {
+            Try::Name(_) => None,
+            Try::With(with) => with.min_confidence,
         }
     }
 }

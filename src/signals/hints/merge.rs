@@ -36,6 +36,7 @@ impl Hints {
             placement,
             privacy: tightest(&PrivacyHint::ALL, self.privacy, body.privacy),
             cache: tightest(&CacheHint::ALL, self.cache, body.cache),
+            mode: self.mode.or(body.mode),
             deadline_ms: self.deadline_ms.or(body.deadline_ms),
             app: self.app.or(body.app),
             user: self.user.or(body.user),

@@ -36,6 +36,7 @@ fn every_header_is_read() {
         ("placement", "only-edge"),
         ("privacy", " Local-Only "),
         ("cache", "off"),
+        ("mode", "progressive"),
         ("deadline-ms", "2500"),
         ("app", "search"),
         ("user", "zoë"),
@@ -47,6 +48,7 @@ fn every_header_is_read() {
         placement: Some(PlacementHint::OnlyEdge),
         privacy: Some(PrivacyHint::LocalOnly),
         cache: Some(CacheHint::Off),
+        mode: Some(ModeHint::Progressive),
         deadline_ms: Some(2_500),
         app: Some("search".into()),
         user: Some("zoë".into()),
@@ -54,7 +56,7 @@ fn every_header_is_read() {
     };
     assert_eq!(all, expected);
     let object = r#"{"placement": "only-edge", "privacy": "local-only", "cache": "off", "deadline_ms": 2500, "app": "search",
-        "user": "zoë", "tags": {"team": "search", "tier": "gold", "empty": ""}, "mode": null}"#;
+        "user": "zoë", "tags": {"team": "search", "tier": "gold", "empty": ""}, "mode": "progressive"}"#;
     let mut in_body = Hints::from_body(object.as_bytes()).unwrap();
     in_body.tags.sort();
     let mut expected = expected;
@@ -101,7 +103,6 @@ fn bad_headers_are_refused_with_the_remedy() {
         header_error(&[("deadline-ms", "0")]),
         header_error(&[("deadline-ms", "86400001")]),
         header_error(&[("deadline-ms", "1s")]),
-        header_error(&[("mode", "progressive")]),
         header_error(&[("mode", "fast")]),
         header_error(&[("app", &"x".repeat(129))]),
         header_error(&[("user", "a\tb")]),
@@ -122,8 +123,7 @@ fn bad_headers_are_refused_with_the_remedy() {
     x-tidegate-deadline-ms: x-tidegate-deadline-ms must be a whole number of milliseconds from 1 to 86400000
     x-tidegate-deadline-ms: x-tidegate-deadline-ms must be a whole number of milliseconds from 1 to 86400000
     x-tidegate-deadline-ms: x-tidegate-deadline-ms must be a whole number of milliseconds from 1 to 86400000
-    x-tidegate-mode: x-tidegate-mode: progressive is not available yet: leave it out
-    x-tidegate-mode: x-tidegate-mode is `fast`: it must be progressive, which is not available yet
+    x-tidegate-mode: x-tidegate-mode is `fast`: it must be one of progressive
     x-tidegate-app: x-tidegate-app is longer than 128 characters
     x-tidegate-user: x-tidegate-user holds a control character
     x-tidegate-tags: x-tidegate-tags must be written k=v,k=v: a part has no `=`

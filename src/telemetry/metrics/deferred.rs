@@ -8,7 +8,8 @@ use prometheus::{HistogramVec, IntCounterVec, IntGauge, IntGaugeVec};
 use super::Build;
 
 /// Seconds from acceptance to the first execution: at once, or when the cloud is back.
-const WAIT_BUCKETS: &[f64] = &[0.01, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0, 43_200.0, 86_400.0];
+const WAIT_BUCKETS: &[f64] =
+    &[0.01, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0, 43_200.0, 86_400.0];
 
 /// What waits, what was done.
 #[derive(Debug)]

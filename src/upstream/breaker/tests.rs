@@ -34,7 +34,9 @@ fn failures_in_a_row_open_it_and_good_probes_close_it() {
 #[test]
 fn a_probe_that_fails_leaves_it_alone_for_twice_as_long() {
     let breaker = Breaker::default();
-    (0..5).for_each(|_| drop(fail(&breaker, 0)));
+    (0..5).for_each(|_| {
+        let _ = fail(&breaker, 0);
+    });
     assert_eq!(fail(&breaker, 1_000), Some(Change::Opened));
     assert!(!breaker.admits(2_900) && breaker.admits(3_000));
     // And never for longer than a minute.
@@ -49,7 +51,9 @@ fn a_probe_that_fails_leaves_it_alone_for_twice_as_long() {
 #[test]
 fn those_under_way_when_it_opened_do_not_make_it_longer() {
     let breaker = Breaker::default();
-    (0..5).for_each(|_| drop(fail(&breaker, 0)));
+    (0..5).for_each(|_| {
+        let _ = fail(&breaker, 0);
+    });
     (0..100).for_each(|_| assert_eq!(fail(&breaker, 500), None));
     assert!(breaker.admits(1_000));
 }
@@ -75,7 +79,9 @@ fn half_of_many_failing_opens_it_though_never_five_in_a_row() {
 fn the_pause_that_was_asked_for_is_kept() {
     let breaker = Breaker::default();
     let storm = |now| breaker.failed(Kind::RateLimited, Some(Duration::from_secs(20)), &RULES, now);
-    (0..5).for_each(|_| drop(storm(0)));
+    (0..5).for_each(|_| {
+        let _ = storm(0);
+    });
     assert!(!breaker.admits(19_999) && breaker.admits(20_000));
     assert_eq!(breaker.opened_by(0), Some((Kind::RateLimited, Duration::from_secs(20))));
 }
@@ -94,14 +100,27 @@ fn a_good_check_ends_the_absence_of_a_node_but_not_its_refusals() {
 #[test]
 fn one_much_slower_than_the_others_comes_last_for_a_while() {
     let breaker = Breaker::default();
-    (0..10).for_each(|_| drop(breaker.answered(Duration::from_millis(500), &RULES, 0)));
+    (0..10).for_each(|_| {
+        let _ = breaker.answered(Duration::from_millis(500), &RULES, 0);
+    });
     assert!(!breaker.compare(0.2, &RULES, 0), "two and a half times is not much");
     assert!(breaker.compare(0.05, &RULES, 0));
     assert!(breaker.is_slow(3_999) && !breaker.is_slow(4_000));
-    assert!(!breaker.compare(0.05, &RULES, 4_000), "it gets its chance first");
-    (0..10).for_each(|_| drop(breaker.answered(Duration::from_millis(500), &RULES, 4_000)));
-    assert!(breaker.compare(0.05, &RULES, 4_000));
-    assert!(breaker.is_slow(11_999), "longer each time");
+    let _ = breaker.answered(Duration::from_millis(500), &RULES, 100);
+    assert!(!breaker.compare(0.05, &RULES, 100) && !breaker.is_slow(4_000), "sent before: nothing new");
+    breaker.sends(4_000);
+    assert!(breaker.is_slow(4_001) && breaker.is_slow(5_999), "one request finds out, and not the ones behind it");
+    let _ = breaker.answered(Duration::from_millis(500), &RULES, 4_500);
+    assert!(breaker.compare(0.05, &RULES, 4_500));
+    assert!(breaker.is_slow(12_499) && !breaker.is_slow(12_500), "longer each time");
+    for now in [12_500, 12_600] {
+        assert!(!breaker.is_slow(now) && breaker.is_doubted());
+        breaker.sends(now);
+        let _ = breaker.answered(Duration::from_millis(60), &RULES, now);
+        assert!(!breaker.compare(0.05, &RULES, now));
+    }
+    breaker.sends(12_700);
+    assert!(!breaker.is_doubted() && !breaker.is_slow(12_700), "two quick answers prove it");
     assert!(breaker.admits(0), "it is not refused");
 }
 

@@ -1,4 +1,4 @@
-//! A small HTTP/1.1 request reader that keeps what it read: the mock upstream's eyes.
+//! A small HTTP/1.1 request reader that keeps what it read: a simulated server's eyes.
 //!
 //! What a reader could get wrong: header names keep the case they had on the wire, and `body` is de-chunked, while `raw_head`
 //! is byte for byte what arrived.
@@ -9,7 +9,7 @@ use std::time::Instant;
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-/// A request as the upstream saw it.
+/// A request as the server saw it.
 #[derive(Debug, Clone)]
 pub struct Request {
     pub method: String,
@@ -20,7 +20,7 @@ pub struct Request {
     /// Everything up to and including the empty line.
     pub raw_head: Bytes,
     pub body: Bytes,
-    /// Which connection of this upstream it came on, counted from 0.
+    /// Which connection of this server it came on, counted from 0.
     pub connection: usize,
     /// When its body was complete.
     pub at: Instant,

@@ -1,8 +1,11 @@
-//! What a mock upstream answers: a status, headers and a body in pieces, with faults put at chosen points of it.
+//! What a simulated server answers: a status, headers and a body in pieces, with faults put at chosen points of it.
 //!
 //! An `Answer` is rendered into a list of `Act`s, which the connection plays one after the other. What a reader could get wrong: a
 //! fault that ends the connection (`Stall`, `Reset`, `Close`) makes everything behind it unreachable, as on a real wire.
 
+use std::any::Any;
+use std::fmt::{self, Write as _};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,7 +17,7 @@ pub enum Act {
     /// Written as it is, in one write.
     Write(Bytes),
     Wait(Duration),
-    /// Goes on when the test opens the gate.
+    /// Goes on when somebody opens the gate.
     Gate(Gate),
     /// Nothing more until the peer goes away.
     Stall,
@@ -61,13 +64,24 @@ pub struct Answer {
     /// Sent instead of all the above.
     raw: Option<Bytes>,
     drip: Option<Duration>,
+    held: Option<Held>,
+}
+
+/// What an answer keeps as long as it is being played, such as a slot of the server: dropped at its end, whatever that is.
+#[derive(Clone)]
+struct Held(#[allow(dead_code, reason = "kept to be dropped")] Arc<dyn Any + Send + Sync>);
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Held")
+    }
 }
 
 impl Answer {
     /// A body in `pieces`, each written by itself.
     pub fn new(status: u16, content_type: &str, framing: Framing, pieces: Vec<Bytes>) -> Answer {
         let headers = if content_type.is_empty() { vec![] } else { vec![("content-type".into(), content_type.into())] };
-        Answer { status, headers, pieces, framing, faults: vec![], raw: None, drip: None }
+        Answer { status, headers, pieces, framing, faults: vec![], raw: None, drip: None, held: None }
     }
 
     /// These bytes and then the end of the connection, HTTP or not.
@@ -77,6 +91,12 @@ impl Answer {
 
     pub fn header(mut self, name: &str, value: &str) -> Answer {
         self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Keeps `what` until the answer has been played or has failed.
+    pub fn holding(mut self, what: impl Any + Send + Sync) -> Answer {
+        self.held = Some(Held(Arc::new(what)));
         self
     }
 
@@ -182,11 +202,15 @@ impl Answer {
             http::StatusCode::from_u16(self.status).ok().and_then(|s| s.canonical_reason()).unwrap_or("Unknown");
         let mut head = format!("HTTP/{version} {} {reason}\r\n", self.status);
         for (name, value) in &self.headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            let _ = write!(head, "{name}: {value}\r\n");
         }
         match self.framing {
-            Framing::Length => head.push_str(&format!("content-length: {}\r\n", self.body().len())),
-            Framing::ClaimedLength(length) => head.push_str(&format!("content-length: {length}\r\n")),
+            Framing::Length => {
+                let _ = write!(head, "content-length: {}\r\n", self.body().len());
+            }
+            Framing::ClaimedLength(length) => {
+                let _ = write!(head, "content-length: {length}\r\n");
+            }
             Framing::Chunked => head.push_str("transfer-encoding: chunked\r\n"),
             Framing::UntilClose | Framing::None => {}
         }
@@ -220,13 +244,19 @@ fn drip(acts: Vec<Act>, every: Duration) -> Vec<Act> {
     dripped
 }
 
-/// A point where an answer waits until the test lets it go on; what replaces sleeping.
+/// A point where an answer waits until it is let go on; what replaces sleeping.
 #[derive(Debug, Clone)]
 pub struct Gate(watch::Sender<bool>);
 
+impl Default for Gate {
+    fn default() -> Gate {
+        Gate(watch::Sender::new(false))
+    }
+}
+
 impl Gate {
     pub fn new() -> Gate {
-        Gate(watch::Sender::new(false))
+        Gate::default()
     }
 
     pub fn open(&self) {

@@ -1,0 +1,168 @@
+//! What an answer says, read out of its JSON: chat and text completions, the Responses API; whole, or event by event.
+//!
+//! What a reader could get wrong: only the first choice is judged. Whole answers and events of one dialect have the same shape but for a
+//! name (`message` and `delta`), and are read by the same types; what is not in them is skipped.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use smallvec::SmallVec;
+
+/// A string that is borrowed where it has no escape: within an `Option`, a `Cow` alone would be copied.
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
+
+/// A whole answer or the data of an event, of chat and text completions.
+#[derive(Debug, Deserialize)]
+pub(super) struct Chunk<'a> {
+    #[serde(borrow, default)]
+    pub(super) choices: SmallVec<[Choice<'a>; 1]>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Choice<'a> {
+    #[serde(default)]
+    pub(super) index: u32,
+    #[serde(borrow, default, alias = "delta")]
+    pub(super) message: Option<Message<'a>>,
+    /// Of a text completion.
+    #[serde(borrow, default)]
+    pub(super) text: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub(super) finish_reason: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub(super) logprobs: Option<Logprobs<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Message<'a> {
+    #[serde(borrow, default)]
+    pub(super) content: Option<Text<'a>>,
+    #[serde(borrow, default, alias = "reasoning")]
+    pub(super) reasoning_content: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub(super) refusal: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub(super) tool_calls: Option<SmallVec<[ToolCall<'a>; 1]>>,
+    #[serde(borrow, default)]
+    pub(super) function_call: Option<Function<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ToolCall<'a> {
+    #[serde(default)]
+    pub(super) index: Option<u32>,
+    #[serde(borrow, default)]
+    pub(super) function: Option<Function<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Function<'a> {
+    #[serde(borrow, default)]
+    pub(super) name: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub(super) arguments: Option<Text<'a>>,
+}
+
+/// Of chat; of text completions (OpenAI: two lists; llama-server: as chat).
+#[derive(Debug, Deserialize)]
+pub(super) struct Logprobs<'a> {
+    #[serde(borrow, default)]
+    pub(super) content: Option<SmallVec<[Token<'a>; 1]>>,
+    #[serde(borrow, default)]
+    pub(super) tokens: Option<SmallVec<[Text<'a>; 1]>>,
+    #[serde(default)]
+    pub(super) token_logprobs: Option<SmallVec<[Option<f64>; 1]>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Token<'a> {
+    #[serde(borrow)]
+    pub(super) token: Text<'a>,
+    #[serde(default)]
+    pub(super) logprob: Option<f64>,
+}
+
+/// An event of the Responses API.
+#[derive(Debug, Deserialize)]
+pub(super) struct Event<'a> {
+    #[serde(borrow, rename = "type")]
+    pub(super) kind: Text<'a>,
+    /// A piece of text or of arguments, as `kind` says.
+    #[serde(borrow, default)]
+    pub(super) delta: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub(super) logprobs: Option<SmallVec<[Token<'a>; 1]>>,
+    #[serde(default)]
+    pub(super) output_index: Option<u32>,
+    #[serde(borrow, default)]
+    pub(super) item: Option<Item<'a>>,
+    #[serde(borrow, default)]
+    pub(super) response: Option<Ended<'a>>,
+}
+
+/// How a response ended.
+#[derive(Debug, Deserialize)]
+pub(super) struct Ended<'a> {
+    #[serde(borrow, default)]
+    pub(super) incomplete_details: Option<Incomplete<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Incomplete<'a> {
+    #[serde(borrow, default)]
+    pub(super) reason: Option<Text<'a>>,
+}
+
+/// A whole response.
+#[derive(Debug, Deserialize)]
+pub(super) struct Response<'a> {
+    #[serde(borrow, default)]
+    pub(super) output: SmallVec<[Item<'a>; 1]>,
+    #[serde(borrow, default)]
+    pub(super) incomplete_details: Option<Incomplete<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Item<'a> {
+    #[serde(borrow, default, rename = "type")]
+    pub(super) kind: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub(super) name: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub(super) arguments: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub(super) content: Option<SmallVec<[Part<'a>; 1]>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Part<'a> {
+    #[serde(borrow, default)]
+    pub(super) text: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub(super) refusal: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub(super) logprobs: Option<SmallVec<[Token<'a>; 1]>>,
+}
+
+/// How a chat or text completion ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Finish {
+    /// As it should, whatever the word.
+    Well,
+    /// There was no more room.
+    Length,
+    /// A filter stopped it.
+    Filter,
+}
+
+impl Finish {
+    pub(super) fn of(word: &str) -> Finish {
+        match word {
+            "length" | "max_tokens" | "max_output_tokens" => Finish::Length,
+            "content_filter" => Finish::Filter,
+            _ => Finish::Well,
+        }
+    }
+}
