@@ -4,13 +4,15 @@
 //! when it is known what the request may cost, tokens and money (`reserve`). What was taken is given back by dropping the
 //! [`Admission`], whatever becomes of the request.
 
+mod models;
+mod work;
+
 use std::sync::Arc;
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use smallvec::SmallVec;
 
-use super::decide;
 use super::record::Record;
 use crate::config::file::{Priority, Privacy, Then};
 use crate::error::{Error, Kind, Result, Retry};
@@ -19,11 +21,12 @@ use crate::signals::conversation::Leader;
 use crate::signals::hints::{PlacementHint, PrivacyHint};
 use crate::signals::wish::{Who, Wish};
 use crate::signals::{self, Hints};
-use crate::state::Snapshot;
 use crate::tenant::key::Form;
 use crate::tenant::{Budget, Known, Member, Meter, Places, Refusal, Reservation, Standing, Tenant, Unknown};
 use crate::upstream::price::NanoUsd;
 use crate::upstream::queue::Rank;
+pub use models::{may_ask, may_pass, refuses};
+pub use work::{Work, enter_as};
 
 /// A request that was let in, and what it holds.
 #[derive(Debug, Default)]
@@ -41,15 +44,6 @@ pub struct Admission {
     pub reservation: Reservation,
     /// Nobody waits for the answer: deferred work.
     pub work: Option<Box<Work>>,
-}
-
-/// What deferred work adds to who asks.
-#[derive(Debug)]
-pub struct Work {
-    /// The job, for the records' tags.
-    pub job: String,
-    /// Where it has to run.
-    pub placement: Option<PlacementHint>,
 }
 
 /// The head of a request: whose key it is, and whether there is room for him.
@@ -84,34 +78,6 @@ pub fn enter(headers: &HeaderMap, record: &mut Record) -> Result<()> {
     meter_in(record)
 }
 
-/// The same for deferred work: whoever asked for it showed his key then. It is of low priority, and tenants, limits and budgets are
-/// those of now.
-pub fn enter_as(tenant: &str, app: Option<&str>, user: Option<&str>, work: Work, record: &mut Record) -> Result<()> {
-    if let Some(books) = &record.shared().durable.books {
-        books.has_room()?;
-    }
-    record.admission.work = Some(Box::new(work));
-    record.admission.user = user.map(str::to_owned);
-    let snapshot = Arc::clone(&record.snapshot);
-    if snapshot.tenants.is_empty() && tenant.is_empty() {
-        record.admission.app = app.map(str::to_owned);
-        return Ok(());
-    }
-    let found = snapshot.tenants.named(tenant);
-    let tenant =
-        found.ok_or_else(|| Error::client(Kind::InvalidKey, "the tenant who asked is not configured any more"))?;
-    record.admission.known = Some(Arc::new(Known::of(&tenant)));
-    let crowd = &record.shared().durable.accounts.crowd;
-    let own = tenant.own.load(std::sync::atomic::Ordering::Relaxed);
-    if !crowd.admits(own, Priority::Low, snapshot.server.max_in_flight) {
-        return Err(Error::gateway(Kind::Overloaded, "the gateway is working on as much as it can"));
-    }
-    let member = crowd.join(&tenant.own);
-    record.admission._member = Some(member);
-    record.admission.name_app(app.map(str::to_owned))?;
-    meter_in(record)
-}
-
 /// The hints of the body, where it has any: they may name the app and user that the headers did not.
 pub fn hinted(hints: &Hints, record: &mut Record) -> Result<()> {
     let had = (record.admission.app.is_some(), record.admission.user.is_some());
@@ -140,49 +106,6 @@ fn enter_meters(record: &mut Record, meters: SmallVec<[Arc<Meter>; 3]>) -> Resul
         entered.map_err(|refusal| refused(record, refusal))?;
     }
     Ok(())
-}
-
-/// Whether the key may ask for this model. Answers 403, not 404: it exists, and the operator can allow it.
-pub fn may_ask(model: &str, record: &Record) -> Result<()> {
-    let Some(known) = &record.admission.known else { return Ok(()) };
-    let lists = [&known.tenant.models, &known.models];
-    if lists.into_iter().flatten().all(|list| list.contains(model)) {
-        return Ok(());
-    }
-    Err(may_not_ask(model))
-}
-
-fn may_not_ask(model: &str) -> Error {
-    let shown: String = model.chars().take(100).collect();
-    let message = format!("this key may not ask for the model `{shown}`; GET /v1/models lists what it may ask for");
-    Error::client(Kind::ModelNotAllowed, message).with_param("model")
-}
-
-/// Why a tenant cannot ask for this model later, in whose name and with which list of a key's; `None`: he can.
-pub fn refuses(snapshot: &Snapshot, tenant: &str, key: Option<&[String]>, model: &str) -> Option<Error> {
-    if let Err(unknown) = decide::route(snapshot, model) {
-        return Some(unknown);
-    }
-    let found = snapshot.tenants.named(tenant);
-    let own = found.as_ref().and_then(|tenant| tenant.models.as_ref());
-    let allowed = own.is_none_or(|list| list.contains(model)) && key.is_none_or(|list| list.iter().any(|m| m == model));
-    (!allowed).then(|| may_not_ask(model))
-}
-
-/// Whether the key may use a passed-through endpoint that may cost. Nothing is read of what is passed through, so a list of models cannot be
-/// held against it: whoever has one must have the path in it (`/v1/images`).
-pub fn may_pass(path: &str, record: &Record) -> Result<()> {
-    let Some(known) = &record.admission.known else { return Ok(()) };
-    let lists = [&known.tenant.models, &known.models];
-    let allows = |list: &std::collections::HashSet<String>| {
-        list.iter().any(|entry| entry.starts_with("/v1/") && path.starts_with(entry.as_str()))
-    };
-    if lists.into_iter().flatten().all(allows) {
-        return Ok(());
-    }
-    let shown: String = path.chars().take(100).collect();
-    let message = format!("this key may ask for some models only, and `{shown}` is passed through unread");
-    Err(Error::client(Kind::ModelNotAllowed, message))
 }
 
 /// Takes the estimated tokens from the limits, and sets the worst case aside in the budgets. `exact` counts them where the estimate
@@ -271,12 +194,6 @@ pub fn used_up(record: &Record, budget: Option<&Budget>) -> Error {
 impl Admission {
     pub fn tenant(&self) -> Option<&Arc<Tenant>> {
         self.known.as_ref().map(|known| &known.tenant)
-    }
-
-    /// What the key may ask for, where that is less than its tenant may.
-    pub fn key_models(&self) -> Option<Vec<String>> {
-        let models = self.known.as_ref()?.models.as_ref()?;
-        Some(models.iter().cloned().collect())
     }
 
     /// Where the request stands in line for a place at a node.

@@ -110,7 +110,7 @@ impl Handle for Admin {
             "/api/config" if get => json(StatusCode::OK, &self.state.config()),
             "/api/upstreams" if get => json(StatusCode::OK, &self.state.upstreams()),
             "/api/usage" if get => self.usage(request.uri().query().unwrap_or("")).await,
-            "/api/deferred" if get => self.blocking(move |state| state.deferred()).await,
+            "/api/deferred" if get => self.blocking(AdminState::deferred).await,
             "/api/reload" if post => self.reload().await,
             "/api/explain" if post => self.explain(request.into_body()).await,
             "/api/cache/purge" if post => self.purge(request.into_body()).await,

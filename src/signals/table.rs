@@ -161,8 +161,8 @@ static SIGNALS: [Signal; 25] = {
         signal("pii.severity", Int, PiiSeverity, "0 none, 1 personal, 2 sensitive, 3 secret"),
         signal("pii.types", TextList, PiiTypes, "the types of personal data found"),
         signal("edge.load", Double, EdgeLoad, "how busy the edge is, 0 to 1: requests at work over places"),
-        signal("deferred", Bool, Deferred, "nobody waits for the answer: a background response, a line of a batch, an upgrade"),
         signal("cloud.pressure", Double, CloudPressure, "how much the providers push back, 0 to 1"),
+        signal("deferred", Bool, Deferred, "nobody waits for the answer: a background response, a line of a batch, an upgrade"),
     ]
 };
 

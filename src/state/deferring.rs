@@ -48,7 +48,7 @@ impl Shared {
             metrics.jobs.with_label_values(&[state.label()]).set(gauge(counts.jobs[state as usize]));
         }
         metrics.bytes.set(gauge(counts.bytes));
-        metrics.oldest.set(counts.oldest_us.map_or(0, |at| seconds_since(at)));
+        metrics.oldest.set(counts.oldest_us.map_or(0, seconds_since));
     }
 
     /// `GET /api/deferred`: how many there are, by state, and since when the oldest waits. Blocks.

@@ -48,13 +48,16 @@ async fn a_batch_goes_there_and_back() {
     // What was used is in the books, line by line, and every line is tagged with its batch.
     let config = gateway.dir().join("tidegate.yaml");
     let line = output["line-7"]["id"].as_str().unwrap();
-    let told = run(gateway.dir(), &["audit", "show", line, "-c", config.to_str().unwrap()]).await;
-    assert_eq!(told.code, Some(0), "{told:?}");
+    let show = ["audit", "show", line, "-c", config.to_str().unwrap()];
+    let shown = async || (run(gateway.dir(), &show).await.code == Some(0)).then_some(());
+    eventually("the audit chain has the line", shown).await;
     let by_tags = ["usage", "--by", "tags", "--format", "json", "-c", config.to_str().unwrap()];
-    let told: Value = serde_json::from_str(&run(gateway.dir(), &by_tags).await.stdout).unwrap();
-    let rows: Vec<_> = told.as_array().unwrap().iter().filter(|row| row.to_string().contains(&id)).collect();
-    let of_lines: u64 = rows.iter().filter_map(|row| row["requests"].as_u64()).sum();
-    assert_eq!(of_lines, 20, "{told}");
+    let tagged = async || {
+        let told: Value = serde_json::from_str(&run(gateway.dir(), &by_tags).await.stdout).unwrap();
+        let rows = told.as_array().unwrap().iter().filter(|row| row.to_string().contains(&id));
+        (rows.filter_map(|row| row["requests"].as_u64()).sum::<u64>() == 20).then_some(())
+    };
+    eventually("the ledger has all lines", tagged).await;
     assert_nothing_readable(&gateway);
 
     let gone = client.gateway.call(Method::DELETE, &format!("/v1/files/{file}")).send().await.json();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Checker, decoded_items};
 use crate::config::document::Node;
-use crate::config::file::{Placement, Rule};
+use crate::config::file::{Placement, Rule, Try};
 use crate::config::problem::quoted;
 
 /// Less space than this holds next to nothing.
@@ -42,7 +42,7 @@ fn upgrade(checker: &mut Checker<'_>, node: &Node, rule: &Rule) {
         let hint = "add `deferred: {}` at the top of the file";
         checker.error(node, "`then: upgrade` needs a queue for the cloud's answer", hint);
     }
-    let names = rule.targets.iter().map(|target| target.model()).chain(rule.split.keys().map(String::as_str));
+    let names = rule.targets.iter().map(Try::model).chain(rule.split.keys().map(String::as_str));
     let upstreams = names.filter_map(|name| file.upstreams.get(&file.models.get(name)?.upstream));
     let places: Vec<Placement> = upstreams.map(|upstream| upstream.placement).collect();
     for (placement, missing) in

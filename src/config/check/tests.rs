@@ -25,6 +25,7 @@ fn found(text: &str) -> String {
 
 mod accounts;
 mod cache;
+mod deferred;
 mod listeners;
 mod models;
 mod routing;

@@ -72,6 +72,10 @@ pub async fn upload(gateway: &Gateway, request: Request<Incoming>, record: &mut 
     drop(held);
     record.privacy = record.admission.privacy(&hints);
     may_be_kept(record.privacy)?;
+    if arriving.upload.purpose() == Some("batch_output") {
+        let message = "the purpose `batch_output` is of files that the gateway writes; the input of a batch has the purpose `batch`";
+        return Err(Error::client(Kind::InvalidRequest, message).with_param("purpose"));
+    }
     if arriving.incoming.size_hint().lower() > arriving.left {
         return Err(too_large(&arriving.server));
     }

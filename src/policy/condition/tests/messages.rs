@@ -43,7 +43,7 @@ fn unknown_signals_name_the_nearest() {
     model == 'x' && pii.types == 0.5
                               ^ `==` compares list(string) with double: they are never equal
     zebra
-    ^ unknown signal `zebra`: there are model, input_tokens, max_output_tokens, modalities, has_tools, stream, turns, app, user, tags, hint.placement, hint.deadline_ms, edge.available, cloud.available, hour, tenant, budget.left, difficulty, needs_fresh_knowledge, threshold, pii.severity, pii.types, edge.load, cloud.pressure
+    ^ unknown signal `zebra`: there are model, input_tokens, max_output_tokens, modalities, has_tools, stream, turns, app, user, tags, hint.placement, hint.deadline_ms, edge.available, cloud.available, hour, tenant, budget.left, difficulty, needs_fresh_knowledge, threshold, pii.severity, pii.types, edge.load, cloud.pressure, deferred
     user && size
             ^ `size` is a function: call it with ()
     "

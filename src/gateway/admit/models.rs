@@ -1,0 +1,60 @@
+//! Which models a key may ask for, and which paths.
+//!
+//! What a reader could get wrong: a key may have a list of its own besides its tenant's; both must have the model.
+
+use super::Admission;
+use crate::error::{Error, Kind, Result};
+use crate::gateway::decide;
+use crate::gateway::record::Record;
+use crate::state::Snapshot;
+
+/// Whether the key may ask for this model. Answers 403, not 404: it exists, and the operator can allow it.
+pub fn may_ask(model: &str, record: &Record) -> Result<()> {
+    let Some(known) = &record.admission.known else { return Ok(()) };
+    let lists = [&known.tenant.models, &known.models];
+    if lists.into_iter().flatten().all(|list| list.contains(model)) {
+        return Ok(());
+    }
+    Err(may_not_ask(model))
+}
+
+fn may_not_ask(model: &str) -> Error {
+    let shown: String = model.chars().take(100).collect();
+    let message = format!("this key may not ask for the model `{shown}`; GET /v1/models lists what it may ask for");
+    Error::client(Kind::ModelNotAllowed, message).with_param("model")
+}
+
+/// Why a tenant cannot ask for this model later, in whose name and with which list of a key's; `None`: he can.
+pub fn refuses(snapshot: &Snapshot, tenant: &str, key: Option<&[String]>, model: &str) -> Option<Error> {
+    if let Err(unknown) = decide::route(snapshot, model) {
+        return Some(unknown);
+    }
+    let found = snapshot.tenants.named(tenant);
+    let own = found.as_ref().and_then(|tenant| tenant.models.as_ref());
+    let allowed = own.is_none_or(|list| list.contains(model)) && key.is_none_or(|list| list.iter().any(|m| m == model));
+    (!allowed).then(|| may_not_ask(model))
+}
+
+/// Whether the key may use a passed-through endpoint that may cost. Nothing is read of what is passed through, so a list of models cannot be
+/// held against it: whoever has one must have the path in it (`/v1/images`).
+pub fn may_pass(path: &str, record: &Record) -> Result<()> {
+    let Some(known) = &record.admission.known else { return Ok(()) };
+    let lists = [&known.tenant.models, &known.models];
+    let allows = |list: &std::collections::HashSet<String>| {
+        list.iter().any(|entry| entry.starts_with("/v1/") && path.starts_with(entry.as_str()))
+    };
+    if lists.into_iter().flatten().all(allows) {
+        return Ok(());
+    }
+    let shown: String = path.chars().take(100).collect();
+    let message = format!("this key may ask for some models only, and `{shown}` is passed through unread");
+    Err(Error::client(Kind::ModelNotAllowed, message))
+}
+
+impl Admission {
+    /// What the key may ask for, where that is less than its tenant may.
+    pub fn key_models(&self) -> Option<Vec<String>> {
+        let models = self.known.as_ref()?.models.as_ref()?;
+        Some(models.iter().cloned().collect())
+    }
+}
