@@ -166,6 +166,10 @@ impl Walk<'_> {
                 Err(failed) => failed,
             };
             self.left = self.left.saturating_sub(u32::from(nodes.len() > 1));
+            // Nobody was there to take it: it counts as tried, and not as an attempt.
+            if error.kind == Kind::Connect && nodes.len() == 1 {
+                self.left += 1;
+            }
             if !may_other_node_answer(&error) {
                 return Err(error);
             }

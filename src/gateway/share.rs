@@ -68,7 +68,7 @@ pub async fn ask(gateway: &Gateway, read: Read, wanted: Wanted, record: Box<Reco
     });
     match begun {
         Ok(seat) => lead(seat, form).await,
-        Err((seat, (read, record))) => follow(gateway, seat, read, record, &wanted).await,
+        Err((seat, (read, record))) => Box::pin(follow(gateway, seat, read, record, &wanted)).await,
     }
 }
 

@@ -18,6 +18,8 @@ const PARTS: usize = 10;
 const LEAST_ATTEMPTS: u32 = 10;
 /// The longest time that a node is left alone.
 const LONGEST: Duration = Duration::from_secs(60);
+/// The same where it could not be reached or said nothing: finding out costs no more than a moment, and it may be back any time.
+const LONGEST_AWAY: Duration = Duration::from_secs(5);
 /// Half open, so often a request may find out. A request that never comes back delays the next by no more than this.
 const PROBE_EVERY: u64 = 250;
 /// Good answers in a row after which a half-open node has the trust of a closed one.
@@ -196,7 +198,8 @@ impl Breaker {
         if !was_open {
             known.times = known.times.saturating_add(1);
         }
-        let doubled = rules.open_for.saturating_mul(1 << (known.times - 1).min(16)).min(LONGEST);
+        let longest = if is_absence(kind) { LONGEST_AWAY.max(rules.open_for) } else { LONGEST };
+        let doubled = rules.open_for.saturating_mul(1 << (known.times - 1).min(16)).min(longest);
         let time = doubled.max(pause.unwrap_or_default().min(LONGEST));
         let until = now.saturating_add(millis(time));
         // One that was under way when it opened does not make it longer, unless it asks for that.
@@ -209,7 +212,7 @@ impl Breaker {
     /// Its checks are good again: what opened it by not being there is over, so a request may find out now.
     pub fn checked_well(&self, now: u64) {
         if let Some(open) = &mut self.known.lock().open
-            && matches!(open.by, Kind::Connect | Kind::Broken | Kind::Timeout)
+            && is_absence(open.by)
         {
             open.until = open.until.min(now);
         }
@@ -260,6 +263,11 @@ impl Known {
         self.part = self.part.max(part);
         &mut self.counts[(self.part % PARTS as u64) as usize]
     }
+}
+
+/// It was not there, or did not say a word to the end.
+fn is_absence(kind: Kind) -> bool {
+    matches!(kind, Kind::Connect | Kind::Broken | Kind::Timeout)
 }
 
 fn millis(time: Duration) -> u64 {

@@ -32,7 +32,7 @@ impl Upstream {
         if node.breaker.is_doubted() {
             return self.compare(node, now);
         }
-        if answers % EVERY != 0 {
+        if !answers.is_multiple_of(EVERY) {
             return;
         }
         if let Some(usual) = known.latency(stream).percentile(0.95) {

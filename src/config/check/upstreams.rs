@@ -70,7 +70,7 @@ fn breaker(checker: &mut Checker<'_>, node: Option<&Node>, breaker: &Breaker) {
     if let Some(rate) = get("failure_rate").filter(|_| !(breaker.failure_rate > 0.0 && breaker.failure_rate <= 1.0)) {
         checker.error(rate, format!("{} is no share of failures", shown(rate)), "write a number above 0, up to 1");
     }
-    if let Some(slower) = get("slower").filter(|_| !(breaker.slower > 1.0)) {
+    if let Some(slower) = get("slower").filter(|_| breaker.slower <= 1.0 || breaker.slower.is_nan()) {
         checker.error(
             slower,
             format!("{} is not slower than the others", shown(slower)),

@@ -43,7 +43,7 @@ pub(super) async fn play(
     mut record: Box<Record>,
     stage: Arc<Stage>,
 ) -> Option<Response<Body>> {
-    let end = play_it(&gateway, read, &mut record, &stage).await;
+    let end = Box::pin(play_it(&gateway, read, &mut record, &stage)).await;
     match end {
         End::Ordinary(Ok(answered)) => Some(answer::succeeded(record, answered)),
         End::Ordinary(Err(error)) => Some(answer::failed(record, &error)),
@@ -65,7 +65,7 @@ async fn play_it(gateway: &Gateway, read: Read, record: &mut Record, stage: &Sta
         Err(error) => return End::Ordinary(Err(error)),
     };
     match Parts::of(&plan, &read, record) {
-        Some(parts) => parts.play(gateway, &read, &inspected, record, stage).await,
+        Some(parts) => Box::pin(parts.play(gateway, &read, &inspected, record, stage)).await,
         None => {
             count(record, "off");
             End::Ordinary(attempt::run(gateway, &read, &plan, &inspected, record).await)

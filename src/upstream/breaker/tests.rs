@@ -130,3 +130,14 @@ fn turned_off_it_never_opens() {
     let breaker = Breaker::default();
     (0..100).for_each(|_| assert_eq!(breaker.failed(Kind::Connect, None, &off, 0), None));
 }
+
+#[test]
+fn one_that_was_away_is_tried_again_soon_however_long_it_was() {
+    let breaker = Breaker::default();
+    let mut now = 0;
+    for _ in 0..40 {
+        breaker.failed(Kind::Connect, None, &RULES, now);
+        now += 5_000;
+        assert!(breaker.admits(now));
+    }
+}
