@@ -51,7 +51,7 @@ async fn space_is_given_back() {
     }
     store.end_file("file-1", "a").await.unwrap();
     let pages = || {
-        let path = folder.path().join(crate::deferred::store::FOLDER).join("queue.sqlite");
+        let path = folder.path().join(store::FOLDER).join("queue.sqlite");
         let db = rusqlite::Connection::open(path).unwrap();
         db.pragma_query_value(None, "page_count", |row| row.get::<_, i64>(0)).unwrap()
     };
