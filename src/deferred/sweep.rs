@@ -11,6 +11,12 @@ use super::store::Store;
 /// Rows in a step.
 const STEP: i64 = 256;
 
+/// Free pages that are kept: 1 MiB.
+const SPARE: i64 = 256;
+
+/// Pages given back to the system in a step: each may have to be moved.
+const PAGES: i64 = 512;
+
 /// How long a file may take to be put.
 const UNFINISHED_US: i64 = 24 * 3600 * 1_000_000;
 
@@ -59,6 +65,7 @@ impl Store {
                     )?
                     .execute(params![now_us, now_us - UNFINISHED_US, STEP])?;
                 removed += chunks(db)?;
+                shrink(db)?;
                 let expired = due.into_iter().map(|(_, id, kind)| (JobId::named(&id), Kind::of(kind))).collect();
                 Ok(Swept { expired, removed })
             })
@@ -68,6 +75,18 @@ impl Store {
         }
         Ok(swept)
     }
+}
+
+/// Gives free pages back to the system, but for some that the next jobs take.
+fn shrink(db: &Connection) -> Result<(), Fault> {
+    let free: i64 = db.prepare_cached("PRAGMA freelist_count")?.query_row([], |row| row.get(0))?;
+    if free <= SPARE {
+        return Ok(());
+    }
+    let mut vacuum = db.prepare_cached(&format!("PRAGMA incremental_vacuum({PAGES})"))?;
+    let mut steps = vacuum.query([])?;
+    while steps.next()?.is_some() {}
+    Ok(())
 }
 
 /// Chunks of one file that is gone: 16 MiB in a step where they are of 64 KiB.

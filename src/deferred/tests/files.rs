@@ -43,6 +43,25 @@ async fn a_file_is_put_in_pieces_read_in_pieces_and_goes() {
 }
 
 #[tokio::test]
+async fn space_is_given_back() {
+    let (folder, store) = store();
+    store.begin_file(file("file-1", "a")).await.unwrap();
+    for _ in 0..64 {
+        store.put_chunk("file-1", "a", Bytes::from(vec![7; 64 << 10])).await.unwrap();
+    }
+    store.end_file("file-1", "a").await.unwrap();
+    let pages = || {
+        let path = folder.path().join(store::FOLDER).join("queue.sqlite");
+        let db = rusqlite::Connection::open(path).unwrap();
+        db.pragma_query_value(None, "page_count", |row| row.get::<_, i64>(0)).unwrap()
+    };
+    let full = pages();
+    store.delete_file("file-1", "a").await.unwrap();
+    while store.sweep(6, 1_000).await.unwrap().is_full() {}
+    assert!(pages() < full / 2, "{} of {full}", pages());
+}
+
+#[tokio::test]
 async fn lists_go_backwards_page_by_page() {
     let (_folder, store) = store();
     for id in ["file-1", "file-2", "file-3"] {
