@@ -59,7 +59,7 @@ async fn streams_are_upgraded_too_and_both_apis() {
         let answer = gateway.post(path).json(&body).send().await;
         assert_eq!(answer.header("x-tidegate-upgrade"), "queued", "{path}");
         let events: Vec<Value> =
-            answer.events().iter().filter(|event| !event.is_done()).map(Event::json).collect();
+            answer.events().iter().filter(|event| !event.is_done()).map(crate::support::sse::Event::json).collect();
         let ids: Vec<&Value> = events
             .iter()
             .flat_map(|event| [&event["id"], &event["response"]["id"]])
