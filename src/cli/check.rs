@@ -68,6 +68,7 @@ mod tests {
           tenants is off: nobody is asked for a key; only loopback listeners
           pii is off: nothing is redacted
           cache is off: no answer is kept
+          deferred is off: nothing is done later; `background` and batches are the upstream's
           audit is off: no record of where requests ran is kept
           telemetry.otlp is off: no traces are sent
           tls is off: the listener speaks plain HTTP

@@ -79,6 +79,7 @@ fn a_plan_is_told_with_its_reasons() {
       pii.types              []
       edge.load              0.25
       cloud.pressure         0.0
+      deferred               false
       privacy asked          retained
       today                  2026-03-01
     "#);
@@ -127,6 +128,7 @@ fn an_empty_plan_is_told_with_the_error() {
       pii.types              []
       edge.load              0.25
       cloud.pressure         0.0
+      deferred               false
       privacy asked          no-retention
       today                  2026-03-01
     "#);
@@ -166,6 +168,7 @@ fn an_empty_plan_is_told_with_the_error() {
       pii.types              []
       edge.load              0.25
       cloud.pressure         0.0
+      deferred               false
       privacy asked          no-retention
       today                  2026-03-01
     "#);

@@ -159,19 +159,19 @@ fn a_chat_reads_like_this() {
     duet.answer(frames(&chat("cloud", &["It is 4"], true), true).into(), &mut out).unwrap();
     let text = String::from_utf8(out).unwrap();
     insta::assert_snapshot!(text, @r#"
-    data: {"choices":[{"index":0,"delta":{},"finish_reason":null},{"tidegate":{"draft":true},"delta":{"content":"","role":"assistant"},"finish_reason":null,"index":1,"logprobs":null}],"created":1700000000,"id":"chatcmpl-req-1","model":"auto \"x\"","object":"chat.completion.chunk","x_unknown":"edge"}
+    data: {"id":"chatcmpl-req-1","object":"chat.completion.chunk","created":1700000000,"model":"auto \"x\"","x_unknown":"edge","choices":[{"index":0,"delta":{},"finish_reason":null},{"tidegate":{"draft":true},"delta":{"role":"assistant","content":""},"index":1,"logprobs":null,"finish_reason":null}]}
 
-    data: {"choices":[{"index":0,"delta":{},"finish_reason":null},{"tidegate":{"draft":true},"delta":{"content":"Maybe "},"finish_reason":null,"index":1,"logprobs":null}],"created":1700000000,"id":"chatcmpl-req-1","model":"auto \"x\"","object":"chat.completion.chunk","x_unknown":"edge"}
+    data: {"id":"chatcmpl-req-1","object":"chat.completion.chunk","created":1700000000,"model":"auto \"x\"","x_unknown":"edge","choices":[{"index":0,"delta":{},"finish_reason":null},{"tidegate":{"draft":true},"delta":{"content":"Maybe "},"index":1,"logprobs":null,"finish_reason":null}]}
 
     data: {"id":"chatcmpl-req-1","object":"chat.completion.chunk","created":1700000000,"model":"auto \"x\"","choices":[{"index":0,"delta":{},"finish_reason":null},{"index":1,"delta":{},"finish_reason":"length","tidegate":{"draft":true,"cut":true}}]}
 
-    data: {"choices":[{"delta":{"content":"","role":"assistant"},"finish_reason":null,"index":0,"logprobs":null}],"created":1700000000,"id":"chatcmpl-req-1","model":"auto \"x\"","object":"chat.completion.chunk","x_unknown":"cloud"}
+    data: {"id":"chatcmpl-req-1","object":"chat.completion.chunk","created":1700000000,"model":"auto \"x\"","x_unknown":"cloud","choices":[{"delta":{"role":"assistant","content":""},"index":0,"logprobs":null,"finish_reason":null}]}
 
-    data: {"choices":[{"delta":{"content":"It is 4"},"finish_reason":null,"index":0,"logprobs":null}],"created":1700000000,"id":"chatcmpl-req-1","model":"auto \"x\"","object":"chat.completion.chunk","x_unknown":"cloud"}
+    data: {"id":"chatcmpl-req-1","object":"chat.completion.chunk","created":1700000000,"model":"auto \"x\"","x_unknown":"cloud","choices":[{"delta":{"content":"It is 4"},"index":0,"logprobs":null,"finish_reason":null}]}
 
-    data: {"choices":[{"delta":{},"finish_reason":"stop","index":0,"logprobs":null}],"created":1700000000,"id":"chatcmpl-req-1","model":"auto \"x\"","object":"chat.completion.chunk","x_unknown":"cloud"}
+    data: {"id":"chatcmpl-req-1","object":"chat.completion.chunk","created":1700000000,"model":"auto \"x\"","x_unknown":"cloud","choices":[{"delta":{},"index":0,"logprobs":null,"finish_reason":"stop"}]}
 
-    data: {"choices":[],"id":"chatcmpl-req-1","model":"auto \"x\"","usage":{"completion_tokens":25,"prompt_tokens":110,"prompt_tokens_details":{"cached_tokens":3},"total_tokens":135}}
+    data: {"id":"chatcmpl-req-1","model":"auto \"x\"","choices":[],"usage":{"prompt_tokens":110,"completion_tokens":25,"total_tokens":135,"prompt_tokens_details":{"cached_tokens":3}}}
 
     data: [DONE]
     "#);
@@ -211,19 +211,19 @@ fn a_response_reads_like_this() {
     event: response.output_item.done
     data: {"type":"response.output_item.done","sequence_number":7,"output_index":0,"item":{"id":"rs_draft_req-1","type":"reasoning","status":"incomplete","tidegate":{"draft":true},"summary":[],"content":[{"type":"reasoning_text","text":"Maybe 4"}]}}
 
-    data: {"item":{"content":[],"id":"msg_cloud","type":"message"},"output_index":1,"sequence_number":8,"type":"response.output_item.added"}
+    data: {"type":"response.output_item.added","output_index":1,"item":{"type":"message","id":"msg_cloud","content":[]},"sequence_number":8}
 
-    data: {"content_index":0,"item_id":"msg_cloud","output_index":1,"part":{"text":"","type":"output_text"},"sequence_number":9,"type":"response.content_part.added"}
+    data: {"type":"response.content_part.added","item_id":"msg_cloud","output_index":1,"content_index":0,"part":{"type":"output_text","text":""},"sequence_number":9}
 
-    data: {"content_index":0,"delta":"It is 4","item_id":"msg_cloud","output_index":1,"sequence_number":10,"type":"response.output_text.delta"}
+    data: {"type":"response.output_text.delta","item_id":"msg_cloud","output_index":1,"content_index":0,"delta":"It is 4","sequence_number":10}
 
-    data: {"content_index":0,"item_id":"msg_cloud","output_index":1,"sequence_number":11,"text":"It is 4","type":"response.output_text.done"}
+    data: {"type":"response.output_text.done","item_id":"msg_cloud","output_index":1,"content_index":0,"text":"It is 4","sequence_number":11}
 
-    data: {"content_index":0,"item_id":"msg_cloud","output_index":1,"part":{"annotations":[],"text":"It is 4","type":"output_text"},"sequence_number":12,"type":"response.content_part.done"}
+    data: {"type":"response.content_part.done","item_id":"msg_cloud","output_index":1,"content_index":0,"part":{"type":"output_text","text":"It is 4","annotations":[]},"sequence_number":12}
 
-    data: {"item":{"content":[{"annotations":[],"text":"It is 4","type":"output_text"}],"id":"msg_cloud","role":"assistant","status":"completed","type":"message"},"output_index":1,"sequence_number":13,"type":"response.output_item.done"}
+    data: {"type":"response.output_item.done","output_index":1,"item":{"type":"message","id":"msg_cloud","status":"completed","role":"assistant","content":[{"type":"output_text","text":"It is 4","annotations":[]}]},"sequence_number":13}
 
-    data: {"response":{"id":"resp_cloud","model":"cloud","object":"response","output":[{"id":"rs_draft_req-1","type":"reasoning","status":"incomplete","tidegate":{"draft":true},"summary":[],"content":[{"type":"reasoning_text","text":"Maybe 4"}]},{"content":[{"annotations":[],"text":"It is 4","type":"output_text"}],"id":"msg_cloud","role":"assistant","status":"completed","type":"message"}],"status":"completed","usage":{"input_tokens":110,"output_tokens":25,"total_tokens":135}},"sequence_number":14,"type":"response.completed"}
+    data: {"type":"response.completed","response":{"id":"resp_cloud","object":"response","status":"completed","model":"cloud","output":[{"id":"rs_draft_req-1","type":"reasoning","status":"incomplete","tidegate":{"draft":true},"summary":[],"content":[{"type":"reasoning_text","text":"Maybe 4"}]},{"type":"message","id":"msg_cloud","status":"completed","role":"assistant","content":[{"type":"output_text","text":"It is 4","annotations":[]}]}],"usage":{"input_tokens":110,"output_tokens":25,"total_tokens":135}},"sequence_number":14}
     "#);
 }
 

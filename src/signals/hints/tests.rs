@@ -151,7 +151,7 @@ fn bad_bodies_are_refused_with_the_remedy() {
         body_error(r#"{"deadline_ms": 1.5}"#),
         body_error(r#"{"deadline_ms": -1}"#),
         body_error(r#"{"deadline_ms": "100"}"#),
-        body_error(r#"{"mode": "progressive"}"#),
+        body_error(r#"{"mode": "fast"}"#),
         body_error(r#"{"tags": ["a"]}"#),
         body_error(r#"{"tags": {"a": 1}}"#),
         body_error(r#"{"user": "a\nb"}"#),
@@ -167,7 +167,7 @@ fn bad_bodies_are_refused_with_the_remedy() {
     tidegate.deadline_ms: tidegate.deadline_ms must be a whole number of milliseconds from 1 to 86400000
     tidegate.deadline_ms: tidegate.deadline_ms must be a whole number of milliseconds from 1 to 86400000
     tidegate.deadline_ms: tidegate.deadline_ms must be a whole number of milliseconds from 1 to 86400000
-    tidegate.mode: tidegate.mode: progressive is not available yet: leave it out
+    tidegate.mode: tidegate.mode is `fast`: it must be one of progressive
     tidegate.tags: tidegate.tags must be an object of strings or k=v,k=v
     tidegate.tags: tidegate.tags must hold strings only
     tidegate.user: tidegate.user holds a control character
