@@ -50,7 +50,8 @@ pub async fn run(
 
 /// The same, where others write into the record too. `left`: how many attempts may be made.
 pub(super) async fn walk<'a>(exchange: &'a Exchange<'a>, desk: &'a Desk<'a>, left: u32) -> Result<Answered> {
-    let mut walk = Walk { exchange, desk, left, last: None, repeats: 0, cut_off: true };
+    let mut walk =
+        Walk { exchange, desk, left, last: None, repeats: 0, cut_off: true, keep: 0, beside: SmallVec::new() };
     walk.run().await.or_else(|error| exchange.give_spare(desk).ok_or(error))
 }
 
@@ -65,12 +66,18 @@ pub(super) struct Walk<'a> {
     repeats: u32,
     /// All clouds that were tried, or would have been, could not be reached.
     cut_off: bool,
+    /// Attempts that are left for later targets of the plan.
+    pub(super) keep: u32,
+    /// Targets that have failed beside another one.
+    beside: SmallVec<[TargetId; 2]>,
 }
 
 /// An attempt, or two beside each other, that came to nothing.
 pub(super) struct Failed {
     pub(super) error: Error,
     pub(super) nodes: SmallVec<[Arc<Node>; 2]>,
+    /// The second of two was another target's.
+    pub(super) beside: Option<TargetId>,
 }
 
 impl Walk<'_> {
@@ -79,6 +86,9 @@ impl Walk<'_> {
         let plan = self.exchange.plan;
         let mut before: Option<&Target> = None;
         for (place, (id, target)) in plan.targets.iter().enumerate() {
+            if self.beside.contains(id) {
+                continue;
+            }
             if let Some(before) = before.replace(target) {
                 self.count_fallback(before, target);
             }
@@ -95,7 +105,9 @@ impl Walk<'_> {
         if self.last.as_ref().is_some_and(|error| self.is_in_need(error)) {
             self.left = self.left.max(1);
             for (id, target) in &plan.in_need {
-                self.exchange.raise(target, self.desk);
+                if !self.exchange.raise(target, self.desk) {
+                    continue;
+                }
                 if let Some(before) = before.replace(target) {
                     self.count_fallback(before, target);
                 }
@@ -130,8 +142,12 @@ impl Walk<'_> {
 
     /// The rule would have had the cloud answer, and none can be reached.
     fn is_degraded(&self) -> bool {
-        let is_there =
-            |target: &Target| target.upstream.placement() == Placement::Cloud && target.upstream.pool.is_available();
+        let is_there = |target: &Target| {
+            let upstream = &target.upstream;
+            // One that refuses or fails is left alone, but it can be reached.
+            let reached = upstream.left_alone().map(|(kind, _)| !is_unreachable(kind));
+            upstream.placement() == Placement::Cloud && reached.unwrap_or_else(|| upstream.pool.is_available())
+        };
         let was_tried = self.last.is_some();
         self.exchange.plan.wants_cloud
             && self.cut_off
@@ -143,8 +159,8 @@ impl Walk<'_> {
         target.upstream.allowance.earn(share);
         let mut tried: SmallVec<[Arc<Node>; 4]> = SmallVec::new();
         let mut last: Option<Error> = None;
-        let keep = later.min(self.left.saturating_sub(1));
-        while self.left > keep {
+        self.keep = later.min(self.left.saturating_sub(1));
+        while self.left > self.keep {
             if let Some(error) = self.held_back(target) {
                 return Err(last.unwrap_or(error));
             }
@@ -161,7 +177,7 @@ impl Walk<'_> {
                 break;
             }
             self.left -= 1;
-            let Failed { error, nodes } = match hedge::attempt(self, (id, target), place).await {
+            let Failed { error, nodes, beside } = match hedge::attempt(self, (id, target), place).await {
                 Ok(answered) => return Ok(answered),
                 Err(failed) => failed,
             };
@@ -170,6 +186,7 @@ impl Walk<'_> {
             if error.kind == Kind::Connect && nodes.len() == 1 {
                 self.left += 1;
             }
+            self.beside.extend(beside);
             if !may_other_node_answer(&error) {
                 return Err(error);
             }
@@ -191,14 +208,13 @@ impl Walk<'_> {
         (id, target): (TargetId, &Arc<Target>),
         place: InFlight,
     ) -> Result<Answered, Failed> {
-        let node = Arc::clone(place.node());
+        let (node, began) = (Arc::clone(place.node()), Instant::now());
         let error = match self.exchange.attempt(attempt, (id, target), place, self.desk).await {
             Ok(answered) => return Ok(answered),
             Err(error) => error,
         };
-        self.desk.record().failed_attempt(attempt, error.kind);
-        target.upstream.failed(&node, &error);
-        Err(Failed { error, nodes: smallvec![node] })
+        let error = self.exchange.failed(attempt, target, &node, error, began.elapsed(), self.desk);
+        Err(Failed { error, nodes: smallvec![node], beside: None })
     }
 
     /// The provider has said that its limit is used up: it is not asked before the limit is renewed.
@@ -258,6 +274,10 @@ impl Walk<'_> {
             return Some(place);
         }
         let is_last = plan.targets.last().is_some_and(|(_, last)| Arc::ptr_eq(last, target));
+        let fails = || target.upstream.left_alone().is_some_and(|(kind, _)| kind == Kind::UpstreamFailed);
+        if is_last && tried.is_empty() && self.last.is_none() && fails() {
+            return pool.pick_in_need(&ask);
+        }
         if !is_last || !pool.is_full(&ask, tried) {
             return None;
         }

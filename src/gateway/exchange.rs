@@ -4,6 +4,7 @@
 //! each other, so what they write into the record goes through the desk.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -23,11 +24,12 @@ use super::{Gateway, admit, headers};
 use crate::config::file::Placement;
 use crate::error::{Error, Kind, Result, Retry};
 use crate::openai::splice::{self, Edit, Segments};
+use crate::openai::usage::Usage;
 use crate::openai::{Endpoint, edits};
 use crate::policy::TargetId;
 use crate::upstream::body::Outgoing;
 use crate::upstream::send::{Answer, Outbound};
-use crate::upstream::{InFlight, Target};
+use crate::upstream::{InFlight, Node, Target};
 
 /// So much of an error answer is read; more is an error page.
 const HELD_ERROR: usize = 64 << 10;
@@ -106,7 +108,6 @@ impl<'a> Exchange<'a> {
         };
         let node = Arc::clone(place.node());
         let _awaiting = node.awaits();
-        target.known.quota.sends(self.plan.asked.input_tokens);
         let bound = self.looks_on.or_else(|| self.plan.bound(id));
         let trial = bound.map(|bound| Trial::of(self.read, target, bound, hidden.is_some()));
         let (mut trial, asks) = trial.unzip();
@@ -119,7 +120,10 @@ impl<'a> Exchange<'a> {
         let began = Instant::now();
         let violations = &self.gateway.shared.durable.metrics.locality_violations;
         let bytes = segments.iter().map(|segment| segment.len() as u64).sum();
-        let make = || Some((Outgoing::segments(segments.clone()), bytes));
+        let make = || {
+            target.known.quota.sends(self.plan.asked.input_tokens);
+            Some((Outgoing::segments(segments.clone()), bytes))
+        };
         let answer = desk.sending(attempt, place, &outbound, make, || violations.inc()).await?;
         upstream.said(&node, &target.known, &answer.head.headers);
         if answer.head.status.is_success() {
@@ -176,6 +180,38 @@ impl<'a> Exchange<'a> {
     pub fn give_spare(&self, desk: &Desk<'_>) -> Option<Answered> {
         let spare = self.spare.lock().take();
         spare.map(|spare| spare.give(desk))
+    }
+
+    /// An attempt came to nothing, after `took`: everybody who learns from it is told, and what it has cost is set aside beside what further ones may
+    /// cost. The error says if there is no money left for them.
+    pub fn failed(
+        &self,
+        attempt: TryId,
+        target: &Target,
+        node: &Node,
+        mut error: Error,
+        took: Duration,
+        desk: &Desk<'_>,
+    ) -> Error {
+        let mut record = desk.record();
+        record.failed_attempt(attempt, error.kind);
+        // The client's patience was at its end, not the node's time.
+        let impatient = error.kind == Kind::Timeout
+            && self.plan.deadline.is_some_and(|deadline| deadline <= Instant::now())
+            && took < target.upstream.timeouts.first_token;
+        if !impatient {
+            target.upstream.failed(node, &error, took);
+        }
+        let day = record.day();
+        let spent = record.tries.get(attempt).filter(|attempt| attempt.usage != Usage::default());
+        let spent =
+            spent.and_then(|attempt| target.cost(&attempt.usage, day, attempt.busy())).map_or(0, |cost| cost.usd);
+        // One that was put aside has raised for its successor already.
+        let is_edge = target.upstream.placement() == Placement::Edge;
+        if spent > 0 && error.kind != Kind::LowConfidence && !admit::raise(&mut record, spent, is_edge) {
+            error.retry = Retry::Never;
+        }
+        error
     }
 
     /// Another attempt than those that were reckoned with is about to be made: what it may cost is set aside. `false`: there is no money for it.

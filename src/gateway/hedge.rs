@@ -16,6 +16,7 @@ use super::attempt::{Failed, Walk};
 use super::read::Read;
 use super::tries::{Role, TryId};
 use crate::config::file::HedgeAfter;
+use crate::error::Retry;
 use crate::openai::Endpoint;
 use crate::policy::TargetId;
 use crate::upstream::{InFlight, Node, Target};
@@ -41,7 +42,9 @@ pub(super) async fn attempt(
         return ended;
     }
     let Some(second) = second(walk, (id, target), &node) else { return attempt.await };
+    let beside = Some(second.id).filter(|second| *second != id);
     let ended = race(walk, (first, attempt.as_mut()), second).await;
+    let ended = ended.map_err(|failed| Failed { beside, ..failed });
     walk.desk.record().waited_together(waits, began.elapsed());
     ended
 }
@@ -95,9 +98,12 @@ async fn race(
     }
 }
 
-/// What the first one says is told.
+/// What the first one says is told, unless the other one knows that nobody needs to be asked.
 fn both(mut first: Failed, other: Failed) -> Failed {
     first.nodes.extend(other.nodes);
+    if other.error.retry == Retry::Never {
+        first.error = other.error;
+    }
     first
 }
 
@@ -108,7 +114,8 @@ fn patience(walk: &Walk<'_>, target: &Target) -> Option<Duration> {
         HedgeAfter::Time(time) => time,
         HedgeAfter::Percentile(share) => target.known.latency(walk.exchange.read.view.stream).percentile(share)?,
     };
-    (walk.left > 0).then_some(patience.max(LEAST_PATIENCE))
+    // Each of the targets that come later is to have its attempt.
+    (walk.left > walk.keep).then_some(patience.max(LEAST_PATIENCE))
 }
 
 /// A place at another node of the same upstream, or at the next target of the plan at the same placement.

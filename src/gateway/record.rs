@@ -190,8 +190,7 @@ impl Record {
 
     /// Attempts waited beside each other: `took` is what went by for all of them, `waits` what was counted before.
     pub fn waited_together(&mut self, (waited, upstream): (Duration, Duration), took: Duration) {
-        self.waited = self.waited.min(waited + took);
-        self.upstream_wait = self.upstream_wait.min(upstream + took);
+        (self.waited, self.upstream_wait) = (waited + took, upstream + took);
     }
 
     /// All waiting so far, and that for the upstream.

@@ -71,7 +71,8 @@ pub fn answer(error: &Error) -> (StatusCode, HeaderMap, Bytes) {
     if let Some(upstream) = &error.upstream {
         status = upstream.status;
         if let Some(pause) = upstream.retry_after {
-            headers.insert(RETRY_AFTER, HeaderValue::from(pause.as_secs().max(1)));
+            // Longer than a day is nobody's pause.
+            headers.insert(RETRY_AFTER, HeaderValue::from(pause.as_secs().clamp(1, 86_400)));
         }
         if retried(error.kind) {
             headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
@@ -90,6 +91,12 @@ pub fn answer(error: &Error) -> (StatusCode, HeaderMap, Bytes) {
                 headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
             }
         },
+        // The provider's limit, known without asking: it passes.
+        Kind::RateLimited if matches!(error.retry, Retry::SameAfter(_)) => {
+            if let Retry::SameAfter(pause) = error.retry {
+                pause_of(&mut headers, pause);
+            }
+        }
         // RFC 9110 11.6.1; SDKs do not repeat a 401.
         Kind::InvalidKey => {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -42,6 +42,10 @@ fn fate(status: StatusCode, said: &Said, retry_after: Option<Duration>) -> (Kind
     match status.as_u16() {
         // Another account may have money left; this one will not by waiting.
         429 if said.code.as_deref() == Some("insufficient_quota") => (Kind::RateLimited, Retry::NextTarget),
+        // More than the limit itself: the request's own size, and no fault of whoever refuses it.
+        429 if said.message.as_deref().is_some_and(|m| m.starts_with("Request too large")) => {
+            (Kind::UpstreamRefused, Retry::NextTarget)
+        }
         429 => (Kind::RateLimited, retry_after.map_or(Retry::NextTarget, Retry::SameAfter)),
         408 => (Kind::UpstreamFailed, Retry::NextTarget),
         // An older llama-server answers 500 to a body that it cannot parse: the body's fault, not the node's.

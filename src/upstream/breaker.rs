@@ -18,10 +18,12 @@ const PARTS: usize = 10;
 const LEAST_ATTEMPTS: u32 = 10;
 /// The longest time that a node is left alone.
 const LONGEST: Duration = Duration::from_secs(60);
-/// The same where it could not be reached or said nothing: finding out costs no more than a moment, and it may be back any time.
+/// The same where nobody was there: finding out costs no more than a moment, and it may be back any time.
 const LONGEST_AWAY: Duration = Duration::from_secs(5);
-/// Half open, so often a request may find out. A request that never comes back delays the next by no more than this.
-const PROBE_EVERY: u64 = 250;
+/// Whoever finds out waits as long as the last one did: the time between two of them is at least so many times that.
+const WORTH: u32 = 20;
+/// Half open, one request at a time finds out; one whose end is never told delays the next by no more than this.
+const PROBE_LASTS: u64 = 60_000;
 /// Good answers in a row after which a half-open node has the trust of a closed one.
 const PROVEN: u32 = 2;
 /// What the last answer weighs in a node's usual time to the first token.
@@ -128,7 +130,16 @@ impl Breaker {
         if self.is_tripped.load(Relaxed)
             && let Some(open) = &mut self.known.lock().open
         {
-            open.next_probe = now + PROBE_EVERY;
+            open.next_probe = now + PROBE_LASTS;
+        }
+    }
+
+    /// A request that was sent is over, one way or another: while half open, the next one may find out.
+    pub fn released(&self, now: u64) {
+        if self.is_tripped.load(Relaxed)
+            && let Some(open) = &mut self.known.lock().open
+        {
+            open.next_probe = open.next_probe.min(now);
         }
     }
 
@@ -183,8 +194,15 @@ impl Breaker {
         Some(Change::Closed)
     }
 
-    /// It failed. `pause`: what it asked for (`retry-after`).
-    pub fn failed(&self, kind: Kind, pause: Option<Duration>, rules: &Rules, now: u64) -> Option<Change> {
+    /// It failed, after `took`. `pause`: what it asked for (`retry-after`).
+    pub fn failed(
+        &self,
+        kind: Kind,
+        took: Duration,
+        pause: Option<Duration>,
+        rules: &Rules,
+        now: u64,
+    ) -> Option<Change> {
         let mut known = self.known.lock();
         known.in_a_row = known.in_a_row.saturating_add(1);
         known.count(rules, now).1 += 1;
@@ -198,7 +216,10 @@ impl Breaker {
         if !was_open {
             known.times = known.times.saturating_add(1);
         }
-        let longest = if is_absence(kind) { LONGEST_AWAY.max(rules.open_for) } else { LONGEST };
+        let longest = match is_absence(kind) {
+            true => took.saturating_mul(WORTH).clamp(LONGEST_AWAY, LONGEST).max(rules.open_for),
+            false => LONGEST,
+        };
         let doubled = rules.open_for.saturating_mul(1 << (known.times - 1).min(16)).min(longest);
         let time = doubled.max(pause.unwrap_or_default().min(LONGEST));
         let until = now.saturating_add(millis(time));
@@ -209,10 +230,10 @@ impl Breaker {
         (!was_open).then_some(Change::Opened)
     }
 
-    /// Its checks are good again: what opened it by not being there is over, so a request may find out now.
+    /// Its checks are good: it is there again, so a request may find out now. Of how it answers they say nothing.
     pub fn checked_well(&self, now: u64) {
         if let Some(open) = &mut self.known.lock().open
-            && is_absence(open.by)
+            && open.by == Kind::Connect
         {
             open.until = open.until.min(now);
         }

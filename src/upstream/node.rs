@@ -73,6 +73,7 @@ pub struct Awaiting<'n>(&'n Node);
 impl Drop for Awaiting<'_> {
     fn drop(&mut self) {
         self.0.awaiting.fetch_sub(1, Relaxed);
+        self.0.breaker.released(self.0.elapsed_ms());
     }
 }
 
@@ -219,6 +220,11 @@ impl Node {
     /// Not to be asked: its health checks say that it is not there, or its breaker is open.
     pub fn is_down(&self) -> bool {
         self.down.load(Relaxed) || !self.breaker.admits(self.elapsed_ms())
+    }
+
+    /// Its health checks say that it is not there.
+    pub fn is_absent(&self) -> bool {
+        self.down.load(Relaxed)
     }
 
     /// A request is sent to it, and waits for its first token as long as what is given back lives.

@@ -36,13 +36,14 @@ impl Upstream {
             return;
         }
         if let Some(usual) = known.latency(stream).percentile(0.95) {
-            node.set_patience((usual * PATIENCE).max(LEAST_PATIENCE));
+            // Also for those that have never said a word.
+            self.pool.nodes().iter().for_each(|node| node.set_patience((usual * PATIENCE).max(LEAST_PATIENCE)));
         }
         self.compare(node, now);
     }
 
-    /// A node failed.
-    pub fn failed(&self, node: &Node, error: &Error) {
+    /// A node failed, after `took`.
+    pub fn failed(&self, node: &Node, error: &Error, took: Duration) {
         self.pressure.failed(error.kind);
         if matches!(error.kind, Kind::Connect | Kind::Broken) {
             self.pool.failed(node);
@@ -54,7 +55,7 @@ impl Upstream {
             Retry::SameAfter(pause) => Some(pause),
             Retry::Never | Retry::NextTarget => None,
         };
-        if node.breaker.failed(error.kind, pause, &self.breaker, node.elapsed_ms()) == Some(Change::Opened) {
+        if node.breaker.failed(error.kind, took, pause, &self.breaker, node.elapsed_ms()) == Some(Change::Opened) {
             let reason = error.kind.label();
             tracing::warn!(upstream = %self.name, node = %node.label, reason, "the node fails: its breaker is open");
         }

@@ -146,6 +146,13 @@ impl Pool {
         if self.is_limited() { self.pick_in_turn(ask, tried) } else { self.take(ask, tried) }
     }
 
+    /// The same where nobody else can be asked: a node that is left alone because its answers failed may answer this one.
+    pub fn pick_in_need(&self, ask: &Ask<'_>) -> Option<InFlight> {
+        let nodes = self.nodes();
+        let mut there = nodes.iter().filter(|node| !node.is_absent() && is_offered(node, ask.model));
+        there.find_map(|node| node.acquire(self.most(node))).map(|place| place.wakes(&self.queue))
+    }
+
     fn pick_in_turn(&self, ask: &Ask<'_>, tried: &[Arc<Node>]) -> Option<InFlight> {
         let may = self.queue.is_empty();
         may.then(|| self.take(ask, tried)).flatten().map(|place| place.wakes(&self.queue))
@@ -206,7 +213,7 @@ impl Pool {
 
     fn take(&self, ask: &Ask<'_>, tried: &[Arc<Node>]) -> Option<InFlight> {
         match &self.kind {
-            Kind::One(node) if tried.is_empty() && !node.is_down() => node.acquire(self.max_in_flight),
+            Kind::One(node) if tried.is_empty() && may_ask(node, ask, tried) => node.acquire(self.max_in_flight),
             Kind::One(_) => None,
             Kind::Balanced(balanced) => {
                 let key = match (&balanced.prefix, ask.blocks) {

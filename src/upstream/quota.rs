@@ -11,8 +11,12 @@ use http::HeaderMap;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 
-/// Longer than this nobody is kept back: the reset may be a date, and a clock may be wrong. A provider that means it says so again.
-const LONGEST: Duration = Duration::from_secs(600);
+/// Longer than this nobody is kept back at once: a provider that means it says so again.
+const LONGEST: Duration = Duration::from_secs(60);
+/// A reset that is further away is no time that was meant: a date, or a clock that is wrong.
+const UNBELIEVABLE: Duration = Duration::from_secs(86_400);
+/// While requests are kept back, so often one is sent all the same: limits refill by and by, and headers can be wrong.
+const PROBE_EVERY: u64 = 2_000;
 /// A limit said without its reset (Azure) is taken to hold for this long.
 const UNSAID: Duration = Duration::from_secs(1);
 
@@ -24,11 +28,16 @@ pub struct Quota(Mutex<Known>);
 struct Known {
     requests: Option<Left>,
     tokens: Option<Left>,
+    next_probe: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Left {
     remaining: u64,
+    /// All of it, where that is said.
+    limit: Option<u64>,
+    /// When it was said.
+    said: u64,
     /// Milliseconds, on the clock that callers hand in.
     reset: u64,
 }
@@ -44,16 +53,19 @@ impl Quota {
         let mut known = self.0.lock();
         known.requests = requests.or(known.requests);
         known.tokens = tokens.or(known.tokens);
+        known.next_probe = now + PROBE_EVERY;
     }
 
     /// How long a request of so many tokens should not be sent; `None`: it may be.
     pub fn pause(&self, tokens: u64, now: u64) -> Option<Duration> {
-        let known = self.0.lock();
-        let wait = |left: Option<Left>, needed: u64| {
-            let left = left.filter(|left| now < left.reset && left.remaining < needed)?;
-            Some(Duration::from_millis(left.reset - now))
-        };
-        wait(known.requests, 1).max(wait(known.tokens, tokens))
+        let mut known = self.0.lock();
+        let wait = |left: Option<Left>, needed: u64| left?.until(needed).checked_sub(now).filter(|wait| *wait > 0);
+        let wait = wait(known.requests, 1).max(wait(known.tokens, tokens))?;
+        if now >= known.next_probe {
+            known.next_probe = now + PROBE_EVERY;
+            return None;
+        }
+        Some(Duration::from_millis(wait))
     }
 
     /// A request of so many tokens is sent.
@@ -68,25 +80,48 @@ impl Quota {
     }
 }
 
-/// Remaining and reset, as OpenAI and as Anthropic call them.
-type Names = [(&'static str, &'static str); 2];
+impl Left {
+    /// When so much is there again: limits refill evenly until the reset, where all of it is back.
+    fn until(&self, needed: u64) -> u64 {
+        if self.remaining >= needed {
+            return 0;
+        }
+        let span = self.reset.saturating_sub(self.said);
+        let (missing, used) =
+            (needed - self.remaining, self.limit.map_or(0, |limit| limit.saturating_sub(self.remaining)));
+        match missing < used {
+            true => self.said + (u128::from(span) * u128::from(missing)).div_ceil(u128::from(used)) as u64,
+            // What is more than the limit is not there even then: the provider may say so itself.
+            false => self.reset,
+        }
+    }
+}
+
+/// Remaining, reset and limit, as OpenAI and as Anthropic call them.
+type Names = [[&'static str; 3]; 2];
 const REQUESTS: Names = [
-    ("x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"),
-    ("anthropic-ratelimit-requests-remaining", "anthropic-ratelimit-requests-reset"),
+    ["x-ratelimit-remaining-requests", "x-ratelimit-reset-requests", "x-ratelimit-limit-requests"],
+    [
+        "anthropic-ratelimit-requests-remaining",
+        "anthropic-ratelimit-requests-reset",
+        "anthropic-ratelimit-requests-limit",
+    ],
 ];
 const TOKENS: Names = [
-    ("x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"),
-    ("anthropic-ratelimit-tokens-remaining", "anthropic-ratelimit-tokens-reset"),
+    ["x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens", "x-ratelimit-limit-tokens"],
+    ["anthropic-ratelimit-tokens-remaining", "anthropic-ratelimit-tokens-reset", "anthropic-ratelimit-tokens-limit"],
 ];
 
 fn left(headers: &HeaderMap, [openai, anthropic]: &Names, now: u64, wall: Timestamp) -> Option<Left> {
     let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
-    let (remaining, reset) = match text(openai.0) {
-        Some(remaining) => (remaining, text(openai.1).map_or(Some(UNSAID), span)),
-        None => (text(anthropic.0)?, text(anthropic.1).and_then(|date| until(date, wall))),
+    let (remaining, reset, limit) = match text(openai[0]) {
+        Some(remaining) => (remaining, text(openai[1]).map_or(Some(UNSAID), span), text(openai[2])),
+        None => (text(anthropic[0])?, text(anthropic[1]).and_then(|date| until(date, wall)), text(anthropic[2])),
     };
-    let reset = u64::try_from(reset?.min(LONGEST).as_millis()).unwrap_or(u64::MAX);
-    Some(Left { remaining: remaining.parse().ok()?, reset: now.saturating_add(reset) })
+    let reset = reset.filter(|reset| *reset < UNBELIEVABLE).unwrap_or(UNSAID).min(LONGEST);
+    let reset = now.saturating_add(u64::try_from(reset.as_millis()).unwrap_or(u64::MAX));
+    let limit = limit.and_then(|limit| limit.parse().ok());
+    Some(Left { remaining: remaining.parse().ok()?, limit, said: now, reset })
 }
 
 /// `6m0s`, `1.5s`, `120ms`, `1d2h`, or plain seconds.
@@ -151,7 +186,25 @@ mod tests {
         quota.sends(100);
         assert_eq!(quota.pause(100, 1_020), Some(Duration::from_millis(100)));
         assert_eq!(quota.pause(100, 1_120), None, "the reset has come");
-        assert_eq!(quota.pause(900, 1_120), Some(Duration::from_millis(360_000 - 120)), "of the tokens it has not");
+        assert_eq!(quota.pause(900, 1_120), Some(LONGEST - Duration::from_millis(120)), "of the tokens it has not");
+    }
+
+    #[test]
+    fn what_refills_by_and_by_is_not_waited_for_to_the_end() {
+        let mut headers = OPENAI.to_vec();
+        headers.push(("x-ratelimit-limit-tokens", "31000"));
+        headers[3] = ("x-ratelimit-reset-tokens", "60s");
+        let quota = learnt(&headers);
+        // 30,000 come back in a minute: the 500 that are missing in a second.
+        assert_eq!(quota.pause(1_500, 1_000), Some(Duration::from_secs(1)));
+        assert_eq!(quota.pause(1_500, 2_000), None);
+    }
+
+    #[test]
+    fn now_and_then_one_finds_out() {
+        let quota = learnt(&[("x-ratelimit-remaining-requests", "0"), ("x-ratelimit-reset-requests", "50s")]);
+        let sent = (0..500).filter(|n| quota.pause(1, 1_000 + n * 100).is_none()).count();
+        assert!((20..=26).contains(&sent), "{sent} of 500 in 50 seconds");
     }
 
     #[test]
@@ -182,7 +235,9 @@ mod tests {
             ("anthropic-ratelimit-requests-remaining", "0"),
             ("anthropic-ratelimit-requests-reset", "2126-01-01T00:00:00Z"),
         ];
-        assert_eq!(learnt(&far).pause(0, 1_000), Some(LONGEST));
+        assert_eq!(learnt(&far).pause(0, 1_000), Some(UNSAID), "nobody means a hundred years");
+        let epoch = [("x-ratelimit-remaining-requests", "0"), ("x-ratelimit-reset-requests", "1795000000")];
+        assert_eq!(learnt(&epoch).pause(0, 1_000), Some(UNSAID));
         let azure = learnt(&[("x-ratelimit-remaining-requests", "0")]);
         assert_eq!(azure.pause(0, 1_000), Some(UNSAID));
         assert_eq!(learnt(&[]).pause(u64::MAX, 0), None, "who says nothing limits nothing");

@@ -52,16 +52,87 @@ async fn a_storm_of_refusals_opens_the_breaker_and_it_closes_by_itself() {
 #[tokio::test]
 async fn with_nowhere_else_to_go_an_open_breaker_says_so_at_once() {
     let (_edge, cloud, gateway) = cloud_first("breaker: {open_for: 1m, failures: 3}").await;
-    cloud.now_always(Answer::error(500, "server_error", "oops"));
+    cloud.now_always(Answer::garbage());
     for _ in 0..3 {
-        ask(&gateway, "cloud-alone").await.expect_error(500);
+        ask(&gateway, "cloud-alone").await.expect_error(502);
     }
     let asked = cloud.requests().len();
     let refused = ask(&gateway, "cloud-alone").await;
     let error = refused.expect_error(502);
     assert!(error["message"].as_str().unwrap().contains("`acme` is not asked for a moment"), "{error}");
-    assert_eq!(refused.header("x-tidegate-attempts"), "frontier:upstream-failed");
+    assert_eq!(refused.header("x-tidegate-attempts"), "frontier:broken");
     assert_eq!(cloud.requests().len(), asked);
+}
+
+/// A request may be to blame for a 500: as long as nobody else can be asked, others are not refused for it.
+#[tokio::test]
+async fn who_fails_is_asked_all_the_same_when_nobody_else_is_left() {
+    let (_edge, cloud, gateway) = cloud_first("breaker: {open_for: 1m, failures: 3}").await;
+    cloud.now_always(Answer::error(500, "server_error", "roles must alternate"));
+    for _ in 0..3 {
+        ask(&gateway, "cloud-alone").await.expect_error(500);
+    }
+    cloud.now_well();
+    assert_eq!(ask(&gateway, "auto").await.content(), "hello from edge", "the next target is there for that");
+    assert_eq!(ask(&gateway, "cloud-alone").await.content(), "hello from cloud");
+}
+
+#[tokio::test]
+async fn an_impatient_client_says_nothing_about_a_node() {
+    let (_edge, cloud, gateway) = cloud_first("breaker: {open_for: 1m, failures: 2}").await;
+    cloud.now_always(Answer::chat("in its own time").delayed(SLOW));
+    for _ in 0..4 {
+        let hasty = gateway.chat(&chat("cloud-alone", "hi")).header("x-tidegate-deadline-ms", "50").send().await;
+        assert_eq!(hasty.status, 504, "{}", hasty.text());
+    }
+    assert_eq!(ask(&gateway, "cloud-alone").await.content(), "in its own time");
+}
+
+#[tokio::test]
+async fn a_hedged_target_is_not_asked_again_and_leaves_the_others_their_attempt() {
+    let (one, two, edge) = (Upstream::named("one").await, Upstream::named("two").await, Upstream::named("edge").await);
+    for provider in [&one, &two] {
+        provider.now_always(Answer::error(500, "server_error", "oops").delayed(SLOW));
+    }
+    let config = Config::new()
+        .top("retries: {max_attempts: 4, hedge_after: 50ms, budget: 1}")
+        .edge("lab", &[&edge])
+        .cloud("first", &one)
+        .cloud("second", &two)
+        .model("a", "first", "")
+        .model("b", "second", "")
+        .model("small", "lab", "")
+        .route("auto", "", &["a", "b", "small"]);
+    let gateway = Gateway::with(&config).await;
+    let answer = ask(&gateway, "auto").await;
+    assert_eq!(answer.content(), "hello from edge", "{}", answer.header("x-tidegate-attempts"));
+    assert_eq!((one.requests().len(), two.requests().len()), (1, 1));
+}
+
+/// What failed attempts may have cost is set aside too.
+#[tokio::test]
+async fn failed_attempts_count_against_a_budget_before_the_next_is_made() {
+    let (one, two) = (Upstream::named("one").await, Upstream::named("two").await);
+    for provider in [&one, &two] {
+        provider.now_always(Answer::chat("").delayed(Duration::from_millis(100)).reset(Point::BeforeHead));
+    }
+    let price = "price: {input: 100, output: 100}";
+    let config = Config::new()
+        .cloud("first", &one)
+        .cloud("second", &two)
+        .model("a", "first", price)
+        .model("b", "second", price)
+        .route("auto", "", &["a", "b"])
+        .tenant("acme", "budget: {usd: 0.05, per: month, then: reject}");
+    let gateway = Gateway::with(&config).await;
+    let mut body = chat("auto", &"word ".repeat(400));
+    body["max_tokens"] = json!(1);
+    let asks: Vec<_> = (0..8).map(|_| gateway.chat(&body).by("acme").send()).collect();
+    for answer in futures_util::future::join_all(asks).await {
+        assert!(answer.status >= 400, "{}", answer.text());
+    }
+    let used = gateway.metrics().await.sum("tidegate_cost_usd_total", &[("tenant", "acme")]);
+    assert!(used <= 0.05 + 2.0 * 0.045, "{used} of a budget of 0.05 was spent on failures");
 }
 
 #[tokio::test]

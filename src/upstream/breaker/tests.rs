@@ -7,7 +7,7 @@ const RULES: Rules =
 const QUICK: Duration = Duration::from_millis(50);
 
 fn fail(breaker: &Breaker, now: u64) -> Option<Change> {
-    breaker.failed(Kind::UpstreamFailed, None, &RULES, now)
+    breaker.failed(Kind::UpstreamFailed, QUICK, None, &RULES, now)
 }
 
 #[test]
@@ -23,7 +23,10 @@ fn failures_in_a_row_open_it_and_good_probes_close_it() {
     assert!(breaker.admits(1_004));
     breaker.sends(1_004);
     assert!(!breaker.admits(1_005));
-    assert!(breaker.admits(1_004 + PROBE_EVERY), "one that never comes back blocks nobody for good");
+    assert!(breaker.admits(1_004 + PROBE_LASTS), "one that never comes back blocks nobody for good");
+    breaker.released(1_040);
+    assert!(breaker.admits(1_040), "one that was given up makes room for the next");
+    breaker.sends(1_041);
     assert_eq!(breaker.answered(QUICK, &RULES, 1_050), None);
     assert!(breaker.admits(1_050));
     breaker.sends(1_050);
@@ -78,7 +81,7 @@ fn half_of_many_failing_opens_it_though_never_five_in_a_row() {
 #[test]
 fn the_pause_that_was_asked_for_is_kept() {
     let breaker = Breaker::default();
-    let storm = |now| breaker.failed(Kind::RateLimited, Some(Duration::from_secs(20)), &RULES, now);
+    let storm = |now| breaker.failed(Kind::RateLimited, QUICK, Some(Duration::from_secs(20)), &RULES, now);
     (0..5).for_each(|_| {
         let _ = storm(0);
     });
@@ -90,8 +93,8 @@ fn the_pause_that_was_asked_for_is_kept() {
 fn a_good_check_ends_the_absence_of_a_node_but_not_its_refusals() {
     let (absent, refusing) = (Breaker::default(), Breaker::default());
     for _ in 0..5 {
-        absent.failed(Kind::Connect, None, &RULES, 0);
-        refusing.failed(Kind::RateLimited, None, &RULES, 0);
+        absent.failed(Kind::Connect, QUICK, None, &RULES, 0);
+        refusing.failed(Kind::RateLimited, QUICK, None, &RULES, 0);
     }
     [&absent, &refusing].into_iter().for_each(|breaker| breaker.checked_well(10));
     assert!(absent.admits(10) && !refusing.admits(10));
@@ -128,7 +131,7 @@ fn one_much_slower_than_the_others_comes_last_for_a_while() {
 fn turned_off_it_never_opens() {
     let off = Rules { failures: 0, ..RULES };
     let breaker = Breaker::default();
-    (0..100).for_each(|_| assert_eq!(breaker.failed(Kind::Connect, None, &off, 0), None));
+    (0..100).for_each(|_| assert_eq!(breaker.failed(Kind::Connect, QUICK, None, &off, 0), None));
 }
 
 #[test]
@@ -136,8 +139,29 @@ fn one_that_was_away_is_tried_again_soon_however_long_it_was() {
     let breaker = Breaker::default();
     let mut now = 0;
     for _ in 0..40 {
-        breaker.failed(Kind::Connect, None, &RULES, now);
+        breaker.failed(Kind::Connect, QUICK, None, &RULES, now);
         now += 5_000;
         assert!(breaker.admits(now));
     }
+}
+
+#[test]
+fn where_finding_out_takes_long_it_is_done_seldom_whatever_the_checks_say() {
+    let breaker = Breaker::default();
+    let (stalled, mut now) = (Duration::from_secs(3), 0);
+    (0..5).for_each(|_| {
+        let _ = breaker.failed(Kind::Timeout, stalled, None, &RULES, now);
+    });
+    let mut victims = 0;
+    while now < 600_000 {
+        now += 200;
+        breaker.checked_well(now);
+        if breaker.admits(now) {
+            victims += 1;
+            breaker.sends(now);
+            now += 3_000;
+            let _ = breaker.failed(Kind::Timeout, stalled, None, &RULES, now);
+        }
+    }
+    assert!(victims < 16, "{victims} in ten minutes");
 }
