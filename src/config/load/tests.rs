@@ -24,7 +24,7 @@ fn root() -> PathBuf {
 fn every_example_configuration_is_valid() {
     let mut files = vec![root().join("tidegate.yaml")];
     files.extend(std::fs::read_dir(root().join("examples")).unwrap().map(|entry| entry.unwrap().path()));
-    assert_eq!(files.len(), 4);
+    assert_eq!(files.len(), 5);
     let env = |name: &str| (name == "AZURE_OPENAI_API_KEY").then(|| "key".to_owned());
     for path in files {
         let text = std::fs::read_to_string(&path).unwrap();
