@@ -12,12 +12,15 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use http::{HeaderValue, Response, StatusCode};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::read::{LONG, Read};
 use super::recall::Recalled;
 use super::record::Record;
 use super::{Body, Gateway};
 use crate::error::{Error, Kind, Result};
+use crate::openai::Endpoint;
 use crate::openai::canon;
 use crate::openai::duet::Duet;
 use crate::signals::hints::ModeHint;
@@ -85,7 +88,7 @@ pub fn may_be_asked(recalled: &Recalled) -> bool {
 /// not known at the edge.
 pub async fn may_have_draft(read: &Read) -> bool {
     let view = &read.view;
-    if view.has_tools || view.choices > 1 || view.json_answer {
+    if view.has_tools || view.choices > 1 || view.json_answer || continues(read) {
         return false;
     }
     let (endpoint, body) = (read.endpoint, read.body.clone());
@@ -94,6 +97,16 @@ pub async fn may_have_draft(read: &Read) -> bool {
         _ => Ok(canon::canon(endpoint, &body, None)),
     };
     matches!(canon, Ok(Ok(canon)) if !canon.is_live)
+}
+
+/// What was said before is kept by the provider, and nobody else knows it.
+fn continues(read: &Read) -> bool {
+    #[derive(Deserialize)]
+    struct Said {
+        previous_response_id: Option<IgnoredAny>,
+    }
+    read.endpoint == Endpoint::Responses
+        && serde_json::from_slice::<Said>(&read.body).is_ok_and(|said| said.previous_response_id.is_some())
 }
 
 /// inspect → decide → both.
