@@ -82,6 +82,14 @@ impl Props {
         Ok(())
     }
 
+    /// Everything is well again, for whoever tries it himself.
+    async fn recover(&mut self) -> Result<(), String> {
+        for server in self.nodes.iter().chain([&self.provider]) {
+            server.set(Fault::None).await.map_err(|e| e.to_string())?;
+        }
+        Ok(())
+    }
+
     /// How often they were asked for an answer.
     fn calls(&self) -> usize {
         let asked: u64 = self.nodes.iter().chain([&self.provider]).map(|server| server.counts().asked).sum();
@@ -113,6 +121,7 @@ fn play(listen: SocketAddr, once: bool) -> Result<bool, String> {
     show::introduce(address);
     let went_well = runtime.block_on(scenes(address, &mut props))?;
     if !once {
+        runtime.block_on(props.recover())?;
         show::invite(address);
         // Without Ctrl-C to wait for there is nothing to wait for.
         let _ = runtime.block_on(tokio::signal::ctrl_c());

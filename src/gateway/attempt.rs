@@ -30,6 +30,8 @@ use crate::upstream::{InFlight, Node, Target};
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// The first pause before an upstream that is overloaded is asked again; it doubles each time.
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
+/// One who finds out is under way: others come back when he may know.
+const LEAST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(2);
 
 /// Answers from the first target of the plan that can.
@@ -234,21 +236,19 @@ impl Walk<'_> {
 
     /// Whether the same upstream may be asked once more after `error`; waits where it is overloaded.
     async fn may_repeat(&mut self, target: &Target, error: &Error, share: f64) -> bool {
+        let waits = matches!(error.kind, Kind::RateLimited | Kind::UpstreamFailed);
+        let pause = if waits { backoff(self.repeats + 1) } else { Duration::ZERO };
+        let in_time = self.exchange.plan.deadline.is_none_or(|deadline| Instant::now() + pause < deadline);
         // Nothing went out: nobody has worked, so nobody is burdened.
-        if error.kind != Kind::Connect && !self.spend(target, share) {
+        if !in_time || error.kind != Kind::Connect && !self.spend(target, share) {
             return false;
         }
         self.survival().retries.with_label_values(&[&target.upstream.name, error.kind.label()]).inc();
         self.repeats += 1;
-        if !matches!(error.kind, Kind::RateLimited | Kind::UpstreamFailed) {
-            return true;
-        }
-        let pause = backoff(self.repeats);
-        let in_time = self.exchange.plan.deadline.is_none_or(|deadline| Instant::now() + pause < deadline);
-        if in_time {
+        if waits {
             self.desk.waiting_upstream(tokio::time::sleep(pause)).await;
         }
-        in_time
+        true
     }
 
     /// Takes a retry out of the upstream's budget.
@@ -305,6 +305,10 @@ impl Walk<'_> {
         let exhausted = || Error::gateway(Kind::Internal, "no target was tried");
         let error = self.last.take().unwrap_or_else(exhausted);
         let Retry::SameAfter(pause) = error.retry else { return Err(error) };
+        // One that is left alone because nobody was there is not waited for: who knows for how long.
+        if is_unreachable(error.kind) {
+            return Err(error);
+        }
         let plan = self.exchange.plan;
         let in_time = plan.deadline.is_none_or(|deadline| Instant::now() + pause < deadline);
         let Some((id, target)) = plan.targets.last() else { return Err(error) };
@@ -312,6 +316,7 @@ impl Walk<'_> {
         if self.left == 0 || pause > LONGEST_PAUSE || !in_time || !self.spend(target, share) {
             return Err(error);
         }
+        self.survival().retries.with_label_values(&[&target.upstream.name, error.kind.label()]).inc();
         // Those who were told the same do not come back at the same moment.
         let pause = pause + backoff(1);
         self.desk.waiting_upstream(tokio::time::sleep(pause)).await;
@@ -332,8 +337,7 @@ fn nowhere(target: &Target) -> Error {
     let upstream = &target.upstream;
     if let Some((kind, left)) = upstream.left_alone() {
         let message = format!("upstream `{}` is not asked for a moment: its last answers failed", upstream.name);
-        let retry = if kind == Kind::RateLimited { Retry::SameAfter(left) } else { Retry::NextTarget };
-        return Error::upstream(kind, message).with_retry(retry);
+        return Error::upstream(kind, message).with_retry(Retry::SameAfter(left.max(LEAST_PAUSE)));
     }
     if upstream.pool.is_available() && !target.is_available() {
         let message = format!("no eligible target: no node of upstream `{}` has the model", upstream.name);

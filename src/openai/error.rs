@@ -80,6 +80,12 @@ pub fn answer(error: &Error) -> (StatusCode, HeaderMap, Bytes) {
         return (status, headers, upstream.body.clone());
     }
     match error.kind {
+        // Known without asking, and passing: a provider's limit, a node that is left alone for a moment.
+        kind if retried(kind) && matches!(error.retry, Retry::SameAfter(_)) => {
+            if let Retry::SameAfter(pause) = error.retry {
+                pause_of(&mut headers, pause);
+            }
+        }
         // Passing: room is likely in a moment.
         Kind::Overloaded => {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
@@ -91,12 +97,6 @@ pub fn answer(error: &Error) -> (StatusCode, HeaderMap, Bytes) {
                 headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
             }
         },
-        // The provider's limit, known without asking: it passes.
-        Kind::RateLimited if matches!(error.retry, Retry::SameAfter(_)) => {
-            if let Retry::SameAfter(pause) = error.retry {
-                pause_of(&mut headers, pause);
-            }
-        }
         // RFC 9110 11.6.1; SDKs do not repeat a 401.
         Kind::InvalidKey => {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

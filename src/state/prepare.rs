@@ -148,6 +148,7 @@ async fn upstream(name: &str, section: &file::Upstream, durable: &Durable) -> Re
         }
     };
     let upstream = Arc::new(Upstream::new(name, section.clone(), provider, pool)?);
+    durable.metrics.survival.begin(name);
     // Ends by itself once the last snapshot that holds the upstream is gone.
     let weak = Arc::downgrade(&upstream);
     let _runs_on_control = durable.control.enter();

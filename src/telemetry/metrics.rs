@@ -145,7 +145,7 @@ impl Metrics {
             )?,
             upstream_up: build.gauges(
                 "tidegate_upstream_up",
-                "1 while the node is in the pool",
+                "1 while the node is asked as usual: there, not left alone, not silent, not much slower than the others",
                 &["upstream", "node"],
             )?,
             upstream_in_flight: build.gauges(

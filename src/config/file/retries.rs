@@ -14,7 +14,8 @@ use crate::config::scalar::HumanDuration;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Retries {
-    /// Attempts for one request, the first included, over all its targets and nodes. Default 3.
+    /// Attempts for one request, the first included, over all its targets and nodes; each later target of the rule keeps one, and a
+    /// refused connection is none. Default 3.
     pub max_attempts: u32,
     /// Further attempts at the same upstream (retries and hedges) as a share of the requests that it gets, 0 to 1: trouble is not answered
     /// with a storm. One a second is always allowed, but for 0. Default 0.2.

@@ -193,7 +193,7 @@ pub struct Health {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Timeouts {
-    /// Until the connection stands, TLS included. Default 1s.
+    /// Until the connection stands, TLS included. Default 3s.
     pub connect: HumanDuration,
     /// From the request sent to the first byte of the answer (a stream: to its first event). Default 60s.
     pub first_token: HumanDuration,

@@ -52,7 +52,7 @@ impl Deferred {
             )?,
             wait: build.histograms(
                 "tidegate_deferred_wait_seconds",
-                "from the acceptance of a deferred request to its first execution",
+                "from the acceptance of a deferred request to the execution that gave its result",
                 WAIT_BUCKETS,
                 &["kind"],
             )?,

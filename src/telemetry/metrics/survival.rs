@@ -22,6 +22,15 @@ pub struct Survival {
 }
 
 impl Survival {
+    /// What must be there before the first event of an upstream: a rate over a series that is absent is no rate.
+    pub fn begin(&self, upstream: &str) {
+        self.retries_denied.with_label_values(&[upstream]);
+        self.held_back.with_label_values(&[upstream]);
+        for result in ["won", "lost", "failed"] {
+            self.hedges.with_label_values(&[upstream, result]);
+        }
+    }
+
     pub(super) fn new(build: &Build<'_>) -> prometheus::Result<Survival> {
         Ok(Survival {
             breaker_state: build.gauges(
