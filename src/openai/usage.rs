@@ -136,23 +136,5 @@ pub fn model_of_answer(data: &[u8]) -> Option<Cow<'_, str>> {
     Some(model)
 }
 
-/// The data is an error object instead of a piece of an answer.
-pub fn is_error(data: &[u8]) -> bool {
-    #[derive(Deserialize)]
-    struct Event {
-        #[serde(default)]
-        error: Option<serde::de::IgnoredAny>,
-        #[serde(default, rename = "type")]
-        kind: Option<String>,
-        #[serde(default)]
-        choices: Option<serde::de::IgnoredAny>,
-    }
-    if memmem::find(data, b"\"error\"").is_none() {
-        return false;
-    }
-    let event = serde_json::from_slice::<Event>(data).ok();
-    event.is_some_and(|e| (e.error.is_some() && e.choices.is_none()) || e.kind.as_deref() == Some("error"))
-}
-
 #[cfg(test)]
 mod tests;

@@ -128,14 +128,6 @@ fn an_answer_names_its_model() {
     }
 }
 
-#[test]
-fn an_error_is_told_from_text_about_errors() {
-    assert!(is_error(br#"{"error":{"message":"x"}}"#));
-    assert!(is_error(br#"{"type":"error","code":"x","message":"y"}"#));
-    assert!(!is_error(br#"{"choices":[{"delta":{"content":"\"error\""}}]}"#));
-    assert!(!is_error(br#"{"type":"response.created","response":{"error":null}}"#));
-}
-
 /// Any JSON, not too deep.
 fn json() -> impl Strategy<Value = serde_json::Value> {
     use serde_json::Value;
