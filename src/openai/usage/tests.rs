@@ -128,6 +128,13 @@ fn an_answer_names_its_model() {
     }
 }
 
+#[test]
+fn two_places_for_one_thing_hide_nothing() {
+    let both = r#"{"message":null,"response":{"model":"m","usage":{"input_tokens":5,"output_tokens":2}}}"#;
+    assert_eq!(read(both), Usage { prompt: 5, completion: 2, ..Usage::default() });
+    assert_eq!(model_of_answer(both.as_bytes()).as_deref(), Some("m"));
+}
+
 /// Any JSON, not too deep.
 fn json() -> impl Strategy<Value = serde_json::Value> {
     use serde_json::Value;
