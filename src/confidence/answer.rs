@@ -1,12 +1,20 @@
 //! What an answer says, read out of its JSON: chat and text completions, the Responses API; whole, or event by event.
 //!
 //! What a reader could get wrong: only the first choice is judged. Whole answers and events of one dialect have the same shape but for a
-//! name (`message` and `delta`), and are read by the same types; what is not in them is skipped.
+//! name (`message` and `delta`), and are read by the same types; what is not in them is skipped. Two names for one thing are two fields here,
+//! never an alias: an upstream that sends both would send a duplicate. A member that cannot be read counts as absent (`lenient`).
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 use smallvec::SmallVec;
+
+/// What cannot be read is as good as absent: a figure that is none must not hide the text beside it.
+fn lenient<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    let raw = <&'de RawValue>::deserialize(deserializer)?;
+    Ok(serde_json::from_str::<Option<T>>(raw.get()).unwrap_or_default())
+}
 
 /// A string that is borrowed where it has no escape: within an `Option`, a `Cow` alone would be copied.
 #[derive(Debug, Deserialize)]
@@ -24,28 +32,35 @@ pub(super) struct Chunk<'a> {
 pub(super) struct Choice<'a> {
     #[serde(default)]
     pub(super) index: u32,
-    #[serde(borrow, default, alias = "delta")]
+    /// Of a whole answer.
+    #[serde(borrow, default)]
     pub(super) message: Option<Message<'a>>,
+    /// Of an event.
+    #[serde(borrow, default)]
+    pub(super) delta: Option<Message<'a>>,
     /// Of a text completion.
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "lenient")]
     pub(super) text: Option<Text<'a>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "lenient")]
     pub(super) finish_reason: Option<Text<'a>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "lenient")]
     pub(super) logprobs: Option<Logprobs<'a>>,
 }
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Message<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "lenient")]
     pub(super) content: Option<Text<'a>>,
-    #[serde(borrow, default, alias = "reasoning")]
+    #[serde(borrow, default, deserialize_with = "lenient")]
     pub(super) reasoning_content: Option<Text<'a>>,
-    #[serde(borrow, default)]
+    /// The other name for it; vLLM has sent both.
+    #[serde(borrow, default, deserialize_with = "lenient")]
+    pub(super) reasoning: Option<Text<'a>>,
+    #[serde(borrow, default, deserialize_with = "lenient")]
     pub(super) refusal: Option<Text<'a>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "lenient")]
     pub(super) tool_calls: Option<SmallVec<[ToolCall<'a>; 1]>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "lenient")]
     pub(super) function_call: Option<Function<'a>>,
 }
 
@@ -59,28 +74,31 @@ pub(super) struct ToolCall<'a> {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Function<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "lenient")]
     pub(super) name: Option<Text<'a>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "lenient")]
     pub(super) arguments: Option<Text<'a>>,
 }
+
+/// `null` in place of a token has been seen.
+pub(super) type Tokens<'a> = SmallVec<[Option<Token<'a>>; 1]>;
 
 /// Of chat; of text completions (OpenAI: two lists; llama-server: as chat).
 #[derive(Debug, Deserialize)]
 pub(super) struct Logprobs<'a> {
     #[serde(borrow, default)]
-    pub(super) content: Option<SmallVec<[Token<'a>; 1]>>,
+    pub(super) content: Option<Tokens<'a>>,
     #[serde(borrow, default)]
-    pub(super) tokens: Option<SmallVec<[Text<'a>; 1]>>,
+    pub(super) tokens: Option<SmallVec<[Option<Text<'a>>; 1]>>,
     #[serde(default)]
     pub(super) token_logprobs: Option<SmallVec<[Option<f64>; 1]>>,
 }
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Token<'a> {
-    #[serde(borrow)]
-    pub(super) token: Text<'a>,
-    #[serde(default)]
+    #[serde(borrow, default, deserialize_with = "lenient")]
+    pub(super) token: Option<Text<'a>>,
+    #[serde(default, deserialize_with = "lenient")]
     pub(super) logprob: Option<f64>,
 }
 
@@ -90,10 +108,10 @@ pub(super) struct Event<'a> {
     #[serde(borrow, rename = "type")]
     pub(super) kind: Text<'a>,
     /// A piece of text or of arguments, as `kind` says.
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "lenient")]
     pub(super) delta: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    pub(super) logprobs: Option<SmallVec<[Token<'a>; 1]>>,
+    #[serde(borrow, default, deserialize_with = "lenient")]
+    pub(super) logprobs: Option<Tokens<'a>>,
     #[serde(default)]
     pub(super) output_index: Option<u32>,
     #[serde(borrow, default)]
@@ -128,9 +146,9 @@ pub(super) struct Response<'a> {
 pub(super) struct Item<'a> {
     #[serde(borrow, default, rename = "type")]
     pub(super) kind: Option<Text<'a>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "lenient")]
     pub(super) name: Option<Text<'a>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "lenient")]
     pub(super) arguments: Option<Text<'a>>,
     #[serde(borrow, default)]
     pub(super) content: Option<SmallVec<[Part<'a>; 1]>>,
@@ -138,12 +156,12 @@ pub(super) struct Item<'a> {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Part<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "lenient")]
     pub(super) text: Option<Text<'a>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "lenient")]
     pub(super) refusal: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    pub(super) logprobs: Option<SmallVec<[Token<'a>; 1]>>,
+    #[serde(borrow, default, deserialize_with = "lenient")]
+    pub(super) logprobs: Option<Tokens<'a>>,
 }
 
 /// How a chat or text completion ended.

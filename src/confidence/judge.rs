@@ -33,6 +33,9 @@ const CALLS: usize = 16;
 /// Letters of the last argument or text that is kept for a look at its form; a stream is decided long before.
 const LONGEST: usize = 1 << 20;
 
+/// The last event of chat and text completions.
+const DONE: &[u8] = b"[DONE]";
+
 /// What a stream's beginning says.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Step {
@@ -88,38 +91,44 @@ impl Judge {
                 self.responses_event(&event);
             }
         } else if let Ok(chunk) = serde_json::from_slice::<Chunk<'_>>(data) {
-            self.chunk(&chunk);
-        }
-    }
-
-    /// A complete answer.
-    pub fn answer(&mut self, body: &[u8]) {
-        if self.endpoint == Endpoint::Responses {
-            let Ok(response) = serde_json::from_slice::<Response<'_>>(body) else { return };
-            for (index, item) in (0..).zip(&response.output) {
-                self.item(index, item);
-            }
-            let reason = response.incomplete_details.and_then(|details| details.reason);
-            self.finish = Some(reason.map_or(Finish::Well, |reason| Finish::of(&reason.0)));
-        } else if let Ok(chunk) = serde_json::from_slice::<Chunk<'_>>(body) {
-            self.chunk(&chunk);
+            chunk
+                .choices
+                .iter()
+                .for_each(|choice| self.choice(choice, choice.delta.as_ref().or(choice.message.as_ref())));
+        } else if data == DONE {
             self.finish.get_or_insert(Finish::Well);
         }
     }
 
-    /// The stream is over, whether it said so or not.
-    pub fn end(&mut self) {
+    /// A complete answer. One that cannot be read says nothing, and is over all the same.
+    pub fn answer(&mut self, body: &[u8]) {
+        if self.endpoint == Endpoint::Responses {
+            if let Ok(response) = serde_json::from_slice::<Response<'_>>(body) {
+                for (index, item) in (0..).zip(&response.output) {
+                    self.item(index, item);
+                }
+                let reason = response.incomplete_details.and_then(|details| details.reason);
+                self.finish = reason.map(|reason| Finish::of(&reason.0));
+            }
+        } else if let Ok(chunk) = serde_json::from_slice::<Chunk<'_>>(body) {
+            chunk
+                .choices
+                .iter()
+                .for_each(|choice| self.choice(choice, choice.message.as_ref().or(choice.delta.as_ref())));
+        }
         self.finish.get_or_insert(Finish::Well);
     }
 
-    fn chunk(&mut self, chunk: &Chunk<'_>) {
-        for choice in chunk.choices.iter().filter(|choice| choice.index == 0) {
-            self.choice(choice);
-        }
+    /// The answer has come to an end of its own. A stream that is over without one has broken off.
+    pub fn is_over(&self) -> bool {
+        self.finish.is_some()
     }
 
-    fn choice(&mut self, choice: &Said<'_>) {
-        if let Some(message) = &choice.message {
+    fn choice(&mut self, choice: &Said<'_>, message: Option<&Message<'_>>) {
+        if choice.index != 0 {
+            return;
+        }
+        if let Some(message) = message {
             self.message(message);
         }
         if let Some(Word(text)) = &choice.text {
@@ -128,7 +137,7 @@ impl Judge {
         if let Some(logprobs) = &choice.logprobs {
             self.tokens(logprobs.content.as_deref().unwrap_or_default());
             let pairs = logprobs.tokens.iter().flatten().zip(logprobs.token_logprobs.iter().flatten());
-            pairs.for_each(|(token, logprob)| self.tokens.add(&token.0, logprob.unwrap_or(f64::NAN)));
+            pairs.for_each(|(token, logprob)| self.token(token.as_ref(), *logprob));
         }
         if let Some(Word(word)) = &choice.finish_reason {
             self.finish = Some(Finish::of(word));
@@ -136,7 +145,8 @@ impl Judge {
     }
 
     fn message(&mut self, message: &Message<'_>) {
-        if let Some(Word(thought)) = &message.reasoning_content {
+        // Who sends both says the same in both.
+        if let Some(Word(thought)) = message.reasoning_content.as_ref().or(message.reasoning.as_ref()) {
             self.text.aside(thought);
         }
         if let Some(Word(text)) = &message.content {
@@ -153,8 +163,13 @@ impl Judge {
         }
     }
 
-    fn tokens(&mut self, tokens: &[Token<'_>]) {
-        tokens.iter().for_each(|token| self.tokens.add(&token.token.0, token.logprob.unwrap_or(f64::NAN)));
+    fn tokens(&mut self, tokens: &[Option<Token<'_>>]) {
+        tokens.iter().flatten().for_each(|token| self.token(token.token.as_ref(), token.logprob));
+    }
+
+    /// One that is not told counts as one that says nothing.
+    fn token(&mut self, token: Option<&Word<'_>>, logprob: Option<f64>) {
+        self.tokens.add(token.map_or("", |token| &token.0), logprob.unwrap_or(f64::NAN));
     }
 
     fn call(&mut self, index: u32, function: &Function<'_>) {

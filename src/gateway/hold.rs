@@ -1,4 +1,4 @@
-//! A good answer, held until it is certain enough to commit to: a plain one to its end (within reason), a stream to its first event. Values that
+//! A good answer, held until it is certain enough to commit to: a plain one to its end (within reason), a stream to its first word. Values that
 //! were hidden from the upstream are put back here.
 //!
 //! What a reader could get wrong: as long as nothing has been committed, the next target can take over without anybody noticing.
@@ -16,8 +16,9 @@ use tokio::time::Instant;
 use super::answer::{Answered, Flow};
 use super::headers;
 use super::read::Read;
-use super::relay::{Events, Watchdog};
+use super::relay::Events;
 use super::trial::Trial;
+use super::watchdog::Watchdog;
 use crate::confidence::Verdict;
 use crate::error::{Error, Kind, Result};
 use crate::openai::produced::Produced;
@@ -34,7 +35,7 @@ const EVENTS: &[u8] = b"text/event-stream";
 const HELD_ANSWER: usize = 256 << 10;
 /// One whose values are put back is read whole up to this size; beyond, labels stay in it.
 const RESTORED_ANSWER: usize = 64 << 20;
-/// The longest that a client waits for a verdict after the first event of a stream: with the next target's first token behind it, it still
+/// The longest that a client waits for a verdict after the first word of a stream: with the next target's first token behind it, it still
 /// is within what people wait for.
 const LONGEST_TRIAL: Duration = Duration::from_millis(1500);
 /// The upstream's own figures, and the answer's tokens as counted here where it gives none.

@@ -42,6 +42,7 @@ pub mod tell;
 pub mod trial;
 pub mod tries;
 pub mod tunnel;
+pub mod watchdog;
 
 use std::sync::Arc;
 

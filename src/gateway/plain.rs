@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 
 use super::body::BrokenOff;
 use super::record::Record;
-use super::relay::Watchdog;
+use super::watchdog::Watchdog;
 use crate::error::Kind;
 use crate::upstream::send::Lease;
 

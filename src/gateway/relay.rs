@@ -3,70 +3,37 @@
 //! What a reader could get wrong: a frame's beginning is held until its end is here, which costs no client anything (it cannot act on half a
 //! frame) and means that an error event can be put behind whatever has gone out. After an error event nothing follows, no `[DONE]` either.
 
-use std::future::Future as _;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use smallvec::SmallVec;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 
 use super::deferred::Renaming;
 use super::hold::broken;
 use super::record::Record;
 use super::seat::without_usage;
+use super::watchdog::Watchdog;
 use crate::confidence::{Judge, Step, Verdict};
 use crate::error::{Error, Kind, Result};
 use crate::openai;
 use crate::openai::logprobs::Remover;
 use crate::openai::produced::Produced;
 use crate::openai::sse::{Frame, Frames, Keep};
+use crate::openai::stream;
 use crate::openai::usage::{self, Usage};
 use crate::pii::restore::stream::Stream;
+use crate::provider::midway;
 use crate::upstream::send::Lease;
 
-/// Watches the pauses of an answer. The timer is moved only when it rings: one per chunk would cost more than the chunk.
-#[derive(Debug)]
-pub struct Watchdog {
-    pause: Duration,
-    deadline: Instant,
-    last: Instant,
-    alarm: Option<Pin<Box<Sleep>>>,
-}
-
-impl Watchdog {
-    /// `pause`: longest time without a byte; `deadline`: the end whatever happens.
-    pub fn new(pause: Duration, deadline: Instant) -> Watchdog {
-        Watchdog { pause, deadline, last: Instant::now(), alarm: None }
-    }
-
-    /// Something came.
-    pub fn alive(&mut self) {
-        self.last = Instant::now();
-    }
-
-    /// Ready once the pause was too long or the deadline has passed.
-    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        loop {
-            let due = self.deadline.min(self.last + self.pause);
-            let alarm = self.alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
-            if alarm.deadline() > due {
-                alarm.as_mut().reset(due);
-            }
-            if alarm.as_mut().poll(cx).is_pending() {
-                return Poll::Pending;
-            }
-            if due <= Instant::now() {
-                return Poll::Ready(());
-            }
-            alarm.as_mut().reset(due);
-        }
-    }
-}
+/// Events that say nothing yet are held up to so many bytes, each taken for a page at least; after them, anything is a beginning.
+const LONGEST_OPENING: usize = 1 << 20;
+const PAGE: usize = 4 << 10;
+const END_OF_FRAME: Bytes = Bytes::from_static(b"\n\n");
 
 /// An upstream's event stream that has not been committed yet, or is being relayed.
 #[derive(Debug)]
@@ -89,8 +56,11 @@ pub struct Events {
     removing: Option<Box<Remover>>,
     /// Puts it under another id, for the answer that follows.
     renaming: Option<Box<Renaming>>,
-    saw_data: bool,
-    saw_error: bool,
+    /// The weight of the events so far, all of which have said nothing; `None`: the answer has begun.
+    opening: Option<usize>,
+    /// What has gone wrong within the stream, and how its client is told; nothing follows it.
+    fault: Option<(Error, Bytes)>,
+    last_words: Option<Bytes>,
     ended: bool,
 }
 
@@ -111,8 +81,9 @@ impl Events {
             judge: None,
             removing: None,
             renaming: None,
-            saw_data: false,
-            saw_error: false,
+            opening: Some(0),
+            fault: None,
+            last_words: None,
             ended: false,
         }
     }
@@ -135,9 +106,7 @@ impl Events {
 
     /// What the judge says at the end of an answer that was told as it came; once.
     pub fn verdict(&mut self) -> Option<Verdict> {
-        let mut judge = self.judge.take()?;
-        judge.end();
-        Some(judge.verdict())
+        self.judge.take().map(|judge| judge.verdict())
     }
 
     /// Reads on until the judge knows enough, the stream is over, or it is `by`. What was read goes out first.
@@ -146,8 +115,8 @@ impl Events {
         let verdict = loop {
             let ended = self.ended;
             let Some(judge) = &mut self.judge else { return Ok(None) };
-            if ended {
-                judge.end();
+            if ended && !judge.is_over() {
+                return Err(Error::upstream(Kind::Broken, "the upstream's stream ended before its answer did"));
             }
             match judge.step(bound) {
                 Step::More if is_late || ended => break judge.verdict(),
@@ -171,9 +140,9 @@ impl Events {
             Some(Err(error)) => return Err(broken(error)),
             None => self.end()?,
         }
-        match self.saw_error {
-            true => Err(Error::upstream(Kind::UpstreamFailed, "the upstream's stream turned into an error")),
-            false => Ok(()),
+        match self.fault.take() {
+            Some((error, _)) => Err(error),
+            None => Ok(()),
         }
     }
 
@@ -182,9 +151,10 @@ impl Events {
         self.watchdog.alive();
     }
 
-    /// Reads up to the first event with data. An upstream that fails before it, or begins with an error, has answered nothing yet.
+    /// Reads up to the first event that says anything: until then, the next target can take over. An upstream that fails before it, or begins
+    /// with an error, has answered nothing yet. What says nothing goes out with what follows.
     pub async fn begin(&mut self) -> Result<()> {
-        while !self.saw_data {
+        while let (Some(held), None) = (self.opening, &self.fault) {
             match self.rest.frame().await {
                 Some(Ok(frame)) => {
                     if let Ok(data) = frame.into_data() {
@@ -195,10 +165,16 @@ impl Events {
                     return Err(Error::upstream(Kind::Broken, "the upstream broke off before its stream began")
                         .with_source(error));
                 }
-                None => return Err(Error::upstream(Kind::Broken, "the upstream's stream ended before it began")),
+                None if held == 0 => {
+                    return Err(Error::upstream(Kind::Broken, "the upstream's stream ended before it began"));
+                }
+                None => {
+                    self.end()?;
+                    break;
+                }
             }
         }
-        if self.saw_error {
+        if self.fault.is_some() {
             return Err(Error::upstream(Kind::UpstreamFailed, "the upstream's stream began with an error"));
         }
         self.watchdog.alive();
@@ -207,31 +183,37 @@ impl Events {
     }
 
     fn take_in(&mut self, data: Bytes) -> Result<()> {
-        let (strip, usage, saw_data, saw_error) =
-            (self.strip_usage, &mut self.usage, &mut self.saw_data, &mut self.saw_error);
+        let (strip, usage, opening, fault) = (self.strip_usage, &mut self.usage, &mut self.opening, &mut self.fault);
         let (produced, restoring) = (&mut self.produced, &mut self.restoring);
         let (has_usage, judge, removing) = (&mut self.has_usage, &mut self.judge, &mut self.removing);
         let visit = |frame: Frame<'_>| {
+            if fault.is_some() {
+                return Keep::No;
+            }
             if let Some(judge) = judge {
                 judge.event(frame.data);
             }
             let bare = removing.as_mut().and_then(|remover| remover.of_frame(frame));
             let frame = bare.as_ref().map_or(frame, |(bytes, data)| Frame { bytes, data });
             let data = frame.data;
-            if let Some(seen) = usage::of_event(data) {
-                usage.get_or_insert_default().absorb(&seen.usage);
-                if seen.alone {
-                    *has_usage = true;
-                    if strip {
-                        return Keep::No;
-                    }
-                }
-            } else {
-                produced.event(data);
+            let seen = usage::of_event(data);
+            match &seen {
+                Some(seen) => usage.get_or_insert_default().absorb(&seen.usage),
+                None => produced.event(data),
             }
-            if !*saw_data || judge.is_some() {
-                *saw_error |= usage::is_error(data);
-                *saw_data = true;
+            if stream::is_error(frame) {
+                *fault = Some(midway::of_frame(frame));
+                return Keep::No;
+            }
+            if seen.is_some_and(|seen| seen.alone) {
+                *has_usage = true;
+                if strip {
+                    return Keep::No;
+                }
+            }
+            if let Some(held) = *opening {
+                let is_silent = held < LONGEST_OPENING && stream::says_nothing_yet(data);
+                *opening = is_silent.then_some(held + data.len().max(PAGE));
             }
             let keep = restoring.as_mut().map_or(Keep::Yes, |stream| stream.frame(frame));
             match (keep, bare) {
@@ -259,12 +241,21 @@ impl Events {
         self.restoring.as_mut().and_then(|stream| stream.finish())
     }
 
+    /// What the upstream's own error event says, without what must not come down; `None`: it has told none.
+    pub(super) fn last_words(&mut self) -> Option<Bytes> {
+        let words = self.last_words.take()?;
+        Some(match &mut self.renaming {
+            Some(renaming) => renaming.pass(words),
+            None => words,
+        })
+    }
+
     /// What is still held goes out; a last frame without its blank line gets one, so that its values are put back too.
     fn restore_rest(&mut self) -> Result<()> {
+        if (self.restoring.is_some() || self.judge.is_some()) && self.frames.is_within() {
+            self.take_in(END_OF_FRAME)?;
+        }
         if self.restoring.is_some() {
-            if self.frames.is_within() {
-                self.take_in(Bytes::from_static(b"\n\n"))?;
-            }
             self.ready.extend(self.restoring.as_mut().and_then(|stream| stream.finish()));
         }
         Ok(())
@@ -275,8 +266,13 @@ impl Events {
         self.ended = true;
         self.lease.finish();
         self.restore_rest()?;
-        // A last frame without its blank line: what the upstream ended with is what the client gets.
-        self.ready.extend(self.frames.finish());
+        // A last frame without its blank line: what the upstream ended with is what the client gets, unless it is an error.
+        let Some(rest) = self.frames.finish() else { return Ok(()) };
+        if stream::may_be_error(&rest) {
+            self.take_in(rest)?;
+            return self.take_in(END_OF_FRAME);
+        }
+        self.ready.push(rest);
         Ok(())
     }
 
@@ -288,6 +284,10 @@ impl Events {
                     Some(renaming) => renaming.pass(bytes),
                     None => bytes,
                 })));
+            }
+            if let Some((error, words)) = self.fault.take() {
+                self.last_words = Some(words);
+                return Poll::Ready(Some(Err(error)));
             }
             if self.ended {
                 if let Some(renaming) = self.renaming.take() {
@@ -361,9 +361,10 @@ impl Relay {
                 Poll::Ready(Some(bytes))
             }
             Poll::Ready(Some(Err(error))) => {
-                let mut rest = self.events.as_mut().and_then(Events::held).map_or_else(Vec::new, Vec::from);
+                let mut rest = events.held().map_or_else(Vec::new, Vec::from);
+                let words = events.last_words().unwrap_or_else(|| openai::error::event(&error));
                 self.close(Some(error.kind));
-                rest.extend_from_slice(&openai::error::event(&error));
+                rest.extend_from_slice(&words);
                 Poll::Ready(Some(rest.into()))
             }
             Poll::Ready(None) => {

@@ -2,7 +2,8 @@
 //! not good enough is put aside, and the next target is asked.
 //!
 //! What a reader could get wrong: an answer that was put aside is not lost. It is given after all when nobody has a better one; a stream is
-//! paused meanwhile, with its connection open, and is cancelled when another answer is committed.
+//! paused meanwhile, with its connection open, and is cancelled when another answer is committed. Its node goes on computing what the sockets
+//! take, so it keeps its place there, although others may be waiting for one.
 
 use std::sync::Arc;
 
@@ -93,10 +94,11 @@ fn may_ask(read: &Read, target: &Target) -> bool {
     !is_barred && !target.refuses_logprobs()
 }
 
-/// An upstream that refuses a request because of what was added to it: the next one is asked, and this one never again for that.
+/// An upstream that refuses a request because of what was added to it: the next one is asked, and this one never again for that. What a client
+/// has got wrong himself is his to hear.
 pub fn blame(error: Error, target: &Target) -> Error {
     let body = error.upstream.as_ref().map_or(&b""[..], |answer| &answer.body);
-    if error.kind != Kind::UpstreamRefused || memchr::memmem::find(body, b"logprobs").is_none() {
+    if error.kind != Kind::UpstreamRefused || !names_ours(body) {
         return error;
     }
     target.refused_logprobs();
@@ -105,6 +107,20 @@ pub fn blame(error: Error, target: &Target) -> Error {
         "the upstream gives no log-probabilities of this model: its confidence is judged without them"
     );
     Error::upstream(Kind::UpstreamFailed, "the upstream refused what the gateway had added to the request")
+}
+
+/// Whether an error object names what is added: by the parameter at fault where one is told, otherwise by a word of its own in the message. What
+/// is added stands first in `include`.
+fn names_ours(body: &[u8]) -> bool {
+    let Ok(said) = serde_json::from_slice::<serde_json::Value>(body) else { return false };
+    let text = |name: &str| said["error"][name].as_str().filter(|text| !text.is_empty());
+    if let Some(param) = text("param") {
+        let last = param.rsplit('.').next().unwrap_or(param);
+        return matches!(last, "logprobs" | "top_logprobs" | "include" | "include[0]");
+    }
+    let words = [text("code"), text("message")].into_iter().flatten();
+    let mut words = words.flat_map(|text| text.split(|c: char| !c.is_alphanumeric() && c != '_'));
+    words.any(|word| matches!(word, "logprobs" | "top_logprobs"))
 }
 
 impl Spare {
@@ -143,6 +159,18 @@ impl Record {
         false
     }
 
+    /// An attempt's answer can be nobody's after all: what was noted of it would tell of somebody who has not answered.
+    pub fn forget(&mut self, target: TargetId, error: Kind) {
+        let was_committed = self.target.as_ref().is_some_and(|(id, _)| *id == target);
+        if was_committed {
+            (self.target, self.first_token) = (None, None);
+            (self.usage, self.produced) = (None, 0);
+        }
+        if was_committed || error == Kind::LowConfidence {
+            self.judged = Judged::default();
+        }
+    }
+
     /// What an attempt has used whose answer was put aside.
     pub fn put_aside(&mut self, attempt: TryId, status: http::StatusCode, (said, produced): Figures) {
         let (now, prompt, images) = (self.age(), self.seen.input_tokens, self.seen.images.into());
@@ -164,5 +192,28 @@ impl Record {
             notes.push(',');
         }
         notes.push_str(note);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names_ours;
+
+    #[test]
+    fn only_what_was_added_is_blamed() {
+        let of = |error: serde_json::Value| names_ours(serde_json::json!({"error": error}).to_string().as_bytes());
+        let said = |message: &str, param: Option<&str>| {
+            of(serde_json::json!({"message": message, "param": param, "code": null}))
+        };
+        assert!(said("You are not allowed to request logprobs from this model", None));
+        assert!(said("'top_logprobs' is not supported with this model.", Some("top_logprobs")));
+        assert!(said("Invalid value", Some("body.logprobs")));
+        assert!(said("Unknown parameter", Some("include[0]")));
+        assert!(of(serde_json::json!({"message": "no", "code": "logprobs"})));
+        assert!(!said("Unknown parameter: 'logprobs_extra'", Some("logprobs_extra")));
+        assert!(!said("Unknown parameter: 'logprobs_extra'", None));
+        assert!(!said("temperature must be below 2 (logprobs are fine)", Some("temperature")));
+        assert!(!said("Unknown value", Some("include[1]")));
+        assert!(!names_ours(b"<html>logprobs</html>"));
     }
 }

@@ -16,6 +16,7 @@ pub mod produced;
 pub mod said;
 pub mod splice;
 pub mod sse;
+pub mod stream;
 pub mod texts;
 pub mod upload;
 pub mod usage;

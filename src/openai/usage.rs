@@ -68,9 +68,11 @@ struct Answer {
     /// Beside the usage, also where that is inside `response`.
     #[serde(default)]
     timings: Option<Timings>,
-    /// Responses events carry the whole response, Anthropic's first event the message.
-    #[serde(default, alias = "message")]
+    /// Responses events carry the whole response, Anthropic's first event the message: two fields, for one that has both.
+    #[serde(default)]
     response: Option<Inner>,
+    #[serde(default)]
+    message: Option<Inner>,
     #[serde(default)]
     choices: Option<Vec<serde::de::IgnoredAny>>,
 }
@@ -100,7 +102,9 @@ pub fn of_event(data: &[u8]) -> Option<Seen> {
         return None;
     }
     let answer: Answer = serde_json::from_slice(data).ok()?;
-    let figures = answer.usage.or_else(|| answer.response.and_then(|r| r.usage))?;
+    let figures = answer
+        .usage
+        .or_else(|| [answer.response, answer.message].into_iter().flatten().find_map(|inner| inner.usage))?;
     let mut usage = figures.usage();
     usage.compute_us = answer.timings.map_or(0, |timings| timings.micros());
     Some(Seen { usage, alone: answer.choices.is_some_and(|choices| choices.is_empty()) })
@@ -122,8 +126,10 @@ pub fn model_of_answer(data: &[u8]) -> Option<Cow<'_, str>> {
     struct Named<'a> {
         #[serde(default, borrow)]
         model: Option<Text<'a>>,
-        #[serde(default, borrow, alias = "message")]
+        #[serde(default, borrow)]
         response: Option<Inside<'a>>,
+        #[serde(default, borrow)]
+        message: Option<Inside<'a>>,
     }
     #[derive(Deserialize)]
     struct Inside<'a> {
@@ -132,26 +138,10 @@ pub fn model_of_answer(data: &[u8]) -> Option<Cow<'_, str>> {
     }
     memmem::find(data, b"\"model\"")?;
     let named: Named<'_> = serde_json::from_slice(data).ok()?;
-    let Text(model) = named.model.or_else(|| named.response.and_then(|inside| inside.model))?;
+    let Text(model) = named
+        .model
+        .or_else(|| [named.response, named.message].into_iter().flatten().find_map(|inside| inside.model))?;
     Some(model)
-}
-
-/// The data is an error object instead of a piece of an answer.
-pub fn is_error(data: &[u8]) -> bool {
-    #[derive(Deserialize)]
-    struct Event {
-        #[serde(default)]
-        error: Option<serde::de::IgnoredAny>,
-        #[serde(default, rename = "type")]
-        kind: Option<String>,
-        #[serde(default)]
-        choices: Option<serde::de::IgnoredAny>,
-    }
-    if memmem::find(data, b"\"error\"").is_none() {
-        return false;
-    }
-    let event = serde_json::from_slice::<Event>(data).ok();
-    event.is_some_and(|e| (e.error.is_some() && e.choices.is_none()) || e.kind.as_deref() == Some("error"))
 }
 
 #[cfg(test)]

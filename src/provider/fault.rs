@@ -134,13 +134,13 @@ impl Said {
     }
 }
 
-fn scrub_members(object: &mut serde_json::Map<String, Value>) {
+pub(super) fn scrub_members(object: &mut serde_json::Map<String, Value>) {
     for value in object.values_mut() {
         scrub_value(value);
     }
 }
 
-fn scrub_value(value: &mut Value) {
+pub(super) fn scrub_value(value: &mut Value) {
     match value {
         Value::String(text) => *text = scrub(text),
         Value::Array(items) => items.iter_mut().for_each(scrub_value),

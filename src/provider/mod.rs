@@ -6,6 +6,7 @@
 mod azure;
 mod compatible;
 mod fault;
+pub mod midway;
 
 use http::{HeaderName, HeaderValue, StatusCode};
 

@@ -4,6 +4,7 @@ mod accounts;
 mod alike;
 mod audit;
 mod batches;
+mod begins;
 mod borders;
 mod chaos;
 mod coalesce;

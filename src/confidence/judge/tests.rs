@@ -119,6 +119,81 @@ fn log_probabilities_are_read_in_every_shape() {
     assert_eq!(of(classic), (2, -0.5));
 }
 
+/// vLLM has sent both names of what was thought; a proxy both names of a message.
+#[test]
+fn two_names_for_one_thing_hide_nothing() {
+    let thinking =
+        json!({"content": "I'm sorry, but I can't help with that.", "reasoning": null, "reasoning_content": null});
+    assert_eq!(judged(&json!({}), &thinking, "stop").0, Reason::Refusal);
+    let twice = json!({"choices": [{"index": 0, "message": null, "finish_reason": "stop",
+        "delta": {"content": "", "refusal": "No.", "reasoning": "a", "reasoning_content": "a"}}]});
+    for whole in [true, false] {
+        let mut judge = Judge::new(Endpoint::Chat, Expect::default());
+        let data = twice.to_string();
+        if whole {
+            judge.answer(data.as_bytes())
+        } else {
+            judge.event(data.as_bytes())
+        }
+        assert_eq!(judge.verdict().reason, Reason::Refusal, "whole: {whole}");
+    }
+}
+
+/// What is wrong with the figures must not hide the text beside them.
+#[test]
+fn malformed_log_probabilities_are_as_good_as_none() {
+    let refusal = "I'm sorry, but I can't help with that.";
+    for logprobs in [
+        json!("x"),
+        json!({"content": [null]}),
+        json!({"content": [{"token": null, "logprob": -0.1}]}),
+        json!({"content": [{"token": "I", "logprob": "NaN"}]}),
+        json!({"content": [{"logprob": -0.1}]}),
+        json!({"content": {"token": "I"}}),
+        json!({"tokens": [null], "token_logprobs": ["-inf"]}),
+        json!([1]),
+    ] {
+        let data = json!({"choices": [{"index": 0, "message": {"content": refusal}, "logprobs": logprobs, "finish_reason": "stop"}]});
+        let mut judge = Judge::new(Endpoint::Chat, Expect::default());
+        judge.answer(data.to_string().as_bytes());
+        assert_eq!(judge.verdict().reason, Reason::Refusal, "{logprobs}");
+        let data = json!({"choices": [{"index": 0, "delta": {"content": refusal}, "logprobs": logprobs}]});
+        let mut judge = Judge::new(Endpoint::Chat, Expect::default());
+        judge.event(data.to_string().as_bytes());
+        assert_eq!(judge.verdict().reason, Reason::Refusal, "{logprobs}");
+        let data = json!({"type": "response.output_text.delta", "delta": refusal, "logprobs": logprobs});
+        let mut judge = Judge::new(Endpoint::Responses, Expect::default());
+        judge.event(data.to_string().as_bytes());
+        assert_eq!(judge.verdict().reason, Reason::Refusal, "{logprobs}");
+    }
+    // One bad figure costs no more than itself.
+    let mut judge = Judge::new(Endpoint::Chat, Expect::default());
+    judge.event(
+        br#"{"choices":[{"delta":{"content":"a b"},"logprobs":{"content":[null,{"token":"b","logprob":-0.5}]}}]}"#,
+    );
+    assert_eq!(judge.tokens.figures().unwrap().mean, -0.5);
+}
+
+#[test]
+fn an_answer_that_cannot_be_read_says_nothing_and_is_over() {
+    for endpoint in [Endpoint::Chat, Endpoint::Responses] {
+        for body in ["<html>", r#"{"choices":{},"output":7}"#, "{}"] {
+            let mut judge = Judge::new(endpoint, Expect::default());
+            judge.answer(body.as_bytes());
+            assert!(judge.is_over() && judge.verdict().reason == Reason::Empty, "{body}");
+        }
+    }
+}
+
+#[test]
+fn a_stream_is_over_when_it_says_so() {
+    let mut judge = Judge::new(Endpoint::Chat, Expect::default());
+    judge.event(br#"{"choices":[{"delta":{"content":"four words of ten"}}]}"#);
+    assert!(!judge.is_over());
+    judge.event(b"[DONE]");
+    assert!(judge.is_over());
+}
+
 fn events(pieces: &[(&str, f64)], finish: Option<&str>) -> Vec<String> {
     let data = |choice: Value| format!("data: {}\n\n", json!({"choices": [choice]}));
     let mut events = vec![data(json!({"index": 0, "delta": {"role": "assistant", "content": null}}))];

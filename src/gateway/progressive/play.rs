@@ -198,11 +198,11 @@ async fn draft(
         Ok(_) => Error::upstream(Kind::Broken, "the upstream was asked for a stream and answered without one"),
         Err(error) => error,
     };
-    desk.record().failed_attempt(id, error.kind);
-    target.upstream.pressure.failed(error.kind);
-    if matches!(error.kind, Kind::Connect | Kind::Broken) {
-        target.upstream.pool.failed(&node);
-    }
+    let mut record = desk.record();
+    record.failed_attempt(id, error.kind);
+    record.forget(target_id, error.kind);
+    drop(record);
+    target.upstream.failed(&node, &error);
     Err(error)
 }
 

@@ -116,8 +116,9 @@ impl<'t, 'r> Telling<'t, 'r> {
                     }
                 },
             }
-            let why = match (draft, &failed) {
-                (Draft::Broken, Some(error)) => {
+            let is_lost = draft == Draft::Broken || (draft == Draft::Whole && !self.has_said());
+            let why = match (is_lost, &failed) {
+                (true, Some(error)) => {
                     let kind = error.kind;
                     self.out.extend_from_slice(&openai::error::event(error));
                     self.tell().await;
@@ -125,7 +126,7 @@ impl<'t, 'r> Telling<'t, 'r> {
                     return Some(kind);
                 }
                 (_, Some(_)) => Some(Why::CloudFailed),
-                (Draft::Whole, None) if self.is_good_enough => Some(Why::Confident),
+                (_, None) if draft == Draft::Whole && self.is_good_enough => Some(Why::Confident),
                 _ => None,
             };
             if let (Some(why), Some(duet)) = (why, &mut self.duet) {
@@ -136,6 +137,11 @@ impl<'t, 'r> Telling<'t, 'r> {
             }
             self.tell().await;
         }
+    }
+
+    /// A draft without a word can be nobody's answer.
+    fn has_said(&self) -> bool {
+        self.duet.as_ref().is_some_and(Duet::has_said)
     }
 
     /// Whether the draft, which is whole, needs no answer of the cloud's.
@@ -156,16 +162,18 @@ impl<'t, 'r> Telling<'t, 'r> {
                 duet.draft(bytes, &mut self.out).map_err(|_| broken("the upstream sent an event that is too long"))
             }
             Some(Err(error)) => Err(error),
-            None => {
+            None if duet.has_ended() => {
                 self.judge();
                 self.end_draft(OK);
                 return Ok(Draft::Whole);
             }
+            None => Err(broken("the upstream's stream ended before its answer did")),
         };
         let error = match standing {
             // Whatever follows the end is read, so that its connection can be used again.
             Ok(Standing::On | Standing::Complete) => return Ok(Draft::On),
             Ok(Standing::Failed) => Error::upstream(Kind::UpstreamFailed, "the upstream's stream ended with an error"),
+            Ok(Standing::Calls) => broken("the draft calls a tool that nobody has offered it"),
             Ok(Standing::TooLong) => broken("the draft is longer than can be held"),
             Err(error) => error,
         };
@@ -255,13 +263,19 @@ impl<'t, 'r> Telling<'t, 'r> {
                     return None;
                 }
             };
-            if let (Some(held), Some(duet)) = (events.held(), &mut self.duet) {
-                // Its own frame, made here: it is short.
-                let _short = duet.answer(held, &mut self.out);
+            let words = events.last_words();
+            let is_told = words.is_some();
+            if let Some(duet) = &mut self.duet {
+                // Frames of their own, made here: they are short.
+                for frame in events.held().into_iter().chain(words) {
+                    let _short = duet.answer(frame, &mut self.out);
+                }
             }
             self.end_answer();
             self.count("failed");
-            self.out.extend_from_slice(&openai::error::event(&error));
+            if !is_told {
+                self.out.extend_from_slice(&openai::error::event(&error));
+            }
             self.tell().await;
             return Some(error.kind);
         }

@@ -28,8 +28,9 @@ pub(super) struct Chat {
     drafting: Frames,
     answering: Frames,
     standing: Standing,
-    /// What the draft has said, escaped.
+    /// What the draft has said, escaped, until it was promoted.
     text: Vec<u8>,
+    has_said: bool,
     /// The draft's own reason to end, as JSON; empty: it has not.
     finish: Vec<u8>,
     /// Choice 1 has ended.
@@ -52,6 +53,7 @@ impl Chat {
             answering: Frames::new(),
             standing: Standing::On,
             text: Vec::new(),
+            has_said: false,
             finish: Vec::new(),
             is_closed: false,
             promoted: None,
@@ -66,7 +68,15 @@ impl Chat {
     }
 
     pub(super) fn is_complete(&self) -> bool {
-        self.finish == b"\"stop\""
+        self.has_said && self.finish == b"\"stop\""
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.standing == Standing::Complete || !self.finish.is_empty()
+    }
+
+    pub(super) fn has_said(&self) -> bool {
+        self.has_said
     }
 
     pub(super) fn draft(&mut self, bytes: Bytes, out: &mut Vec<u8>) -> Result<Standing, TooLong> {
@@ -90,7 +100,11 @@ impl Chat {
             return Standing::Failed;
         }
         let Some(choice) = chunk.choice.as_ref().filter(|choice| !choice.is_empty) else { return Standing::On };
+        if choice.calls {
+            return Standing::Calls;
+        }
         let said = choice.content.clone().and_then(|range| frame.data.get(range)).map(inner).unwrap_or_default();
+        self.has_said |= !said.is_empty();
         if self.promoted.is_none() {
             if self.text.len() + said.len() > LONGEST_DRAFT {
                 return Standing::TooLong;

@@ -29,6 +29,8 @@ pub(super) struct Choice {
     pub content: Option<Range<usize>>,
     /// The reason, if it has ended.
     pub finish: Option<Range<usize>>,
+    /// It calls a tool.
+    pub calls: bool,
     pub is_empty: bool,
 }
 
@@ -77,6 +79,10 @@ impl Choice {
                 b"delta" if s.peek() == Some(b'{') => s.object(|s, key, _| {
                     match &*key {
                         b"content" => choice.content = string(s)?,
+                        b"tool_calls" | b"function_call" => {
+                            let value = s.skip()?;
+                            choice.calls |= !matches!(s.bytes(value), b"null" | b"[]");
+                        }
                         _ => {
                             s.skip()?;
                         }

@@ -62,6 +62,8 @@ pub enum Standing {
     Complete,
     /// Its upstream told an error.
     Failed,
+    /// It calls a tool, which nobody has offered it.
+    Calls,
     /// It is too long to be held: it goes no further.
     TooLong,
 }
@@ -162,6 +164,22 @@ impl Duet {
         match &self.0 {
             Api::Chat(chat) => chat.is_complete(),
             Api::Responses(responses) => responses.is_complete(),
+        }
+    }
+
+    /// The draft came to an end of its own, whichever. A stream that is over without one has broken off.
+    pub fn has_ended(&self) -> bool {
+        match &self.0 {
+            Api::Chat(chat) => chat.has_ended(),
+            Api::Responses(responses) => responses.has_ended(),
+        }
+    }
+
+    /// The draft has said anything at all.
+    pub fn has_said(&self) -> bool {
+        match &self.0 {
+            Api::Chat(chat) => chat.has_said(),
+            Api::Responses(responses) => responses.has_said(),
         }
     }
 

@@ -84,6 +84,14 @@ impl Responses {
         self.ended == Some(Means::Completed) && !self.is_refusal && !self.text.is_empty()
     }
 
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.is_some()
+    }
+
+    pub(super) fn has_said(&self) -> bool {
+        !self.text.is_empty()
+    }
+
     pub(super) fn draft(&mut self, bytes: Bytes, out: &mut Vec<u8>) -> Result<Standing, TooLong> {
         if !std::mem::replace(&mut self.has_begun, true) {
             let response = self.response("in_progress", "null", "", "null");

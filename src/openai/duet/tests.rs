@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 
 mod any;
+mod ends;
 
 const SPENT: Spent = Spent { prompt: 10, completion: 5 };
 

@@ -129,11 +129,10 @@ fn an_answer_names_its_model() {
 }
 
 #[test]
-fn an_error_is_told_from_text_about_errors() {
-    assert!(is_error(br#"{"error":{"message":"x"}}"#));
-    assert!(is_error(br#"{"type":"error","code":"x","message":"y"}"#));
-    assert!(!is_error(br#"{"choices":[{"delta":{"content":"\"error\""}}]}"#));
-    assert!(!is_error(br#"{"type":"response.created","response":{"error":null}}"#));
+fn two_places_for_one_thing_hide_nothing() {
+    let both = r#"{"message":null,"response":{"model":"m","usage":{"input_tokens":5,"output_tokens":2}}}"#;
+    assert_eq!(read(both), Usage { prompt: 5, completion: 2, ..Usage::default() });
+    assert_eq!(model_of_answer(both.as_bytes()).as_deref(), Some("m"));
 }
 
 /// Any JSON, not too deep.
