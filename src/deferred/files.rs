@@ -17,6 +17,8 @@ pub struct NewFile {
     /// `file-tg…`; see [`super::JobId::new`].
     pub id: String,
     pub tenant: String,
+    /// In whose name it was put.
+    pub app: Option<String>,
     /// The client's name for it.
     pub name: String,
     pub purpose: String,
@@ -30,6 +32,7 @@ pub struct NewFile {
 pub struct File {
     pub id: String,
     pub tenant: String,
+    pub app: Option<String>,
     pub name: String,
     pub purpose: String,
     /// Bytes of its content.
@@ -50,7 +53,9 @@ impl Store {
     pub async fn begin_file(&self, file: NewFile) -> Result<(), Fault> {
         let (sealer, limits) = (self.sealer().clone(), self.limits());
         self.write(move |db| {
-            let name = sealed(&sealer, &format!("name {}", file.id), file.name.as_bytes())?;
+            // An app's name has no control character in it, whatever a file's has.
+            let label = format!("{}\0{}", file.app.as_deref().unwrap_or(""), file.name);
+            let name = sealed(&sealer, &format!("name {}", file.id), label.as_bytes())?;
             has_room(db, &limits, &file.tenant, 0, name.len() as u64)?;
             db.prepare_cached(
                 "INSERT INTO files (id, tenant, purpose, state, created_us, expires_us, bytes, name) \
@@ -171,10 +176,13 @@ fn find(db: &Connection, sealer: &Sealer, id: &str, tenant: &str) -> Result<Opti
 
 fn file(row: &Row<'_>, sealer: &Sealer) -> Result<File, Fault> {
     let id: String = row.get(0)?;
-    let name = opened(sealer, &format!("name {id}"), row.get(2)?)?;
+    let label = opened(sealer, &format!("name {id}"), row.get(2)?)?;
+    let label = String::from_utf8_lossy(&label);
+    let (app, name) = label.split_once('\0').unwrap_or(("", &label));
     Ok(File {
         tenant: row.get(1)?,
-        name: String::from_utf8_lossy(&name).into_owned(),
+        app: Some(app.to_owned()).filter(|app| !app.is_empty()),
+        name: name.to_owned(),
         purpose: row.get(3)?,
         length: row.get::<_, i64>(4)? as u64,
         chunks: row.get::<_, i64>(5)? as u64,

@@ -25,7 +25,7 @@ use crate::tenant::key::Form;
 use crate::tenant::{Budget, Known, Member, Meter, Places, Refusal, Reservation, Standing, Tenant, Unknown};
 use crate::upstream::price::NanoUsd;
 use crate::upstream::queue::Rank;
-pub use models::{may_ask, may_pass, refuses};
+pub use models::{Sight, may_ask, may_pass, refuses, tier};
 pub use work::{Work, enter_as};
 
 /// A request that was let in, and what it holds.

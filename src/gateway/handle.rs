@@ -64,6 +64,7 @@ impl Gateway {
 
     /// inspect → decide → attempt; where the cloud's answer is to follow the edge's, that is queued.
     pub async fn ask(&self, read: Read, record: &mut Record) -> Result<answer::Answered, Error> {
+        deferred::may_name(&read, record).await?;
         let (read, inspected) = inspect::inspect(read, record).await?;
         let plan = decide::decide(&read, &inspected, record)?;
         let answered = attempt::run(self, &read, &plan, &inspected, record).await?;
@@ -104,6 +105,7 @@ async fn read_and_recalled(
     record: &mut Record,
 ) -> Result<Entered, Error> {
     let read = read::read(endpoint, headers, body, record).await?;
+    deferred::may_name(&read, record).await?;
     let is_progressive = progressive::is_asked(&read)?;
     if read.view.background.is_some() && record.snapshot.deferred.is_some() {
         return deferred::accept(&read, record).await.map(Entered::Answered);

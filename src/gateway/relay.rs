@@ -88,6 +88,11 @@ impl Events {
         }
     }
 
+    /// Nobody else follows it: whether the usage frame is left out is for its one client to say.
+    pub fn strip_usage(&mut self, strip: bool) {
+        self.strip_usage = strip;
+    }
+
     /// Has hidden values put back.
     pub fn restore(&mut self, stream: Stream) {
         self.restoring = Some(Box::new(stream));

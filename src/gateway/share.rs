@@ -10,6 +10,7 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use super::answer::{self, Answered, Flow};
+use super::deferred::upgrade::{QUEUED, UPGRADE};
 use super::keep::{Keeper, Settled};
 use super::read::Read;
 use super::recall::{self, Form, How, Recalled, Remembered, Wanted};
@@ -269,7 +270,14 @@ fn concerns_all(error: &Error, record: &Record) -> bool {
 }
 
 async fn land(answered: Answered, mut record: Box<Record>, keeper: Keeper, form: Form) -> Landed<Head, Response<Body>> {
-    let Answered { status, mut headers, flow } = answered;
+    let Answered { status, mut headers, mut flow } = answered;
+    if headers.get(UPGRADE).is_some_and(|upgrade| upgrade == QUEUED) {
+        // It has the id of a job, which its client can delete: everybody else asks for himself, and nothing is kept.
+        if let Flow::Events(events) = &mut flow {
+            events.strip_usage(!form.usage);
+        }
+        return Landed::Alone(answer::succeeded(record, Answered { status, headers, flow }));
+    }
     let settled = Arc::clone(&keeper.settled);
     let is_stream = matches!(flow, Flow::Events(_));
     match flow {

@@ -13,6 +13,7 @@ pub mod list;
 pub mod logprobs;
 pub mod models;
 pub mod produced;
+pub mod renamed;
 pub mod said;
 pub mod splice;
 pub mod sse;

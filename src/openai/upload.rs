@@ -28,6 +28,8 @@ pub struct Upload {
     anchor: Option<String>,
     seconds: Option<u64>,
     done: bool,
+    /// What may be given once was given twice.
+    double: bool,
 }
 
 #[derive(Debug)]
@@ -59,6 +61,7 @@ impl Upload {
             anchor: None,
             seconds: None,
             done: false,
+            double: false,
         }
     }
 
@@ -75,6 +78,11 @@ impl Upload {
     /// The form has come to its end.
     pub fn is_done(&self) -> bool {
         self.done
+    }
+
+    /// It was refused for a second file or purpose: which of the two a provider would take nobody knows.
+    pub fn is_double(&self) -> bool {
+        self.double
     }
 
     /// Takes in a piece of the form. The pieces of the file in it go to `file`, in order.
@@ -108,7 +116,10 @@ impl Upload {
             return Err(wrong(format!("the form has more than {MOST_PARTS} parts"), "file"));
         }
         self.part = Some(match name.as_str() {
-            "file" if self.filename.is_some() => return Err(wrong("there is more than one `file`".into(), "file")),
+            "file" if self.filename.is_some() => {
+                self.double = true;
+                return Err(wrong("there is more than one `file`".into(), "file"));
+            }
             "file" => {
                 let name = filename.filter(|name| !name.is_empty()).unwrap_or_else(|| "file".into());
                 if name.len() > LONGEST_NAME {
@@ -126,7 +137,10 @@ impl Upload {
         let Some(Reading::Field(name, value)) = self.part.take() else { return Ok(()) };
         let text = |value| String::from_utf8(value).map_err(|_| wrong(format!("`{name}` is not UTF-8"), &name));
         match name.as_str() {
-            "purpose" if self.purpose.is_some() => return Err(wrong("`purpose` is given twice".into(), "purpose")),
+            "purpose" if self.purpose.is_some() => {
+                self.double = true;
+                return Err(wrong("`purpose` is given twice".into(), "purpose"));
+            }
             "purpose" => self.purpose = Some(text(value)?),
             "expires_after[anchor]" => self.anchor = Some(text(value)?),
             "expires_after[seconds]" => {

@@ -61,6 +61,10 @@ pub struct View {
     pub hints: Option<Member>,
     /// `background: true` of the Responses API: the member, to be cut like the hints.
     pub background: Option<Member>,
+    /// The value of the Responses API's `previous_response_id`, where that is a string.
+    pub previous: Option<Range<usize>>,
+    /// A file is named that is the gateway's own (see [`super::files::PREFIX`]).
+    pub own_file: bool,
 }
 
 /// `stream_options` as found.

@@ -104,7 +104,8 @@ pub struct Rule {
     #[serde(default)]
     pub shadow: Option<Shadow>,
     /// `upgrade`: where the edge has answered (by preference, or because no cloud could be reached), the cloud is asked later; both
-    /// answers are kept under the id of the first. Needs `deferred`.
+    /// answers are kept under the id of the first. For chat completions; responses are left as they are, because clients go on from them by their
+    /// ids. Needs `deferred`.
     #[serde(default)]
     pub then: Option<Afterwards>,
 }

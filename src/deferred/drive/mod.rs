@@ -15,7 +15,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{Batch, BatchState, Fault, Store};
-use crate::openai::batch::LineFault;
+use crate::openai::batch::{Line, LineFault};
 pub use about::About;
 pub use queue::FilePage;
 pub use run::run;
@@ -23,8 +23,8 @@ pub use run::run;
 /// Jobs that are moved in one transaction: others write in between.
 const STEP: usize = if cfg!(test) { 8 } else { 512 };
 
-/// Why a tenant's line may not ask for a model: code and message; `None`: it may. Asked with what the batch says of its owner, and the model.
-pub type Refuses = dyn Fn(&Batch, &About, &str) -> Option<(&'static str, String)> + Send + Sync;
+/// Why a tenant's line may not be run: code, field and message; `None`: it may. Asked with what the batch says of its owner.
+pub type Refuses = dyn Fn(&Batch, &About, &Line) -> Option<(&'static str, &'static str, String)> + Send + Sync;
 
 /// Moves batches on.
 #[derive(Clone)]

@@ -80,6 +80,7 @@ impl Writing {
         let new = NewFile {
             id,
             tenant: batch.tenant.clone(),
+            app: about.app.clone(),
             name: format!("{}_{what}.jsonl", batch.id),
             purpose: "batch_output".into(),
             created_us,

@@ -24,9 +24,9 @@ fn driver() -> (TempDir, Driver) {
 fn driver_within(limits: Limits) -> (TempDir, Driver) {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path(), limits).unwrap();
-    let refuses = |_: &Batch, about: &About, model: &str| {
+    let refuses = |_: &Batch, about: &About, line: &Line| {
         assert_eq!(about.app.as_deref(), Some("desk"));
-        (model == "gone").then(|| ("model_not_found", "there is no such model".to_owned()))
+        (line.model == "gone").then(|| ("model_not_found", "body.model", "there is no such model".to_owned()))
     };
     (folder, Driver::new(store, 10_000, Arc::new(refuses)))
 }
@@ -44,7 +44,15 @@ fn input(lines: usize) -> String {
 async fn made(driver: &Driver, content: &str) -> Batch {
     let store = &driver.store;
     let (id, tenant) = ("file-tgin".to_owned(), "a".to_owned());
-    let new = NewFile { id, tenant, name: "x".into(), purpose: "batch".into(), created_us: 1, expires_us: None };
+    let new = NewFile {
+        id,
+        tenant,
+        app: Some("desk".into()),
+        name: "x".into(),
+        purpose: "batch".into(),
+        created_us: 1,
+        expires_us: None,
+    };
     store.begin_file(new).await.unwrap();
     for piece in content.as_bytes().chunks(1_777) {
         assert!(store.put_chunk("file-tgin", "a", Bytes::copy_from_slice(piece)).await.unwrap());

@@ -101,8 +101,8 @@ impl Driver {
     }
 
     fn refused(&self, batch: &Batch, about: &About, line: &Line) -> Option<LineFault> {
-        let (code, message) = (self.refuses)(batch, about, &line.model)?;
-        Some(LineFault::at(line.number, code, Some("body.model"), message))
+        let (code, param, message) = (self.refuses)(batch, about, line)?;
+        Some(LineFault::at(line.number, code, Some(param), message))
     }
 }
 

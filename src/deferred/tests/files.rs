@@ -9,6 +9,7 @@ fn file(id: &str, tenant: &str) -> NewFile {
     NewFile {
         id: id.into(),
         tenant: tenant.into(),
+        app: Some("desk".into()),
         name: "questions of ann.jsonl".into(),
         purpose: "batch".into(),
         created_us: 5,
@@ -28,6 +29,7 @@ async fn a_file_is_put_in_pieces_read_in_pieces_and_goes() {
     assert_eq!(store.end_file("file-1", "b").await.unwrap(), None);
     let ended = store.end_file("file-1", "a").await.unwrap().unwrap();
     assert_eq!((ended.length, ended.chunks, ended.name.as_str()), (8, 2, "questions of ann.jsonl"));
+    assert_eq!(ended.app.as_deref(), Some("desk"));
     assert!(!store.put_chunk("file-1", "a", Bytes::from("three\n")).await.unwrap(), "nothing is added afterwards");
     drop(store);
     let store = Store::open(folder.path(), LIMITS).unwrap();

@@ -1,11 +1,14 @@
-//! Which models a key may ask for, and which paths.
+//! Which models a key may ask for, which paths, and what it may see of what its tenant keeps here.
 //!
 //! What a reader could get wrong: a key may have a list of its own besides its tenant's; both must have the model.
 
 use super::Admission;
+use crate::config::file::Privacy;
 use crate::error::{Error, Kind, Result};
 use crate::gateway::decide;
 use crate::gateway::record::Record;
+use crate::signals::Hints;
+use crate::signals::hints::PrivacyHint;
 use crate::state::Snapshot;
 
 /// Whether the key may ask for this model. Answers 403, not 404: it exists, and the operator can allow it.
@@ -35,6 +38,15 @@ pub fn refuses(snapshot: &Snapshot, tenant: &str, key: Option<&[String]>, model:
     (!allowed).then(|| may_not_ask(model))
 }
 
+/// The tier of what a tenant asks for later, with these hints. `app`: in whose name, where the hints name nobody.
+pub fn tier(snapshot: &Snapshot, tenant: &str, app: Option<&str>, hints: &Hints) -> Privacy {
+    let found = snapshot.tenants.named(tenant);
+    let app = hints.app.as_deref().or(app);
+    let app = found.as_ref().zip(app).and_then(|(tenant, app)| tenant.apps.get(app)).and_then(|app| app.privacy);
+    let own = found.as_ref().map_or(Privacy::default(), |tenant| tenant.privacy);
+    own.max(app.unwrap_or_default()).max(hints.privacy.map_or(Privacy::default(), PrivacyHint::tier))
+}
+
 /// Whether the key may use a passed-through endpoint that may cost. Nothing is read of what is passed through, so a list of models cannot be
 /// held against it: whoever has one must have the path in it (`/v1/images`).
 pub fn may_pass(path: &str, record: &Record) -> Result<()> {
@@ -51,10 +63,26 @@ pub fn may_pass(path: &str, record: &Record) -> Result<()> {
     Err(Error::client(Kind::ModelNotAllowed, message))
 }
 
+/// What a key may see of what its tenant keeps here: everything, or what was asked for in the name of the app that it is bound to.
+#[derive(Debug, Clone)]
+pub struct Sight(Option<String>);
+
+impl Sight {
+    /// Whether it may see what was asked for in the name of this app.
+    pub fn sees(&self, app: Option<&str>) -> bool {
+        self.0.is_none() || self.0.as_deref() == app
+    }
+}
+
 impl Admission {
     /// What the key may ask for, where that is less than its tenant may.
     pub fn key_models(&self) -> Option<Vec<String>> {
         let models = self.known.as_ref()?.models.as_ref()?;
         Some(models.iter().cloned().collect())
+    }
+
+    /// What of its tenant's the key may see.
+    pub fn sight(&self) -> Sight {
+        Sight(self.known.as_ref().and_then(|known| known.app.clone()))
     }
 }

@@ -17,7 +17,8 @@ use crate::gateway::answer::{Answered, Flow};
 use crate::gateway::read::Read;
 use crate::gateway::record::Record;
 use crate::gateway::{admit, decide, headers};
-use crate::openai::{edits, splice};
+use crate::openai::edits;
+use crate::openai::splice::{self, Edit};
 
 const DEFERRED: HeaderName = HeaderName::from_static("x-tidegate-deferred");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -116,9 +117,23 @@ pub(super) fn kept(headers: &HeaderMap) -> Vec<(String, String)> {
     matter.filter_map(text).collect()
 }
 
+/// The body's hints without those that are about somebody who waits, like the headers'; `None`: they have none.
+pub(super) fn patient(hints: &[u8]) -> Option<Bytes> {
+    let mut hints = members(hints)?;
+    let before = hints.len();
+    for name in ["mode", "deadline_ms"] {
+        hints.shift_remove(name);
+    }
+    (hints.len() < before).then(|| object::bytes(&hints))
+}
+
 /// The body as it is asked later: for the upstream it is a request like any other.
 fn without_background(read: &Read) -> Bytes {
-    let mut edits: Vec<_> = edits::cut_background(&read.view).into_iter().collect();
+    let hints = read.view.hints.as_ref().and_then(|member| {
+        let with = patient(read.body.get(member.value.clone())?)?;
+        Some(Edit { range: member.value.clone(), with })
+    });
+    let mut edits: Vec<_> = edits::cut_background(&read.view).into_iter().chain(hints).collect();
     let segments = splice::apply(&read.body, &mut edits);
     match segments.as_slice() {
         [whole] => whole.clone(),
@@ -147,5 +162,18 @@ fn as_accepted(new: &NewJob) -> Job {
         prompt_tokens: 0,
         completion_tokens: 0,
         next_event: 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hints_about_waiting_are_taken_out_and_the_others_stay_as_they_are() {
+        let hints = br#"{"mode":"progressive","tags":{"a":"b"},"deadline_ms":50,"privacy":"retained"}"#;
+        assert_eq!(patient(hints).unwrap(), r#"{"tags":{"a":"b"},"privacy":"retained"}"#);
+        assert_eq!(patient(br#"{"mode":"progressive"}"#).unwrap(), "{}");
+        assert_eq!(patient(br#"{"tags":"a=b"}"#), None);
     }
 }

@@ -16,16 +16,17 @@ use crate::deferred::drive::about::object;
 use crate::deferred::drive::{self, About, Driver};
 use crate::deferred::{Batch, BatchState, JobId, NewBatch, Store};
 use crate::error::{Error, Kind, Result};
+use crate::gateway::admit::Sight;
 use crate::gateway::answer::Answered;
 use crate::gateway::passthrough::{self, Sent};
 use crate::gateway::read;
 use crate::gateway::record::Record;
 use crate::gateway::{Gateway, admit};
-use crate::openai::batch::{self, Create, Object, create};
+use crate::openai::batch::{self, Create, Line, Object, create};
 use crate::openai::files;
 use crate::openai::list::{self, Page};
 use crate::signals::Hints;
-use crate::state::{Deferring, Shared};
+use crate::state::{Deferring, Shared, Snapshot};
 use crate::task;
 
 /// Batches on a page (OpenAI's figures).
@@ -96,13 +97,15 @@ pub async fn run(
         (Batches::Retrieve(id), store) => {
             record.seen.endpoint = "batches";
             let store = store.ok_or_else(off)?;
-            let found = record.waiting(store.batch(&id, &tenant)).await?;
+            let sight = record.admission.sight();
+            let found = record.waiting(store.batch(&id, &tenant)).await?.filter(|batch| sees(&sight, batch));
             Ok(answered(object(&found.ok_or_else(|| missing(&id))?).body()))
         }
         (Batches::Cancel(id), store) => {
             record.seen.endpoint = "batches";
             let store = store.ok_or_else(off)?;
-            record.waiting(cancel(&store, &id, &tenant)).await
+            let sight = record.admission.sight();
+            record.waiting(cancel(&store, &id, &tenant, &sight)).await
         }
     }
 }
@@ -121,7 +124,9 @@ async fn make(gateway: &Gateway, store: &Store, request: Request<Incoming>, reco
     may_be_kept(record.privacy)?;
     let asked = Create::read(&body)?;
     let tenant = record.tenant_name().to_owned();
+    let sight = record.admission.sight();
     let input = record.waiting(store.file(&asked.input_file, &tenant)).await?;
+    let input = input.filter(|file| sight.sees(file.app.as_deref()));
     let wrong = |message: &str| Error::client(Kind::InvalidRequest, message.to_owned()).with_param("input_file_id");
     let input = input.ok_or_else(|| wrong("there is no file of this id, or no longer"))?;
     if input.purpose != "batch" {
@@ -194,7 +199,8 @@ async fn list(gateway: &Gateway, store: &Store, request: Request<Incoming>, reco
         _ => return passthrough::run(gateway, request, record).await,
     };
     let tenant = record.tenant_name().to_owned();
-    let mut found = record.waiting(store.batches(&tenant, page.after.as_deref(), page.limit + 1)).await?;
+    let sight = record.admission.sight();
+    let mut found = record.waiting(page_of(store, &tenant, &sight, page.after, page.limit + 1)).await?;
     let has_more = found.len() > page.limit;
     found.truncate(page.limit);
     let follows = passthrough::destination(request.headers(), record).is_ok();
@@ -206,10 +212,36 @@ async fn list(gateway: &Gateway, store: &Store, request: Request<Incoming>, reco
     Ok(answered(list::body(&objects, has_more || follows)))
 }
 
-/// Marks the batch; whoever drives it does the rest.
-async fn cancel(store: &Store, id: &str, tenant: &str) -> Result<Answered> {
+fn sees(sight: &Sight, batch: &Batch) -> bool {
+    sight.sees(About::read(&batch.about).and_then(|about| about.app).as_deref())
+}
+
+/// As many as are asked for of those that the key may see.
+async fn page_of(
+    store: &Store,
+    tenant: &str,
+    sight: &Sight,
+    mut after: Option<String>,
+    limit: usize,
+) -> Result<Vec<Batch>> {
+    let mut seen = vec![];
     loop {
-        let found = store.batch(id, tenant).await?.ok_or_else(|| missing(id))?;
+        let page = store.batches(tenant, after.as_deref(), limit).await?;
+        let is_last = page.len() < limit;
+        after = page.last().map(|batch| batch.id.clone());
+        seen.extend(page.into_iter().filter(|batch| sees(sight, batch)));
+        if is_last || seen.len() >= limit {
+            seen.truncate(limit);
+            return Ok(seen);
+        }
+    }
+}
+
+/// Marks the batch; whoever drives it does the rest.
+async fn cancel(store: &Store, id: &str, tenant: &str, sight: &Sight) -> Result<Answered> {
+    loop {
+        let found = store.batch(id, tenant).await?.filter(|batch| sees(sight, batch));
+        let found = found.ok_or_else(|| missing(id))?;
         let state = found.state;
         match state {
             BatchState::Validating | BatchState::InProgress => {}
@@ -232,14 +264,32 @@ async fn cancel(store: &Store, id: &str, tenant: &str) -> Result<Answered> {
 pub(super) fn drive(shared: &Arc<Shared>, deferring: &Deferring) {
     let longest = shared.snapshot().server.max_body.0.saturating_add(AROUND);
     let shared = Arc::clone(shared);
-    let refuses = move |batch: &Batch, about: &About, model: &str| {
-        let lists = about.models.as_deref();
-        let error = admit::refuses(&shared.snapshot(), &batch.tenant, lists, model)?;
-        let code = if error.kind == Kind::ModelNotFound { "model_not_found" } else { "model_not_allowed" };
-        Some((code, error.message.into_owned()))
+    let refuses = move |batch: &Batch, about: &About, line: &Line| {
+        let (snapshot, lists) = (shared.snapshot(), about.models.as_deref());
+        if let Some(error) = admit::refuses(&snapshot, &batch.tenant, lists, &line.model) {
+            let code = if error.kind == Kind::ModelNotFound { "model_not_found" } else { "model_not_allowed" };
+            return Some((code, "body.model", error.message.into_owned()));
+        }
+        let message = hints_refused(&snapshot, &batch.tenant, about.app.as_deref(), line.hints.as_deref())?;
+        Some(("invalid_body", "body.tidegate", message))
     };
     let longest = usize::try_from(longest).unwrap_or(usize::MAX);
     drop(task::spawn("batches", drive::run(Driver::new(deferring.store.clone(), longest, Arc::new(refuses)))));
+}
+
+/// Why a line with these hints cannot be run; `None`: it can. `app`: the batch's.
+fn hints_refused(snapshot: &Snapshot, tenant: &str, app: Option<&str>, hints: Option<&[u8]>) -> Option<String> {
+    let hints = match Hints::from_body(hints.unwrap_or(b"null")) {
+        Ok(hints) => hints,
+        Err(error) => return Some(error.message.into_owned()),
+    };
+    if let (Some(own), Some(named)) = (app, &hints.app)
+        && own != named
+    {
+        return Some(format!("the batch is the app `{own}`'s, and so are all of its lines"));
+    }
+    let tier = admit::tier(snapshot, tenant, app, &hints);
+    may_be_kept(tier).err().map(|error| error.message.into_owned())
 }
 
 fn missing(id: &str) -> Error {

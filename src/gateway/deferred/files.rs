@@ -14,6 +14,7 @@ use super::upload::upload;
 use crate::deferred::drive::FilePage;
 use crate::deferred::{File, Store};
 use crate::error::{Error, Kind, Result};
+use crate::gateway::admit::Sight;
 use crate::gateway::answer::{Answered, Flow};
 use crate::gateway::record::Record;
 use crate::gateway::{Gateway, passthrough};
@@ -77,7 +78,9 @@ pub async fn run(gateway: &Gateway, what: Files, request: Request<Incoming>, rec
     record.seen.endpoint = "files";
     let store = record.snapshot.deferred.as_ref().ok_or_else(off)?.store.clone();
     let tenant = record.tenant_name().to_owned();
-    let file = record.waiting(store.file(id, &tenant)).await?.ok_or_else(|| missing(id))?;
+    let sight = record.admission.sight();
+    let found = record.waiting(store.file(id, &tenant)).await?.filter(|file| sight.sees(file.app.as_deref()));
+    let file = found.ok_or_else(|| missing(id))?;
     match what {
         Files::Content(_) => Ok(content(&store, &file)),
         Files::Delete(_) => {
@@ -118,7 +121,8 @@ async fn list(gateway: &Gateway, request: Request<Incoming>, record: &mut Record
         purpose: page.purpose.clone(),
         limit: page.limit + 1,
     };
-    let mut found = record.waiting(store.files_page(&tenant, asked)).await?;
+    let sight = record.admission.sight();
+    let mut found = record.waiting(page_of(&store, &tenant, &sight, asked)).await?;
     let has_more = found.len() > page.limit;
     found.truncate(page.limit);
     let follows = page.purpose.is_none() && passthrough::destination(request.headers(), record).is_ok();
@@ -128,6 +132,21 @@ async fn list(gateway: &Gateway, request: Request<Incoming>, record: &mut Record
     record.seen.endpoint = "files";
     let objects: Vec<FileObject> = found.iter().map(object).collect();
     Ok(answered(list::body(&objects, has_more || follows)))
+}
+
+/// As many as are asked for of those that the key may see.
+async fn page_of(store: &Store, tenant: &str, sight: &Sight, mut asked: FilePage) -> Result<Vec<File>> {
+    let mut seen = vec![];
+    loop {
+        let page = store.files_page(tenant, asked.clone()).await?;
+        let is_last = page.len() < asked.limit;
+        asked.after = page.last().map(|file| file.id.clone());
+        seen.extend(page.into_iter().filter(|file| sight.sees(file.app.as_deref())));
+        if is_last || seen.len() >= asked.limit {
+            seen.truncate(asked.limit);
+            return Ok(seen);
+        }
+    }
 }
 
 /// The upstream's list from its start: it knows nothing of our files.

@@ -91,7 +91,7 @@ async fn tell(store: &Store, job: Job, request: &[u8], after: i64, told: &mpsc::
             return Ok(());
         }
     }
-    let mut last = (after - BEFORE).max(-1);
+    let mut last = after.saturating_sub(BEFORE).max(-1);
     let mut changes = store.subscribe(id.as_str());
     let mut idle = 0;
     loop {
@@ -112,7 +112,7 @@ async fn tell(store: &Store, job: Job, request: &[u8], after: i64, told: &mpsc::
             continue;
         }
         if now.state.is_final() {
-            let sequence = now.next_event.max(last + 1) + BEFORE;
+            let sequence = now.next_event.max(last.saturating_add(1)).saturating_add(BEFORE);
             if after < sequence {
                 // Whoever left in the meantime has the answer by its id.
                 let _gone = told.send(last_event(store, &now, request, sequence).await?).await;

@@ -2,6 +2,9 @@
 //!
 //! What a reader could get wrong: an upstream's own `response.created` is left out, because the client has been told one when the job was
 //! accepted. A stream that ends without its last event is no answer.
+//! Where an execution before this one was heard in part and broke off, its words have been told and cannot be taken back. They are not told
+//! twice either, nor others in their place: of the new execution a client is told that it has begun (`response.in_progress`), and the last
+//! event, whose response is the whole answer. That counts, not what the deltas before it come to.
 
 use bytes::{Bytes, BytesMut};
 use http::Response;
@@ -88,6 +91,7 @@ async fn events(mut body: Body, mut sink: Sink<'_>) -> Result<Heard, Fault> {
     let mut ended = None;
     let mut is_error = false;
     let mut heard = 0;
+    let is_again = sink.next > 0;
     while let Some(frame) = body.frame().await {
         let Some(data) = frame.ok().and_then(|frame| frame.into_data().ok()) else { break };
         heard += data.len();
@@ -97,7 +101,8 @@ async fn events(mut body: Body, mut sink: Sink<'_>) -> Result<Heard, Fault> {
         let (mut came, mut out) = (vec![], SmallVec::new());
         let visit = |data: &[u8]| {
             match event(data, sink.lease.job.as_str(), sink.next + came.len() as i64 + BEFORE) {
-                Event::Told(event) => came.push(event),
+                Event::Told(kind, _) if is_again && kind != "response.in_progress" => {}
+                Event::Told(_, event) => came.push(event),
                 Event::Last(state, event, response) => {
                     came.push(event);
                     ended = Some((state, response));
@@ -128,7 +133,8 @@ impl Sink<'_> {
 
 #[derive(Debug, PartialEq)]
 enum Event {
-    Told(Bytes),
+    /// With its type.
+    Told(String, Bytes),
     /// With the response that it tells.
     Last(State, Bytes, Bytes),
     Error,
@@ -143,6 +149,8 @@ fn event(data: &[u8], id: &str, sequence: i64) -> Event {
     match kind.as_str() {
         "response.created" | "response.queued" => return Event::Left,
         "error" => return Event::Error,
+        // What the gateway tells in the middle of a stream, and some upstreams do.
+        "" if event.contains_key("error") => return Event::Error,
         _ => {}
     }
     set(&mut event, "sequence_number", &sequence);
@@ -154,7 +162,7 @@ fn event(data: &[u8], id: &str, sequence: i64) -> Event {
     }
     match response {
         Some(response) if ends(&kind) => Event::Last(object::status(&response), bytes(&event), response),
-        _ => Event::Told(bytes(&event)),
+        _ => Event::Told(kind, bytes(&event)),
     }
 }
 
@@ -168,7 +176,10 @@ mod tests {
             event(br#"{"type":"response.output_text.delta","sequence_number":4,"delta":"a","x":1.0}"#, "resp_tg1", 9);
         assert_eq!(
             told,
-            Event::Told(r#"{"type":"response.output_text.delta","sequence_number":9,"delta":"a","x":1.0}"#.into())
+            Event::Told(
+                "response.output_text.delta".into(),
+                r#"{"type":"response.output_text.delta","sequence_number":9,"delta":"a","x":1.0}"#.into()
+            )
         );
         let last = event(br#"{"type":"response.completed","response":{"id":"r","status":"completed"}}"#, "resp_tg1", 9);
         let Event::Last(State::Completed, event_told, response) = last else { panic!("{last:?}") };
@@ -177,5 +188,9 @@ mod tests {
         assert_eq!(event(br#"{"type":"response.created","response":{}}"#, "x", 1), Event::Left);
         assert_eq!(event(b"[DONE]", "x", 1), Event::Left);
         assert_eq!(event(br#"{"type":"error","message":"m"}"#, "x", 1), Event::Error);
+        let in_stream = br#"{"error":{"message":"the upstream broke off","type":"server_error","code":null}}"#;
+        assert_eq!(event(in_stream, "x", 1), Event::Error);
+        let failed = br#"{"type":"response.failed","response":{"status":"failed","error":{"code":"x"}}}"#;
+        assert!(matches!(event(failed, "x", 1), Event::Last(State::Failed, ..)), "that is an answer");
     }
 }

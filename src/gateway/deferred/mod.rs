@@ -13,6 +13,7 @@ mod follow;
 mod hear;
 mod object;
 mod one;
+mod own;
 mod postpone;
 mod rename;
 mod retrieve;
@@ -25,6 +26,7 @@ pub use batches::{Batches, run as run_batches};
 pub use content::Content;
 pub use files::{Files, run as run_files};
 pub use follow::Followed;
+pub use own::may_name;
 pub use rename::Renaming;
 pub use retrieve::{Named, named, retrieve};
 

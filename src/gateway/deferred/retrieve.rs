@@ -1,6 +1,6 @@
 //! `GET`, `DELETE`, `…/cancel` and `…/input_items` of a background response.
 //!
-//! What a reader could get wrong: what is another tenant's looks as if it were not there, which is why a wrong id and a foreign one
+//! What a reader could get wrong: what is another tenant's, or another app's than the one that a key is bound to, looks as if it were not there, which is why a wrong id and a foreign one
 //! get the same 404.
 
 use bytes::Bytes;
@@ -13,6 +13,7 @@ use super::follow;
 use super::{CHAT, RESPONSE, now_us, upgrade};
 use crate::deferred::{Job, JobId, Kind as JobKind, Part, Store};
 use crate::error::{Error, Kind, Result};
+use crate::gateway::admit::Sight;
 use crate::gateway::answer::{Answered, Flow};
 use crate::gateway::record::Record;
 
@@ -66,16 +67,16 @@ pub async fn retrieve<B>(named: &Named, request: &Request<B>, record: &mut Recor
     let store = &snapshot.deferred.as_ref().ok_or_else(off)?.store;
     let tenant = record.tenant_name().to_owned();
     let query = request.uri().query().unwrap_or("").to_owned();
-    let answering = answer(store, named, &tenant, &query);
+    let sight = record.admission.sight();
+    let answering = answer(store, named, &tenant, &sight, &query);
     record.waiting(answering).await
 }
 
-async fn answer(store: &Store, named: &Named, tenant: &str, query: &str) -> Result<Answered> {
+async fn answer(store: &Store, named: &Named, tenant: &str, sight: &Sight, query: &str) -> Result<Answered> {
     let Named { id, what } = named;
-    let missing = || {
-        let shown: String = id.as_str().chars().take(100).collect();
-        Error::client(Kind::NotFound, format!("there is nothing of the id `{shown}`, or no longer"))
-    };
+    let missing = || missing(id);
+    let found = store.get(id, tenant).await?;
+    let job = found.filter(|job| sight.sees(job.asked.app.as_deref())).ok_or_else(missing)?;
     match what {
         What::Delete => {
             if !store.delete(id, tenant).await? {
@@ -88,25 +89,25 @@ async fn answer(store: &Store, named: &Named, tenant: &str, query: &str) -> Resu
             let job = store.cancel(id, tenant, now_us()).await?.ok_or_else(missing)?;
             shown(store, &job).await
         }
-        What::Retrieve => {
-            let job = store.get(id, tenant).await?.ok_or_else(missing)?;
-            match Asked::of(query)? {
-                None => shown(store, &job).await,
-                Some(_) if !job.asked.stream => {
-                    let message = "this response was not created with `stream: true`: its events were not kept";
-                    Err(Error::client(Kind::InvalidRequest, message).with_param("stream"))
-                }
-                Some(Asked { after }) => {
-                    let request = request_of(store, &job).await?;
-                    Ok(streamed(HeaderMap::with_capacity(24), follow::begin(store, job, request, after)))
-                }
+        What::Retrieve => match Asked::of(query)? {
+            None => shown(store, &job).await,
+            Some(_) if !job.asked.stream => {
+                let message = "this response was not created with `stream: true`: its events were not kept";
+                Err(Error::client(Kind::InvalidRequest, message).with_param("stream"))
             }
-        }
-        What::InputItems => {
-            let job = store.get(id, tenant).await?.ok_or_else(missing)?;
-            Ok(whole(&input_items(&job, &request_of(store, &job).await?)))
-        }
+            Some(Asked { after }) => {
+                let request = request_of(store, &job).await?;
+                Ok(streamed(HeaderMap::with_capacity(24), follow::begin(store, job, request, after)))
+            }
+        },
+        What::InputItems => Ok(whole(&input_items(&job, &request_of(store, &job).await?))),
     }
+}
+
+/// What a wrong id and a foreign one get.
+pub(super) fn missing(id: &JobId) -> Error {
+    let shown: String = id.as_str().chars().take(100).collect();
+    Error::client(Kind::NotFound, format!("there is nothing of the id `{shown}`, or no longer"))
 }
 
 /// The job's response as it stands.

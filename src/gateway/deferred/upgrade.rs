@@ -2,16 +2,17 @@
 //!
 //! What a reader could get wrong: it does not matter why the edge answered (the rule prefers it, or no cloud could be reached). What counts is
 //! that the rule and all constraints would let a cloud target have the request.
+//! It is for chat completions only: a client goes on from a response by its id, and no provider would know ours.
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::accept::asked;
+use super::accept::{asked, patient};
 use super::object::{self, Failure, bytes, members, set};
 use super::rename::Renaming;
-use super::{CHAT, RESPONSE, now_us};
+use super::{CHAT, now_us};
 use crate::cache::replay;
 use crate::config::file::{Placement, Privacy};
 use crate::deferred::{Fault, Job, JobId, Kind as JobKind, NewJob, Part, State, Store};
@@ -21,7 +22,10 @@ use crate::gateway::record::Record;
 use crate::openai::{Endpoint, said};
 use crate::task;
 
-const UPGRADE: HeaderName = HeaderName::from_static("x-tidegate-upgrade");
+/// Says of an answer whether another one follows it.
+pub const UPGRADE: HeaderName = HeaderName::from_static("x-tidegate-upgrade");
+/// It does.
+pub const QUEUED: HeaderValue = HeaderValue::from_static("queued");
 
 /// Whether this answer is to be followed by the cloud's.
 pub fn is_due(read: &Read, answered: &Answered, record: &Record) -> bool {
@@ -31,7 +35,7 @@ pub fn is_due(read: &Read, answered: &Answered, record: &Record) -> bool {
         && record.snapshot.deferred.is_some()
         && record.admission.work.is_none()
         && record.privacy == Privacy::Retained
-        && matches!(read.endpoint, Endpoint::Chat | Endpoint::Responses)
+        && read.endpoint == Endpoint::Chat
         && matches!(answered.flow, Flow::Whole(_) | Flow::Events(_))
         && record.target.as_ref().is_some_and(|(_, target)| target.upstream.placement() == Placement::Edge)
         && decision
@@ -43,11 +47,7 @@ pub fn is_due(read: &Read, answered: &Answered, record: &Record) -> bool {
 pub async fn queue(read: &Read, mut answered: Answered, record: &mut Record) -> Answered {
     let snapshot = record.snapshot.clone();
     let (Some(deferring), Some(body)) = (&snapshot.deferred, body(read)) else { return answered };
-    let (prefix, path) = match read.endpoint {
-        Endpoint::Responses => (RESPONSE, "/v1/responses"),
-        _ => (CHAT, "/v1/chat/completions"),
-    };
-    let id = JobId::new(prefix);
+    let id = JobId::new(CHAT);
     let edge = match &answered.flow {
         Flow::Whole(whole) => match under(whole, id.as_str()) {
             Some(renamed) => Some(renamed),
@@ -58,7 +58,7 @@ pub async fn queue(read: &Read, mut answered: Answered, record: &mut Record) -> 
     let now = now_us();
     let wait = i64::try_from(deferring.section.expires.0.as_micros()).unwrap_or(i64::MAX);
     let tenant = record.tenant_name().to_owned();
-    let mut asked = asked(path, read, record);
+    let mut asked = asked("/v1/chat/completions", read, record);
     asked.stream = false;
     let job = NewJob {
         id: id.clone(),
@@ -79,17 +79,17 @@ pub async fn queue(read: &Read, mut answered: Answered, record: &mut Record) -> 
         answered.headers.insert(UPGRADE, HeaderValue::from_static("refused"));
         return answered;
     }
-    answered.headers.insert(UPGRADE, HeaderValue::from_static("queued"));
+    answered.headers.insert(UPGRADE, QUEUED);
     match (&mut answered.flow, edge) {
         (Flow::Whole(whole), Some(renamed)) => *whole = renamed,
         (Flow::Events(events), _) => {
             let (renaming, whole) = Renaming::new(id.as_str());
             events.rename(renaming);
-            let (store, endpoint) = (deferring.store.clone(), read.endpoint);
+            let store = deferring.store.clone();
             // Ends with the stream.
             drop(task::spawn("edge answer of an upgrade", async move {
                 if let Ok(pieces) = whole.await {
-                    keep_edge(&store, &id, &tenant, endpoint, &pieces).await;
+                    keep_edge(&store, &id, &tenant, &pieces).await;
                 }
             }));
         }
@@ -99,20 +99,25 @@ pub async fn queue(read: &Read, mut answered: Answered, record: &mut Record) -> 
 }
 
 /// The stream's plain form, beside the answer that follows. One that is not understood is not kept.
-async fn keep_edge(store: &Store, id: &JobId, tenant: &str, endpoint: Endpoint, pieces: &[Bytes]) {
-    let Some(plain) = replay::to_plain(endpoint, &pieces.concat()) else { return };
+async fn keep_edge(store: &Store, id: &JobId, tenant: &str, pieces: &[Bytes]) {
+    let Some(plain) = replay::to_plain(Endpoint::Chat, &pieces.concat()) else { return };
     if let Err(fault) = store.put_edge(id, tenant, plain.into()).await {
         tracing::error!("the queue of deferred work cannot be used: {fault}");
     }
 }
 
-/// The request as the cloud gets it: not as a stream. `None`: the client forbids to store it.
+/// The request as the cloud gets it: not as a stream, and for nobody who waits. `None`: the client forbids to store it.
 fn body(read: &Read) -> Option<Bytes> {
     let mut request = members(&read.body)?;
     if request.get("store").is_some_and(|store| store.get() == "false") {
         return None;
     }
     request.shift_remove("stream_options");
+    if let Some(hints) = request.get_mut("tidegate")
+        && let Some(Ok(patient)) = patient(hints.get().as_bytes()).map(|hints| serde_json::from_slice(&hints))
+    {
+        *hints = patient;
+    }
     if read.view.stream {
         set(&mut request, "stream", &false);
     }
@@ -158,9 +163,6 @@ pub(super) async fn shown(store: &Store, job: &Job) -> Result<Bytes, Fault> {
 
 async fn empty(store: &Store, job: &Job) -> Result<object::Members, Fault> {
     let request = store.text(&job.id, &job.tenant, Part::Request).await?.unwrap_or_default();
-    if job.id.as_str().starts_with(RESPONSE) {
-        return Ok(members(&object::pending(job, State::Running, &request, None)).unwrap_or_default());
-    }
     let model = members(&request).and_then(|mut request| request.swap_remove("model"));
     let mut answer = object::Members::new();
     set(&mut answer, "id", &job.id.as_str());

@@ -60,9 +60,11 @@ pub async fn upload(gateway: &Gateway, request: Request<Incoming>, record: &mut 
         let Some(frame) = record.waiting(arriving.frame()).await? else { break false };
         held.bytes += frame.len();
         held.frames.push(frame.clone());
-        // What is no form is the upstream's to refuse.
-        if arriving.take_in(&frame).is_err() {
-            break false;
+        match arriving.take_in(&frame) {
+            Err(error) if arriving.upload.is_double() => return Err(error),
+            // What is no form is the upstream's to refuse.
+            Err(_) => break false,
+            Ok(()) => {}
         }
     };
     if !is_ours {
@@ -80,7 +82,8 @@ pub async fn upload(gateway: &Gateway, request: Request<Incoming>, record: &mut 
         return Err(too_large(&arriving.server));
     }
     let tenant = record.tenant_name().to_owned();
-    let kept = record.waiting(keep(&deferring.store, &tenant, arriving)).await?;
+    let app = record.admission.app.clone();
+    let kept = record.waiting(keep(&deferring.store, &tenant, app, arriving)).await?;
     Ok(answered(object(&kept).body()))
 }
 
@@ -158,16 +161,16 @@ impl Arriving {
 }
 
 /// Puts a file away piece by piece; nothing is left of one that did not come to its end.
-async fn keep(store: &Store, tenant: &str, arriving: Arriving) -> Result<File> {
+async fn keep(store: &Store, tenant: &str, app: Option<String>, arriving: Arriving) -> Result<File> {
     let id = JobId::new(files::PREFIX).to_string();
     let unfinished = Unfinished { store: store.clone(), id, tenant: tenant.to_owned(), kept: false };
     let mut unfinished = unfinished;
-    let file = put(store, &unfinished.id, tenant, arriving).await?;
+    let file = put(store, &unfinished.id, tenant, app, arriving).await?;
     unfinished.kept = true;
     Ok(file)
 }
 
-async fn put(store: &Store, id: &str, tenant: &str, mut arriving: Arriving) -> Result<File> {
+async fn put(store: &Store, id: &str, tenant: &str, app: Option<String>, mut arriving: Arriving) -> Result<File> {
     let now = now_us();
     let after = |seconds: u64| now.saturating_add_unsigned(seconds.saturating_mul(1_000_000));
     let (mut begun, mut length) = (false, 0);
@@ -176,9 +179,8 @@ async fn put(store: &Store, id: &str, tenant: &str, mut arriving: Arriving) -> R
         if let Some(name) = arriving.upload.filename().filter(|_| !begun) {
             let (id, tenant, purpose) = (id.to_owned(), tenant.to_owned(), "batch".to_owned());
             let expires_us = Some(after(KEPT_SECONDS));
-            store
-                .begin_file(NewFile { id, tenant, name: name.to_owned(), purpose, created_us: now, expires_us })
-                .await?;
+            let (app, name) = (app.clone(), name.to_owned());
+            store.begin_file(NewFile { id, tenant, app, name, purpose, created_us: now, expires_us }).await?;
             begun = true;
         }
         for piece in std::mem::take(&mut arriving.file) {

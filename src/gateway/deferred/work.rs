@@ -63,6 +63,8 @@ pub async fn execute(gateway: &Gateway, deferring: &Deferring, claimed: &Claimed
                 Some(answer) => (State::Completed, answer),
                 None => return Ok(broken(deferring, claimed)),
             },
+            // What is no JSON object (a proxy's page, say) is no answer, whatever its status.
+            JobKind::Batch if object::members(&body).is_none() => return Ok(broken(deferring, claimed)),
             JobKind::Batch => (State::Completed, body),
         },
         Heard::Broken => return Ok(broken(deferring, claimed)),

@@ -22,6 +22,8 @@ pub struct Line {
     pub number: usize,
     pub custom_id: String,
     pub model: String,
+    /// The body's `tidegate` object, if it has one.
+    pub hints: Option<Bytes>,
     pub body: Bytes,
 }
 
@@ -54,6 +56,8 @@ struct RawBody<'l> {
     stream: Option<&'l RawValue>,
     #[serde(borrow)]
     background: Option<&'l RawValue>,
+    #[serde(borrow)]
+    tidegate: Option<&'l RawValue>,
 }
 
 impl Lines {
@@ -95,7 +99,7 @@ impl Lines {
             return Err(wrong("mismatched_endpoint", Some("url"), message));
         }
         let body = raw.body.ok_or_else(|| missing("body"))?;
-        let model = model(number, body.get())?;
+        let (model, hints) = asked(number, body.get())?;
         // Last, so that a line which is wrong otherwise is told so.
         let first = *self.names.entry(hashed(&custom_id)).or_insert(number);
         if first != number {
@@ -104,12 +108,13 @@ impl Lines {
             return Err(wrong("duplicate_custom_id", Some("custom_id"), message));
         }
         // The range of the body within the line, which it shares.
-        Ok(Line { number, custom_id, model, body: text.slice_ref(body.get().as_bytes()) })
+        let within = |part: &str| text.slice_ref(part.as_bytes());
+        Ok(Line { number, custom_id, model, hints: hints.map(within), body: within(body.get()) })
     }
 }
 
-/// The model that a body asks for.
-fn model(number: usize, body: &str) -> Result<String, LineFault> {
+/// The model that a body asks for, and its hints.
+fn asked(number: usize, body: &str) -> Result<(String, Option<&str>), LineFault> {
     let wrong = |code, param, message: &str| LineFault::at(number, code, Some(param), message.to_owned());
     let unreadable =
         |_| wrong("invalid_body", "body", "the parameter `body` must be an object, with no field given twice");
@@ -124,7 +129,8 @@ fn model(number: usize, body: &str) -> Result<String, LineFault> {
     }
     let model = raw.model.and_then(|model| serde_json::from_str::<String>(model.get()).ok());
     let missing = || wrong("missing_required_parameter", "body.model", "the parameter `body.model` is missing");
-    model.filter(|model| !model.is_empty()).ok_or_else(missing)
+    let hints = raw.tidegate.map(RawValue::get).filter(|hints| *hints != "null");
+    Ok((model.filter(|model| !model.is_empty()).ok_or_else(missing)?, hints))
 }
 
 fn hashed(name: &str) -> [u8; 16] {

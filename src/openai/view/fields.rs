@@ -14,7 +14,7 @@ use crate::openai::{Endpoint, Modalities};
 type Result<T> = std::result::Result<T, Malformed>;
 
 /// Fields that must not come twice: which of the two counts differs between parsers, and what the gateway reads must be what the upstream reads.
-const ONCE: [&str; 17] = [
+const ONCE: [&str; 18] = [
     "model",
     "stream",
     "stream_options",
@@ -32,6 +32,7 @@ const ONCE: [&str; 17] = [
     "tidegate",
     "suffix",
     "background",
+    "previous_response_id",
 ];
 
 pub(super) fn read(endpoint: Endpoint, body: &[u8]) -> Result<View> {
@@ -117,6 +118,9 @@ impl Fields {
             b"tools" | b"functions" => self.tools(s)?,
             b"user" => self.text(s, Source::Name, 0)?,
             b"background" if self.endpoint == Endpoint::Responses => self.background(s, before)?,
+            b"previous_response_id" if self.endpoint == Endpoint::Responses && s.peek() == Some(b'"') => {
+                self.view.previous = Some(s.string()?);
+            }
             b"tidegate" => {
                 let Some(value) = typed(s, b'{', "it must be an object")? else { return Ok(()) };
                 self.view.hints = Some(Member { cut: before..value.end, value });

@@ -6,6 +6,7 @@ use super::fields::Fields;
 use super::scanner::Scanner;
 use super::{Malformed, Source};
 use crate::openai::Modalities;
+use crate::openai::files::PREFIX;
 
 /// What is no text of anybody's: words of the protocol, opaque data. Keys that end in `_id` besides.
 const PROTOCOL: [&[u8]; 24] = [
@@ -41,6 +42,15 @@ const BYTES_PER_TOKEN_ID: usize = 4;
 /// Strings up to this length (quotes included) hold nothing that is looked for outside of a prompt.
 const SHORT: usize = 6;
 
+/// Letters behind the prefix of a file of ours.
+const OWN_FILE: usize = 32;
+
+/// Whether a string is the id of a file of ours, and nothing else.
+fn is_own_file(quoted: &[u8]) -> bool {
+    let id = quoted.get(1..quoted.len().saturating_sub(1)).and_then(|inner| inner.strip_prefix(PREFIX.as_bytes()));
+    id.is_some_and(|id| id.len() == OWN_FILE && id.iter().all(u8::is_ascii_hexdigit))
+}
+
 /// Where a value stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Within {
@@ -65,6 +75,7 @@ impl Fields {
             _ if within == Within::Protocol && matches!(key, b"tool_choice" | b"function_call") => s.skip().map(drop),
             Some(b'"') => {
                 let range = s.string()?;
+                self.view.own_file |= within == Within::Protocol && is_own_file(s.bytes(range.clone()));
                 let is_protocol = within == Within::Protocol && (PROTOCOL.contains(&key) || key.ends_with(b"_id"));
                 if range.len() > SHORT && !is_protocol {
                     self.view.others.push(range);
@@ -96,6 +107,7 @@ impl Fields {
             return self.other(s, b"", Within::Text);
         }
         let range = s.string()?;
+        self.view.own_file |= is_own_file(s.bytes(range.clone()));
         let is_data = |url: &[u8]| url.get(1..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"data:"));
         let list = if is_data(s.bytes(range.clone())) { &mut self.view.attached } else { &mut self.view.others };
         list.push(range);

@@ -178,3 +178,36 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn ids_of_ours_are_found_where_they_are_ids() {
+    const FILE: &str = "file-tg0123456789abcdef0123456789abcdef";
+    let own_file = |endpoint: Endpoint, body: String| scan(endpoint, body.as_bytes()).unwrap().own_file;
+    for body in [
+        format!(r#"{{"input":[{{"role":"user","content":[{{"type":"input_file","file_id":"{FILE}"}}]}}]}}"#),
+        format!(r#"{{"input":[{{"role":"user","content":[{{"type":"input_image","file_id":"{FILE}"}}]}}]}}"#),
+        format!(
+            r#"{{"input":[{{"type":"function_call_output","output":[{{"type":"input_file","file_id":"{FILE}"}}]}}]}}"#
+        ),
+        format!(r#"{{"tools":[{{"type":"code_interpreter","container":{{"file_ids":["{FILE}"]}}}}]}}"#),
+    ] {
+        assert!(own_file(Endpoint::Responses, body.clone()), "{body}");
+    }
+    assert!(own_file(
+        Endpoint::Chat,
+        format!(r#"{{"messages":[{{"role":"user","content":[{{"type":"file","file":{{"file_id":"{FILE}"}}}}]}}]}}"#)
+    ));
+    for body in [
+        format!(r#"{{"input":"{FILE}","metadata":{{"file_id":"{FILE}"}}}}"#),
+        r#"{"input":[{"role":"user","content":[{"type":"input_file","file_id":"file-tg12"}]}]}"#.to_owned(),
+    ] {
+        assert!(!own_file(Endpoint::Responses, body.clone()), "{body}");
+    }
+    let body = r#"{"input":"x", "previous_response_id": "resp_tg1"}"#;
+    let previous = scan(Endpoint::Responses, body.as_bytes()).unwrap().previous.unwrap();
+    assert_eq!(&body[previous], r#""resp_tg1""#);
+    let null = scan(Endpoint::Responses, br#"{"previous_response_id":null}"#).unwrap();
+    assert_eq!(null.previous, None);
+    let twice = br#"{"previous_response_id":"a","previous_response_id":"resp_tg1"}"#;
+    assert_eq!(scan(Endpoint::Responses, twice).unwrap_err().param, Some("previous_response_id"));
+}
