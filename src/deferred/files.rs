@@ -178,7 +178,7 @@ fn file(row: &Row<'_>, sealer: &Sealer) -> Result<File, Fault> {
     let id: String = row.get(0)?;
     let label = opened(sealer, &format!("name {id}"), row.get(2)?)?;
     let label = String::from_utf8_lossy(&label);
-    let (app, name) = label.split_once('\0').unwrap_or(("", &label));
+    let (app, name) = label.split_once('\0').unwrap_or(("", &*label));
     Ok(File {
         tenant: row.get(1)?,
         app: Some(app.to_owned()).filter(|app| !app.is_empty()),
