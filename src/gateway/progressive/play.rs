@@ -188,7 +188,7 @@ async fn draft(
     place: InFlight,
     desk: &Desk<'_>,
 ) -> Result<Drafted> {
-    let node = Arc::clone(place.node());
+    let (node, began) = (Arc::clone(place.node()), Instant::now());
     let answered = sketch.attempt(id, (target_id, target), place, desk).await;
     let error = match answered {
         Ok(Answered { status, headers, flow: Flow::Events(events) }) => {
@@ -198,12 +198,8 @@ async fn draft(
         Ok(_) => Error::upstream(Kind::Broken, "the upstream was asked for a stream and answered without one"),
         Err(error) => error,
     };
-    let mut record = desk.record();
-    record.failed_attempt(id, error.kind);
-    record.forget(target_id, error.kind);
-    drop(record);
-    target.upstream.failed(&node, &error);
-    Err(error)
+    desk.record().forget(target_id, error.kind);
+    Err(sketch.failed(id, target, &node, error, began.elapsed(), desk))
 }
 
 /// Whatever is still under way is not needed any more.
