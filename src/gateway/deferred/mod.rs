@@ -16,6 +16,7 @@ mod one;
 mod postpone;
 mod rename;
 mod retrieve;
+mod room;
 pub mod upgrade;
 mod upload;
 mod work;
