@@ -5,7 +5,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -19,7 +19,9 @@ use crate::server::pid_file::PidFile;
 use crate::server::{self, Handle, Peer, Phase, Running, Signals, Sockets, upgrade};
 use crate::state::admin::Admin;
 use crate::state::reload::Reloader;
-use crate::state::{Books, Controls, Conversations, Durable, Shadows, Shared, Snapshot, prepare, protection};
+use crate::state::{
+    Books, Controls, Conversations, Durable, Shadows, Shared, Snapshot, deferring, prepare, protection,
+};
 use crate::task;
 use crate::telemetry::access::{AccessLog, FLUSH_EVERY};
 use crate::telemetry::log::Format;
@@ -128,8 +130,11 @@ impl State {
             shadows: Shadows::default(),
             data_dir: data_dir.map(Path::to_path_buf),
             pii_keys: protection::keys(data_dir).map_err(Failure::Environment)?,
+            queue: OnceLock::new(),
             books,
         };
+        // Damaged or sealed under another key, it is no fault of the file's.
+        deferring::open(&loaded.file, &durable).map_err(Failure::Environment)?;
         let first = control.block_on(prepare::prepare(loaded, &durable, None)).map_err(Failure::Configuration)?;
         let shared = Arc::new(Shared::new(durable, first));
         let reloader = Arc::new(Reloader::new(Arc::clone(&shared), options.path.clone()));

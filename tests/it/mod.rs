@@ -9,6 +9,7 @@ mod chaos;
 mod coalesce;
 mod config;
 mod deferred;
+mod deferred_faults;
 mod escalate;
 mod eval;
 mod failover;
