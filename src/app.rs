@@ -5,7 +5,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -16,10 +16,12 @@ use crate::config::watch::Watch;
 use crate::gateway::deferred::executor::Executor;
 use crate::gateway::{Body, Gateway};
 use crate::server::pid_file::PidFile;
-use crate::server::{self, Handle, Peer, Running, Signals, Sockets, upgrade};
+use crate::server::{self, Handle, Peer, Phase, Running, Signals, Sockets, upgrade};
 use crate::state::admin::Admin;
 use crate::state::reload::Reloader;
-use crate::state::{Books, Controls, Conversations, Durable, Shadows, Shared, Snapshot, prepare, protection};
+use crate::state::{
+    Books, Controls, Conversations, Durable, Shadows, Shared, Snapshot, deferring, prepare, protection,
+};
 use crate::task;
 use crate::telemetry::access::{AccessLog, FLUSH_EVERY};
 use crate::telemetry::log::Format;
@@ -65,7 +67,8 @@ pub fn run(loaded: Loaded, options: Options) -> Result<(), Failure> {
     let flusher = state.tend(&options.path, &loaded);
     let executor = state.execute(&running)?;
     let drained = signals.wait(running);
-    executor.stop();
+    // What was cut is cut here too; otherwise what had begun in the last moment may finish.
+    executor.stop(drained.cut > 0);
     state.shared.durable.access.flush();
     if let Some(books) = &state.shared.durable.books {
         books.close();
@@ -127,8 +130,11 @@ impl State {
             shadows: Shadows::default(),
             data_dir: data_dir.map(Path::to_path_buf),
             pii_keys: protection::keys(data_dir).map_err(Failure::Environment)?,
+            queue: OnceLock::new(),
             books,
         };
+        // Damaged or sealed under another key, it is no fault of the file's.
+        deferring::open(&loaded.file, &durable).map_err(Failure::Environment)?;
         let first = control.block_on(prepare::prepare(loaded, &durable, None)).map_err(Failure::Configuration)?;
         let shared = Arc::new(Shared::new(durable, first));
         let reloader = Arc::new(Reloader::new(Arc::clone(&shared), options.path.clone()));
@@ -152,14 +158,19 @@ impl State {
         server::start(config, sockets, handler, admin).map_err(environment)
     }
 
-    /// Deferred work, on a thread of its own. When the drain begins, nothing more of it is begun.
+    /// Deferred work, on a thread of its own. When the drain begins, nothing more of it is begun; it waits for what runs.
     fn execute(&self, running: &Running) -> Result<Executor, Failure> {
-        let executor = Executor::start(Arc::clone(&self.shared), self.workers).map_err(environment)?;
+        let held = Arc::clone(running.lifecycle());
+        let hold = Box::new(move || Box::new(held.hold()) as Box<dyn Send>);
+        let executor = Executor::start(Arc::clone(&self.shared), self.workers, hold).map_err(environment)?;
         let (finish, lifecycle) = (executor.drain(), Arc::clone(running.lifecycle()));
         let _runs_on_control = self.control.enter();
         drop(task::spawn("end of deferred work", async move {
-            lifecycle.left_running().await;
-            finish();
+            let by = match lifecycle.left_running().await {
+                Phase::Draining { deadline } => deadline,
+                Phase::Running | Phase::Done => tokio::time::Instant::now(),
+            };
+            finish(by);
         }));
         Ok(executor)
     }

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::fault::Fault;
 use super::job::{Job, State};
-use super::rows::{JOB, job, opened, sealed};
+use super::rows::{JOB, job, opened, readable, sealed};
 use super::store::Store;
 use crate::seal::Sealer;
 
@@ -88,6 +88,7 @@ pub struct Batch {
     pub failed: u64,
     pub cancelled: u64,
     pub expired: u64,
+    /// Empty: it cannot be read any more.
     pub about: Bytes,
 }
 
@@ -258,7 +259,7 @@ fn batch(row: &Row<'_>, sealer: &Sealer) -> Result<Batch, Fault> {
         failed: count(8)?,
         cancelled: count(9)?,
         expired: count(10)?,
-        about: opened(sealer, &place(&id), row.get(11)?)?,
+        about: readable(opened(sealer, &place(&id), row.get(11)?))?.unwrap_or_default(),
         id,
     })
 }

@@ -13,12 +13,14 @@ pub enum Fault {
     Full(String),
     /// The file cannot be read or written; for the operator, never for the client.
     Broken(String),
+    /// One text or row does not open; the others do. For the operator too.
+    Unreadable(String),
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Fault::Full(message) | Fault::Broken(message) => f.write_str(message),
+            Fault::Full(message) | Fault::Broken(message) | Fault::Unreadable(message) => f.write_str(message),
         }
     }
 }
@@ -35,7 +37,7 @@ impl From<Fault> for Error {
     fn from(fault: Fault) -> Error {
         match fault {
             Fault::Full(message) => Error::gateway(Kind::QuotaExceeded, message),
-            Fault::Broken(message) => {
+            Fault::Broken(message) | Fault::Unreadable(message) => {
                 tracing::error!("the queue of deferred work cannot be used: {message}");
                 Error::gateway(Kind::Internal, "the queue of deferred work cannot be used now")
                     .with_source(Fault::Broken(message))

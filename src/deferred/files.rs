@@ -7,9 +7,13 @@ use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::fault::Fault;
-use super::rows::{has_room, opened, sealed};
+use super::rows::{has_room, opened, readable, sealed};
 use super::store::Store;
 use crate::seal::{OVERHEAD, Sealer};
+
+/// The purpose of files of results. They are put whatever room there is: they take the place of what the jobs came to, and a batch that is
+/// done must come to its end.
+pub const OUTPUT: &str = "batch_output";
 
 /// A file to be put.
 #[derive(Debug, Clone)]
@@ -56,7 +60,9 @@ impl Store {
             // An app's name has no control character in it, whatever a file's has.
             let label = format!("{}\0{}", file.app.as_deref().unwrap_or(""), file.name);
             let name = sealed(&sealer, &format!("name {}", file.id), label.as_bytes())?;
-            has_room(db, &limits, &file.tenant, 0, name.len() as u64)?;
+            if file.purpose != OUTPUT {
+                has_room(db, &limits, &file.tenant, 0, name.len() as u64)?;
+            }
             db.prepare_cached(
                 "INSERT INTO files (id, tenant, purpose, state, created_us, expires_us, bytes, name) \
                  VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7)",
@@ -84,12 +90,16 @@ impl Store {
         let (sealer, limits) = (self.sealer().clone(), self.limits());
         self.write(move |db| {
             let found = db
-                .prepare_cached("SELECT n, chunks FROM files WHERE id = ?1 AND tenant = ?2 AND state = 0")?
-                .query_row([&id, &tenant], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))
+                .prepare_cached("SELECT n, chunks, purpose FROM files WHERE id = ?1 AND tenant = ?2 AND state = 0")?
+                .query_row([&id, &tenant], |row| {
+                    Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, String>(2)?))
+                })
                 .optional()?;
-            let Some((n, chunk)) = found else { return Ok(false) };
+            let Some((n, chunk, purpose)) = found else { return Ok(false) };
             let bytes = piece.len() + OVERHEAD;
-            has_room(db, &limits, &tenant, 0, bytes as u64)?;
+            if purpose != OUTPUT {
+                has_room(db, &limits, &tenant, 0, bytes as u64)?;
+            }
             let sealed = sealed(&sealer, &place(&id, chunk), &piece)?;
             db.prepare_cached("INSERT INTO chunks VALUES (?1, ?2, ?3)")?.execute(params![n, chunk, sealed])?;
             db.prepare_cached(
@@ -176,7 +186,8 @@ fn find(db: &Connection, sealer: &Sealer, id: &str, tenant: &str) -> Result<Opti
 
 fn file(row: &Row<'_>, sealer: &Sealer) -> Result<File, Fault> {
     let id: String = row.get(0)?;
-    let label = opened(sealer, &format!("name {id}"), row.get(2)?)?;
+    // The others of a list are shown all the same.
+    let label = readable(opened(sealer, &format!("name {id}"), row.get(2)?))?.unwrap_or_default();
     let label = String::from_utf8_lossy(&label);
     let (app, name) = label.split_once('\0').unwrap_or(("", &*label));
     Ok(File {

@@ -151,7 +151,7 @@ pub struct NewJob {
     /// What was answered at once ([`Kind::Upgrade`]).
     pub edge: Option<Bytes>,
     pub created_us: i64,
-    /// Not begun before.
+    /// Not begun before; at once where that is not after `created_us`.
     pub not_before_us: i64,
     /// Not begun after.
     pub expires_us: i64,
@@ -163,6 +163,7 @@ pub struct Lease {
     pub job: JobId,
     pub(super) n: i64,
     pub(super) lease: i64,
+    pub(super) lane: i64,
 }
 
 /// A job that is to be executed now.

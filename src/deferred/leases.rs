@@ -1,4 +1,4 @@
-//! Claims: a job is given to be executed, and comes back with a result, or without.
+//! Leases: a job that was given to be executed comes back with a result, or without.
 //!
 //! What a reader could get wrong: whatever is done with a lease names it in the condition of its one statement. A lease that was taken
 //! away (cancelled, deleted, queued again after a crash) changes nothing any more, and `false` says so.
@@ -6,47 +6,74 @@
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::fault::Fault;
-use super::job::{Back, Claimed, JobId, Kind, Lease, Outcome, Part};
-use super::rows::{asked, opened, place, put_text};
+use super::job::{Back, Kind, Lease, Outcome, Part};
+use super::rows::put_text;
 use super::store::Store;
-use crate::seal::Sealer;
+use crate::seal::{OVERHEAD, Sealer};
+
+/// What waited for somebody who answers again goes on in such portions.
+const HASTENED: i64 = 256;
 
 impl Store {
-    /// Up to `limit` jobs that may begin now, each with a lease. Tenants take turns: the one with the fewest running comes first; of a
-    /// tenant's jobs those that somebody polls for.
-    pub async fn claim(&self, now_us: i64, limit: usize) -> Result<Vec<Claimed>, Fault> {
-        let sealer = self.sealer().clone();
-        self.write(move |db| {
-            let mut claimed = vec![];
-            while claimed.len() < limit
-                && let Some(next) = claim_one(db, &sealer, now_us)?
-            {
-                claimed.push(next);
-            }
-            Ok(claimed)
-        })
-        .await
+    /// When the next of the jobs that wait for a time may begin; `None`: none waits for one.
+    pub async fn next_at(&self, now_us: i64) -> Result<Option<i64>, Fault> {
+        let job = self
+            .read(move |db| {
+                let mut select = db.prepare_cached(
+                    "SELECT min(not_before_us) FROM jobs INDEXED BY jobs_next WHERE state = 0 AND not_before_us > ?1",
+                )?;
+                Ok(select.query_row([now_us], |row| row.get::<_, Option<i64>>(0))?)
+            })
+            .await?;
+        Ok(job.into_iter().chain(self.lanes().next_at(now_us)).min())
     }
 
-    /// When the next of the jobs that wait may begin; `None`: none waits.
-    pub async fn next_at(&self) -> Result<Option<i64>, Fault> {
-        self.read(|db| {
-            Ok(db.prepare_cached("SELECT min(not_before_us) FROM jobs WHERE state = 0")?.query_row([], |r| r.get(0))?)
-        })
-        .await
+    /// How often in a row jobs of this one's tenant, kind and model came back.
+    pub fn failures(&self, lease: &Lease) -> u32 {
+        self.lanes().failures(lease.lane)
     }
 
-    /// Stores what a job came to; on the disk when this returns. `false`: the lease does not hold any more, and nothing was stored.
+    /// Stores what a job came to; on the disk when this returns. `false`: the lease does not hold any more, and nothing was stored. Where
+    /// somebody answered, what waited for that may begin too.
     pub async fn finish(&self, lease: &Lease, outcome: Outcome) -> Result<bool, Fault> {
+        self.store(lease, outcome, Texts::Kept).await
+    }
+
+    /// The same, and what was asked, and answered before, is gone.
+    pub async fn finish_and_forget(&self, lease: &Lease, outcome: Outcome) -> Result<bool, Fault> {
+        self.store(lease, outcome, Texts::Gone).await
+    }
+
+    async fn store(&self, lease: &Lease, outcome: Outcome, texts: Texts) -> Result<bool, Fault> {
         let (held, sealer) = (lease.clone(), self.sealer().clone());
-        let stored = self.write(move |db| store_result(db, &sealer, &held, &outcome)).await?;
+        let (reached, at_us) = (!outcome.placement.is_empty(), outcome.at_us);
+        let stored = self.write(move |db| store_result(db, &sealer, &held, &outcome, texts)).await?;
         self.ring(lease.job.as_str());
+        if self.lanes().done(lease.lane, lease.n, reached) {
+            self.hasten_lane(lease.lane, at_us).await?;
+        }
         Ok(stored)
+    }
+
+    async fn hasten_lane(&self, lane: i64, now_us: i64) -> Result<(), Fault> {
+        self.write(move |db| {
+            let mut update = db.prepare_cached(
+                "UPDATE jobs SET not_before_us = 0 WHERE n IN (SELECT n FROM jobs INDEXED BY jobs_unreached WHERE state = 0 \
+                 AND unreached = 1 AND lane = ?1 AND not_before_us > ?2 ORDER BY not_before_us LIMIT ?3)",
+            )?;
+            update.execute(params![lane, now_us, HASTENED])?;
+            Ok(())
+        })
+        .await?;
+        self.ring_ready();
+        Ok(())
     }
 
     /// Puts a job back, not to begin before a time. `false`: the lease does not hold any more.
     pub async fn give_back(&self, lease: &Lease, not_before_us: i64, why: Back) -> Result<bool, Fault> {
         let held = lease.clone();
+        // At once whatever the clock does.
+        let not_before_us = if why == Back::Stopped { 0 } else { not_before_us };
         let given = self
             .write(move |db| {
                 let mut update = db.prepare_cached(
@@ -63,6 +90,9 @@ impl Store {
                 Ok(given)
             })
             .await?;
+        if given {
+            self.lanes().back(lease.lane, lease.n, not_before_us, why);
+        }
         self.ring(lease.job.as_str());
         self.ring_ready();
         Ok(given)
@@ -74,27 +104,26 @@ impl Store {
         let hastened = self
             .write(move |db| {
                 let mut update = db.prepare_cached(
-                    "UPDATE jobs SET not_before_us = ?1 WHERE n IN (SELECT n FROM jobs WHERE state = 0 AND unreached = 1 \
+                    "UPDATE jobs SET not_before_us = ?1 WHERE n IN (SELECT n FROM jobs INDEXED BY jobs_unreached WHERE state = 0 AND unreached = 1 \
                      AND not_before_us > ?1 ORDER BY not_before_us LIMIT ?2)",
                 )?;
                 Ok(update.execute(params![now_us, limit as i64])?)
             })
             .await?;
-        if hastened > 0 {
-            self.ring_ready();
-        }
+        self.lanes().hasten();
+        self.ring_ready();
         Ok(hastened)
     }
 
     /// Queues again what was running when the gateway died; how many. Only for the one process that executes jobs.
-    pub async fn recover(&self, now_us: i64) -> Result<u64, Fault> {
+    pub async fn recover(&self) -> Result<u64, Fault> {
         let recovered = self
             .write(move |db| {
                 let mut select = db.prepare("SELECT n FROM jobs WHERE state = 1")?;
                 let running: Vec<i64> = select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
                 for n in &running {
-                    db.prepare_cached("UPDATE jobs SET state = 0, lease = 0, not_before_us = ?2 WHERE n = ?1")?
-                        .execute([*n, now_us])?;
+                    db.prepare_cached("UPDATE jobs SET state = 0, lease = 0, not_before_us = 0 WHERE n = ?1")?
+                        .execute([*n])?;
                     forget_events(db, *n)?;
                 }
                 Ok(running.len() as u64)
@@ -115,64 +144,21 @@ impl Store {
     }
 }
 
-/// The tenants with jobs that wait, found by leaps through the index, those with the fewest running first.
-const TENANTS: &str = "
-WITH RECURSIVE waiting (tenant) AS (
-  SELECT min(tenant) FROM jobs WHERE state = 0
-  UNION ALL SELECT (SELECT min(tenant) FROM jobs WHERE state = 0 AND tenant > waiting.tenant) FROM waiting WHERE tenant IS NOT NULL)
-SELECT tenant FROM waiting WHERE tenant IS NOT NULL
-ORDER BY (SELECT coalesce(sum(rows), 0) FROM totals WHERE totals.tenant = waiting.tenant AND state = 1), tenant";
-
-fn claim_one(db: &Connection, sealer: &Sealer, now_us: i64) -> Result<Option<Claimed>, Fault> {
-    let mut tenants = db.prepare_cached(TENANTS)?;
-    let tenants: Vec<String> = tenants.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    for tenant in &tenants {
-        for kind in Kind::ALL {
-            let mut select = db.prepare_cached(
-                "SELECT n FROM jobs WHERE state = 0 AND tenant = ?1 AND kind = ?2 AND not_before_us <= ?3 AND expires_us > ?3 \
-                 ORDER BY not_before_us LIMIT 1",
-            )?;
-            let found = select.query_row(params![tenant, kind as i64, now_us], |row| row.get(0)).optional()?;
-            if let Some(n) = found {
-                return take(db, sealer, n, now_us).map(Some);
-            }
-        }
-    }
-    Ok(None)
+/// What becomes of what was asked, when there is a result.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Texts {
+    /// But for the lines of a batch: nobody asks for those again.
+    Kept,
+    Gone,
 }
 
-fn take(db: &Connection, sealer: &Sealer, n: i64, now_us: i64) -> Result<Claimed, Fault> {
-    let mut random = [0; 8];
-    getrandom::fill(&mut random).map_err(|_| Fault::Broken("the system has no random bytes to give".into()))?;
-    // Never 0, which is nobody's.
-    let lease = i64::from_le_bytes(random) | 1;
-    db.prepare_cached(
-        "UPDATE jobs SET state = 1, lease = ?2, attempts = attempts + 1, started_us = coalesce(started_us, ?3) WHERE n = ?1",
-    )?
-    .execute([n, lease, now_us])?;
-    let mut select = db.prepare_cached(
-        "SELECT id, kind, tenant, batch, asked, sealed, attempts, created_us, expires_us, next_event, postponed \
-         FROM jobs JOIN texts USING (n) WHERE n = ?1 AND part = 0",
-    )?;
-    let mut rows = select.query([n])?;
-    let row = rows.next()?.ok_or_else(|| Fault::Broken("a job has no request".into()))?;
-    let id: String = row.get(0)?;
-    Ok(Claimed {
-        kind: Kind::of(row.get(1)?),
-        tenant: row.get(2)?,
-        batch: row.get(3)?,
-        asked: asked(sealer, &id, row.get(4)?)?,
-        body: opened(sealer, &place(&id, Part::Request), row.get(5)?)?,
-        attempts: row.get(6)?,
-        created_us: row.get(7)?,
-        expires_us: row.get(8)?,
-        next_event: row.get(9)?,
-        postponed: row.get(10)?,
-        lease: Lease { job: JobId::named(&id), n, lease },
-    })
-}
-
-fn store_result(db: &Connection, sealer: &Sealer, lease: &Lease, outcome: &Outcome) -> Result<bool, Fault> {
+fn store_result(
+    db: &Connection,
+    sealer: &Sealer,
+    lease: &Lease,
+    outcome: &Outcome,
+    texts: Texts,
+) -> Result<bool, Fault> {
     let mut update = db.prepare_cached(
         "UPDATE jobs SET state = ?3, lease = 0, completed_us = ?4, status = ?5, model = ?6, placement = ?7, prompt_tokens = ?8, \
          completion_tokens = ?9, bytes = bytes + ?10 WHERE n = ?1 AND state = 1 AND lease = ?2",
@@ -193,7 +179,28 @@ fn store_result(db: &Connection, sealer: &Sealer, lease: &Lease, outcome: &Outco
         return Ok(false);
     }
     put_text(db, sealer, lease.job.as_str(), lease.n, Part::Result, &outcome.body)?;
+    if texts == Texts::Gone {
+        forget_events(db, lease.n)?;
+        forget_text(db, lease.n, Part::Edge)?;
+    }
+    let is_line =
+        || db.prepare_cached("SELECT 1 FROM jobs WHERE n = ?1 AND kind = ?2")?.exists([lease.n, Kind::Batch as i64]);
+    if texts == Texts::Gone || is_line()? {
+        forget_text(db, lease.n, Part::Request)?;
+    }
     Ok(true)
+}
+
+fn forget_text(db: &Connection, n: i64, part: Part) -> Result<(), Fault> {
+    let length = db
+        .prepare_cached("SELECT length(sealed) FROM texts WHERE n = ?1 AND part = ?2")?
+        .query_row([n, part as i64], |row| row.get::<_, i64>(0))
+        .optional()?;
+    let Some(length) = length else { return Ok(()) };
+    db.prepare_cached("DELETE FROM texts WHERE n = ?1 AND part = ?2")?.execute([n, part as i64])?;
+    // Counted as it was before it was sealed.
+    db.prepare_cached("UPDATE jobs SET bytes = bytes - ?2 WHERE n = ?1")?.execute([n, length - OVERHEAD as i64])?;
+    Ok(())
 }
 
 /// Another execution begins anew; its events have higher numbers.

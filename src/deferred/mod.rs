@@ -6,11 +6,13 @@
 //! make. A job may be *executed* more than once (a crash, a lost connection); that is why upstreams get its id as idempotency key.
 
 pub mod batches;
+mod claims;
 pub mod drive;
 pub mod events;
 pub mod fault;
 pub mod files;
 pub mod job;
+mod lanes;
 pub mod leases;
 mod rows;
 pub mod schema;
@@ -22,6 +24,7 @@ pub use batches::{Batch, BatchState, NewBatch};
 pub use fault::Fault;
 pub use files::{File, NewFile};
 pub use job::{Asked, Back, Claimed, Job, JobId, Kind, Lease, NewJob, Outcome, Part, State};
+pub use lanes::{LONGEST_PAUSE_US, model_of};
 pub use store::{Changes, Counts, Limits, Store};
 
 #[cfg(test)]

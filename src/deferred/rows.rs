@@ -8,7 +8,9 @@ use rusqlite::{Connection, Row, params};
 
 use super::fault::Fault;
 use super::job::{Asked, Job, JobId, Kind, NewJob, Part, State};
+use super::lanes::lane;
 use super::store::Limits;
+use crate::openai::error;
 use crate::seal::Sealer;
 
 /// The columns that [`job`] reads.
@@ -29,7 +31,8 @@ pub(super) fn job(row: &Row<'_>, sealer: &Sealer) -> Result<Job, Fault> {
         completed_us: row.get(8)?,
         not_before_us: row.get(9)?,
         expires_us: row.get(10)?,
-        asked: asked(sealer, id.as_str(), row.get(11)?)?,
+        // What cannot be read any more is shown all the same, as what it came to.
+        asked: readable(asked(sealer, id.as_str(), row.get(11)?))?.unwrap_or_default(),
         status: row.get(12)?,
         model: row.get(13)?,
         placement: row.get(14)?,
@@ -42,7 +45,7 @@ pub(super) fn job(row: &Row<'_>, sealer: &Sealer) -> Result<Job, Fault> {
 
 pub(super) fn asked(sealer: &Sealer, id: &str, sealed: Vec<u8>) -> Result<Asked, Fault> {
     let text = opened(sealer, &format!("asked {id}"), sealed)?;
-    postcard::from_bytes(&text).map_err(|_| Fault::Broken("how a job was asked cannot be read".into()))
+    postcard::from_bytes(&text).map_err(|_| Fault::Unreadable("how a job was asked cannot be read".into()))
 }
 
 /// Where a text belongs: it opens nowhere else.
@@ -56,8 +59,27 @@ pub(super) fn sealed(sealer: &Sealer, place: &str, text: &[u8]) -> Result<Vec<u8
 }
 
 pub(super) fn opened(sealer: &Sealer, place: &str, sealed: Vec<u8>) -> Result<Bytes, Fault> {
-    let changed = || Fault::Broken("a text was changed, or sealed under another key".into());
+    let changed = || Fault::Unreadable("a text was changed, or sealed under another key".into());
     sealer.open(place.as_bytes(), sealed).map(Bytes::from).ok_or_else(changed)
+}
+
+/// `None`: it cannot be read any more.
+pub(super) fn readable<T>(text: Result<T, Fault>) -> Result<Option<T>, Fault> {
+    match text {
+        Ok(text) => Ok(Some(text)),
+        Err(Fault::Unreadable(_)) => Ok(None),
+        Err(broken) => Err(broken),
+    }
+}
+
+/// What clients are told of a request that cannot be read any more.
+pub(super) fn unreadable() -> Bytes {
+    error::object(
+        "the request cannot be read any more: it was damaged on disk",
+        "server_error",
+        None,
+        Some("unreadable"),
+    )
 }
 
 /// Whether a tenant may have so much more.
@@ -97,9 +119,11 @@ pub(super) fn insert(db: &Connection, sealer: &Sealer, limits: &Limits, job: &Ne
     let bytes = asked.len() + texts.iter().filter_map(|(_, text)| text.map(Bytes::len)).sum::<usize>();
     has_room(db, limits, &job.tenant, 1, bytes as u64)?;
     let state = if job.batch.is_some() { State::Held } else { State::Queued };
+    // 0, not the time of now: a clock that is set back must not keep it waiting.
+    let not_before_us = if job.not_before_us <= job.created_us { 0 } else { job.not_before_us };
     db.prepare_cached(
-        "INSERT INTO jobs (id, kind, tenant, batch, state, created_us, not_before_us, expires_us, bytes, asked) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        "INSERT INTO jobs (id, kind, tenant, batch, state, created_us, not_before_us, expires_us, bytes, asked, lane) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     )?
     .execute(params![
         id,
@@ -108,10 +132,11 @@ pub(super) fn insert(db: &Connection, sealer: &Sealer, limits: &Limits, job: &Ne
         job.batch,
         state as i64,
         job.created_us,
-        job.not_before_us,
+        not_before_us,
         job.expires_us,
         bytes as i64,
-        asked
+        asked,
+        lane(&job.tenant, job.kind, &job.body)
     ])?;
     let n = db.last_insert_rowid();
     for (part, text) in texts {

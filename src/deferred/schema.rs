@@ -18,12 +18,14 @@ CREATE TABLE about (secret BLOB NOT NULL);
 CREATE TABLE jobs (
   n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, kind INTEGER NOT NULL, tenant TEXT NOT NULL, batch TEXT,
   state INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, postponed INTEGER NOT NULL DEFAULT 0, unreached INTEGER NOT NULL DEFAULT 0,
-  lease INTEGER NOT NULL DEFAULT 0,
+  lease INTEGER NOT NULL DEFAULT 0, lane INTEGER NOT NULL,
   created_us INTEGER NOT NULL, started_us INTEGER, completed_us INTEGER, not_before_us INTEGER NOT NULL,
   expires_us INTEGER NOT NULL, bytes INTEGER NOT NULL, next_event INTEGER NOT NULL DEFAULT 0,
   status INTEGER NOT NULL DEFAULT 0, model TEXT NOT NULL DEFAULT '', placement TEXT NOT NULL DEFAULT '',
   prompt_tokens INTEGER NOT NULL DEFAULT 0, completion_tokens INTEGER NOT NULL DEFAULT 0, asked BLOB NOT NULL);
-CREATE INDEX jobs_ready ON jobs (state, tenant, kind, not_before_us);
+CREATE INDEX jobs_ready ON jobs (state, tenant, kind, lane, not_before_us);
+CREATE INDEX jobs_next ON jobs (not_before_us) WHERE state = 0;
+CREATE INDEX jobs_oldest ON jobs (created_us) WHERE state = 0;
 CREATE INDEX jobs_unreached ON jobs (not_before_us) WHERE state = 0 AND unreached = 1;
 CREATE INDEX jobs_expiring ON jobs (expires_us) WHERE state = 0;
 CREATE INDEX jobs_kept ON jobs (completed_us) WHERE completed_us IS NOT NULL;

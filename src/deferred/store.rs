@@ -16,6 +16,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::fault::Fault;
 use super::job::{Job, JobId, NewJob, Part, State};
+use super::lanes::Lanes;
 use super::rows::{JOB, insert, job, opened, place, put_text};
 use super::schema::{self, FILES};
 use super::writer::Writer;
@@ -76,6 +77,7 @@ struct Inner {
     hasher: foldhash::fast::RandomState,
     /// Rings when something may have become ready.
     ready: watch::Sender<()>,
+    lanes: Lanes,
 }
 
 /// Hears of changes of one thing.
@@ -118,6 +120,7 @@ impl Store {
             bells: (0..BELLS).map(|_| watch::Sender::new(())).collect(),
             hasher: foldhash::fast::RandomState::default(),
             ready: watch::Sender::new(()),
+            lanes: Lanes::default(),
         };
         Ok(Store(Arc::new(inner)))
     }
@@ -226,7 +229,9 @@ impl Store {
                 counts.bytes += bytes.max(0) as u64;
             }
             counts.oldest_us = db
-                .prepare_cached("SELECT created_us FROM jobs WHERE state = 0 ORDER BY n LIMIT 1")?
+                .prepare_cached(
+                    "SELECT created_us FROM jobs INDEXED BY jobs_oldest WHERE state = 0 ORDER BY created_us LIMIT 1",
+                )?
                 .query_row([], |row| row.get(0))
                 .optional()?;
             Ok(counts)
@@ -258,6 +263,10 @@ impl Store {
 
     pub(super) fn sealer(&self) -> &Sealer {
         &self.0.sealer
+    }
+
+    pub(super) fn lanes(&self) -> &Lanes {
+        &self.0.lanes
     }
 
     pub(super) fn limits(&self) -> Limits {

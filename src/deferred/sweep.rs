@@ -42,7 +42,7 @@ impl Store {
         let before = now_us.saturating_sub(keep_us);
         let swept = self
             .write(move |db| {
-                let mut select = db.prepare_cached("SELECT n, id, kind FROM jobs WHERE state = 0 AND expires_us <= ?1 LIMIT ?2")?;
+                let mut select = db.prepare_cached("SELECT n, id, kind FROM jobs INDEXED BY jobs_expiring WHERE state = 0 AND expires_us <= ?1 LIMIT ?2")?;
                 let due: Vec<(i64, String, i64)> =
                     select.query_map([now_us, STEP], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect::<Result<_, _>>()?;
                 let mut expire = db.prepare_cached("UPDATE jobs SET state = 6, completed_us = ?2 WHERE n = ?1")?;

@@ -26,7 +26,7 @@ use crate::tenant::{Budget, Known, Member, Meter, Places, Refusal, Reservation, 
 use crate::upstream::price::NanoUsd;
 use crate::upstream::queue::Rank;
 pub use models::{Sight, may_ask, may_pass, refuses, tier};
-pub use work::{Work, enter_as};
+pub use work::{Way, Work, enter_as, way};
 
 /// A request that was let in, and what it holds.
 #[derive(Debug, Default)]

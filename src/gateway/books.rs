@@ -81,6 +81,14 @@ impl Record {
         let mut costs = self.costs();
         if let Some(last) = costs.attempts.last_mut() {
             *last = Some(Cost { usd: self.reserved, co2_ug: 0 });
+            // Whoever dies with deferred work under way does it again, and pays for it then: what was sent is what this one has cost.
+            if self.admission.work.is_some()
+                && let Some(attempt) = self.tries.last()
+                && let Some(target) = &attempt.target
+            {
+                let sent = Usage { prompt: self.seen.input_tokens, ..Usage::default() };
+                *last = target.cost(&sent, self.day(), attempt.busy()).or(*last);
+            }
         }
         let entry = self.entry(INTERRUPTED, &costs, None);
         match &self.open.slot {

@@ -36,6 +36,16 @@ pub struct Lifecycle {
     quiet: Notify,
 }
 
+/// Work that a drain waits for; see [`Lifecycle::hold`].
+#[derive(Debug)]
+pub struct Held(Arc<Lifecycle>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.leave(1);
+    }
+}
+
 impl Lifecycle {
     /// `max_in_flight`: requests worked on at once over all workers; further ones are shed with 503.
     pub fn new(max_in_flight: usize) -> Arc<Lifecycle> {
@@ -132,6 +142,12 @@ impl Lifecycle {
         self.leave(1);
         self.shed.fetch_add(1, Ordering::Relaxed);
         false
+    }
+
+    /// Counts work that nobody waits for, until the answer is dropped: a drain waits for it too.
+    pub fn hold(self: &Arc<Lifecycle>) -> Held {
+        self.in_flight.fetch_add(1, Ordering::SeqCst);
+        Held(Arc::clone(self))
     }
 
     /// `count` requests have ended.

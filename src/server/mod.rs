@@ -42,7 +42,7 @@ pub mod upgrade;
 pub use admin::AdminState;
 pub use bind::Sockets;
 pub use control::Signals;
-pub use drain::Lifecycle;
+pub use drain::{Lifecycle, Phase};
 pub use stack::{REQUEST_ID, panics_without_payload};
 
 /// How long HTTP/1 connections that are idle when a drain begins are kept for a request that may be on its way.

@@ -4,7 +4,6 @@
 
 use serde_json::{Value, json};
 
-use super::snapshot::Snapshot;
 use super::{Durable, Shared};
 use crate::config::file::{self, File};
 use crate::deferred::{Limits, State, Store};
@@ -19,11 +18,12 @@ pub struct Deferring {
     pub section: file::Deferred,
 }
 
-/// Opens the queue, or takes over the one from before.
+/// Opens the queue, or takes the one that this process has opened before: it may have been away from the file for a while, and there is one
+/// thread that writes.
 ///
 /// # Errors
 /// It cannot be opened; as a text for people.
-pub fn open(file: &File, durable: &Durable, before: Option<&Snapshot>) -> Result<Option<Deferring>, String> {
+pub fn open(file: &File, durable: &Durable) -> Result<Option<Deferring>, String> {
     let (Some(section), Some(data_dir)) = (&file.deferred, &durable.data_dir) else { return Ok(None) };
     let all = section.max_bytes.0;
     let limits = Limits {
@@ -32,8 +32,10 @@ pub fn open(file: &File, durable: &Durable, before: Option<&Snapshot>) -> Result
         bytes_per_tenant: if file.tenants.len() > 1 { all / 2 } else { all },
         bytes: all,
     };
-    let kept = before.and_then(|snapshot| snapshot.deferred.as_ref()).map(|deferring| deferring.store.clone());
-    let store = kept.map_or_else(|| Store::open(data_dir, limits), Ok).map_err(|e| format!("deferred: {e}"))?;
+    let open = || Store::open(data_dir, limits).map_err(|e| format!("deferred: {e}"));
+    // Two reloads at a time there are not.
+    let store = durable.queue.get().cloned().map_or_else(open, Ok)?;
+    let store = durable.queue.get_or_init(|| store).clone();
     store.set_limits(limits);
     Ok(Some(Deferring { store, section: section.clone() }))
 }

@@ -19,7 +19,7 @@ pub mod shadows;
 pub mod snapshot;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 
@@ -63,6 +63,8 @@ pub struct Durable {
     pub shadows: Shadows,
     /// Where what must survive a restart is kept; `None`: nothing is.
     pub data_dir: Option<PathBuf>,
+    /// The queue of deferred work, once a configuration has asked for it.
+    pub queue: OnceLock<crate::deferred::Store>,
     /// Keys of labels and hashes.
     pub pii_keys: Keys,
     /// Journal, ledger and audit chain; `None`: nothing is recorded.

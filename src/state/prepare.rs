@@ -75,7 +75,7 @@ pub async fn prepare(loaded: &Loaded, durable: &Durable, before: Option<&Snapsho
         classifiers,
         protection: Protection::build(file, durable.workers)?,
         cache: remembering::store(file, durable, before)?,
-        deferred: deferring::open(file, durable, before)?,
+        deferred: deferring::open(file, durable)?,
         embedder: file.cache.as_ref().and_then(|cache| Some(cache.semantic.as_ref()?.embedder.clone())),
         tenant_scopes: remembering::of_tenants(loaded),
         tenants: tenants(file, durable)?,

@@ -24,6 +24,8 @@ type Requests = RateLimiter<NotKeyed, InMemoryState, DefaultClock, StateInformat
 pub struct Meter {
     limits: Limits,
     requests: Option<Requests>,
+    /// The same once more: how many governor has left it tells only to who takes one.
+    pace: Option<TokenBucket>,
     clock: DefaultClock,
     tokens: Option<TokenBucket>,
     /// Shared with the meter that a reload puts in this one's place.
@@ -60,7 +62,8 @@ impl Meter {
         let requests = quota.map(|quota| RateLimiter::direct(quota).with_middleware::<StateInformationMiddleware>());
         let in_flight = before.map_or_else(Arc::default, |before| Arc::clone(&before.in_flight));
         let tokens = limits.tokens_per_minute.map(TokenBucket::new);
-        Meter { limits, requests, clock: DefaultClock::default(), tokens, in_flight }
+        let pace = limits.requests_per_minute.map(u64::from).map(TokenBucket::new);
+        Meter { limits, requests, pace, clock: DefaultClock::default(), tokens, in_flight }
     }
 
     pub fn limits(&self) -> &Limits {
@@ -87,6 +90,8 @@ impl Meter {
         let limit = self.limits.requests_per_minute.unwrap_or(0);
         match requests.check() {
             Ok(state) => {
+                // Never refused before governor does, but for the rounding.
+                let _taken = self.pace.as_ref().map(|pace| pace.take(1));
                 let left = state.remaining_burst_capacity();
                 let used = limit.saturating_sub(left);
                 // Evenly refilled: one every 60/limit seconds.
@@ -99,6 +104,13 @@ impl Meter {
                 Err(Refusal::Requests { limit, wait: until.wait_time_from(self.clock.now()) })
             }
         }
+    }
+
+    /// At least half of every limit is free, and somebody may have it who can wait. Takes nothing.
+    pub fn is_half_free(&self) -> bool {
+        let half = |bucket: &TokenBucket| bucket.left().saturating_mul(2) >= bucket.per_minute();
+        let has_place = self.limits.in_flight.is_none_or(|limit| self.in_flight().saturating_mul(2) < limit);
+        has_place && self.pace.iter().chain(&self.tokens).all(half)
     }
 
     /// Takes an estimated number of tokens.
@@ -225,5 +237,21 @@ mod tests {
         }
         assert_eq!(standing.requests.map(|(limit, left, _)| (limit, left)), Some((5, 4)));
         assert_eq!(standing.tokens.map(|(limit, left, _)| (limit, left)), Some((50, 40)));
+    }
+
+    #[test]
+    fn half_of_each_limit_is_left_to_who_waits() {
+        let [requests, places, tokens] = [(Some(4), None, None), (None, None, Some(3)), (None, Some(1000), None)]
+            .map(|(requests, tokens, places)| meter(requests, tokens, places));
+        let free = || [&requests, &places, &tokens].map(|meter| meter.is_half_free());
+        assert_eq!(free(), [true; 3]);
+        let held = [enter(&requests), enter(&requests), enter(&places)];
+        tokens.take_tokens(400, &mut Standing::default()).unwrap();
+        assert_eq!(free(), [true; 3], "half is left");
+        let more = [enter(&requests), enter(&places)];
+        tokens.take_tokens(200, &mut Standing::default()).unwrap();
+        assert_eq!(free(), [false; 3]);
+        drop((held, more));
+        assert!(places.is_half_free());
     }
 }

@@ -14,11 +14,11 @@ use crate::support::{Answer, Call, Config, Gate, Gateway, Point, Upstream, event
 /// What must not be readable on disk.
 pub const SECRET: &str = "the patient is called Ann Lee";
 
-fn background(input: &str) -> Value {
+pub fn background(input: &str) -> Value {
     json!({"model": "auto", "input": input, "background": true, "metadata": {"case": "7"}})
 }
 
-async fn accepted(call: Call, body: &Value) -> String {
+pub async fn accepted(call: Call, body: &Value) -> String {
     let answer = call.json(body).send().await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     let response = answer.json();
@@ -30,7 +30,7 @@ async fn accepted(call: Call, body: &Value) -> String {
 }
 
 /// Polls until the response has that status.
-async fn until(gateway: &Gateway, id: &str, status: &str) -> Value {
+pub async fn until(gateway: &Gateway, id: &str, status: &str) -> Value {
     let mut last = Value::Null;
     eventually(&format!("{id} is {status}"), async || {
         last = gateway.get(&format!("/v1/responses/{id}")).send().await.json();
@@ -39,7 +39,7 @@ async fn until(gateway: &Gateway, id: &str, status: &str) -> Value {
     .await
 }
 
-fn text(response: &Value) -> &str {
+pub fn text(response: &Value) -> &str {
     response["output"][0]["content"][0]["text"].as_str().unwrap_or_default()
 }
 
@@ -284,10 +284,11 @@ async fn each_is_done_once_through_a_kill() {
 }
 
 #[tokio::test]
-async fn a_drain_gives_back_what_runs_and_the_next_start_does_it() {
+async fn a_drain_that_is_over_gives_back_what_runs_and_the_next_start_does_it() {
     let (cloud, gate) = (Upstream::named("cloud").await, Gate::new());
     cloud.next([Answer::response("cut").gated(Point::BeforeHead, &gate)]);
-    let mut gateway = Gateway::with(&Config::cloud_only(&cloud).top("deferred: {max_attempts: 1}")).await;
+    let config = Config::cloud_only(&cloud).top("deferred: {max_attempts: 1}").top("server: {drain_timeout: 100ms}");
+    let mut gateway = Gateway::with(&config).await;
     let id = accepted(gateway.post("/v1/responses"), &background("x")).await;
     eventually("it runs", async || (cloud.in_flight() == 1).then_some(())).await;
     gateway.signal("TERM");

@@ -10,6 +10,7 @@ mod chaos;
 mod coalesce;
 mod config;
 mod deferred;
+mod deferred_faults;
 mod deferred_wire;
 mod escalate;
 mod eval;

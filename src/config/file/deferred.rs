@@ -13,10 +13,12 @@ use crate::config::scalar::{ByteSize, HumanDuration};
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Deferred {
-    /// Requests worked on at once, behind all live ones. Default 4.
+    /// Requests worked on at once, behind all live ones: they begin only while half of their tenant's limits and a place at the edge stay
+    /// free. One of several places is kept for tenants that have none running. Default 4.
     pub concurrency: u32,
-    /// How often a request may be executed that fails at an upstream which was reached. Waiting for one that cannot be reached does not
-    /// count. Default 5.
+    /// How often a request may be executed that fails at an upstream which was reached. The pauses after 5xx and timeouts grow from some
+    /// seconds to five minutes. Waiting for one that cannot be reached, or is not asked because it failed others, does not count.
+    /// Default 10.
     pub max_attempts: u32,
     /// How long a request may wait to be done; a batch says so itself. Default 24h.
     pub expires: HumanDuration,
@@ -26,7 +28,8 @@ pub struct Deferred {
     pub hours: Option<Hours>,
     /// Requests that a tenant may have waiting (429 above it). Default 100000: two of the largest batches that OpenAI takes.
     pub max_queued: u64,
-    /// Space for all tenants' requests, answers and files (429 above it); one of several tenants gets half of it at most. Default 10GiB.
+    /// Space for all tenants' requests, answers and files (429 above it); one of several tenants gets half of it at most.
+    /// Answers are always kept; with a quarter more than this, no further request is begun until some are deleted. Default 10GiB.
     pub max_bytes: ByteSize,
 }
 
@@ -34,7 +37,7 @@ impl Default for Deferred {
     fn default() -> Self {
         Deferred {
             concurrency: 4,
-            max_attempts: 5,
+            max_attempts: 10,
             expires: HumanDuration(Duration::from_secs(24 * 3600)),
             keep: HumanDuration(Duration::from_secs(30 * 24 * 3600)),
             hours: None,

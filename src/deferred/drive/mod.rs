@@ -61,7 +61,13 @@ impl Driver {
 
     /// Checks all lines, then queues them, then lets them go.
     async fn begin(&self, batch: &Batch, mut about: About, now_us: i64) -> Result<(), Fault> {
-        let checked = self.check(batch, &about).await?;
+        let checked = match self.check(batch, &about).await {
+            Err(Fault::Unreadable(_)) => {
+                let message = "the input file cannot be read any more: it was damaged on disk".into();
+                Err(vec![LineFault::of_file("file_unreadable", message)])
+            }
+            checked => checked?,
+        };
         let total = match checked {
             Ok(total) => total,
             Err(faults) => return self.fail(batch, about, faults, now_us).await,
@@ -148,9 +154,10 @@ impl Driver {
         self.store.move_batch(&batch.id, from, to, Some(about.bytes()), now_us).await
     }
 
-    /// Written by another version: it must not be looked at again and again.
+    /// Written by another version, or damaged on disk: it must not be looked at again and again.
     async fn unreadable(&self, batch: &Batch, now_us: i64) -> Result<(), Fault> {
         tracing::error!(batch = batch.id, "what a batch is about cannot be read; it is given up");
+        while self.store.cancel_jobs(&batch.id, STEP, now_us).await? == STEP {}
         self.store.move_batch(&batch.id, batch.state, BatchState::Failed, None, now_us).await.map(drop)
     }
 }

@@ -6,6 +6,8 @@
 use bytes::{Bytes, BytesMut};
 
 use super::{About, Driver};
+use crate::deferred::files::OUTPUT;
+use crate::deferred::rows::{readable, unreadable};
 use crate::deferred::{Batch, Fault, Job, NewFile, Part, State, Store};
 use crate::openai::batch::output::{self, Ended};
 use crate::openai::files;
@@ -26,8 +28,8 @@ impl Driver {
         loop {
             let jobs = self.store.jobs_of(&batch.id, &batch.tenant, after, PAGE).await?;
             for job in &jobs {
-                let body = self.store.text(&job.id, &batch.tenant, Part::Result).await?.unwrap_or_default();
-                let (line, succeeded) = line(job, &body);
+                let body = readable(self.store.text(&job.id, &batch.tenant, Part::Result).await)?;
+                let (line, succeeded) = line(job, body.map(Option::unwrap_or_default));
                 if succeeded { &mut output } else { &mut errors }.push(&line).await?;
                 used.0 += job.prompt_tokens;
                 used.1 += job.completion_tokens;
@@ -44,13 +46,15 @@ impl Driver {
     }
 }
 
-/// A job's line, and whether it is one of success.
-fn line(job: &Job, body: &Bytes) -> (Vec<u8>, bool) {
+/// A job's line, and whether it is one of success. `body`: `None` where it cannot be read any more.
+fn line(job: &Job, body: Option<Bytes>) -> (Vec<u8>, bool) {
     let id = job.id.as_str();
+    let is_readable = body.is_some();
+    let body = &body.unwrap_or_else(unreadable);
     let ended = match job.state {
         State::Cancelled => Ended::Cancelled,
         State::Expired => Ended::Expired,
-        _ if job.status == 0 => Ended::Unanswered { error: body },
+        _ if job.status == 0 || !is_readable => Ended::Unanswered { error: body },
         _ => Ended::Answered { status: job.status, request_id: id, body },
     };
     (output::line(id, job.asked.custom_id.as_deref().unwrap_or(""), &ended), ended.is_success())
@@ -82,7 +86,7 @@ impl Writing {
             tenant: batch.tenant.clone(),
             app: about.app.clone(),
             name: format!("{}_{what}.jsonl", batch.id),
-            purpose: "batch_output".into(),
+            purpose: OUTPUT.into(),
             created_us,
             expires_us: Some(created_us.saturating_add_unsigned(kept.saturating_mul(1_000_000))),
         };

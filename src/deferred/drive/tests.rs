@@ -298,3 +298,81 @@ async fn cut_off_anywhere_each_line_comes_out_once() {
         assert_eq!((output.len(), seen.error_file_id), (30, None), "cut off every {every}");
     }
 }
+
+/// As a disk does that goes bad.
+fn damage(folder: &TempDir, sql: &str) {
+    let db = rusqlite::Connection::open(folder.path().join("deferred/queue.sqlite")).unwrap();
+    assert!(db.execute(sql, []).unwrap() > 0, "{sql}");
+}
+
+#[tokio::test]
+async fn what_is_damaged_fails_and_the_rest_goes_on() {
+    let (folder, driver) = driver();
+    made(&driver, &input(6)).await;
+    advance(&driver).await;
+    damage(&folder, "UPDATE texts SET sealed = zeroblob(80) WHERE n = 2 AND part = 0");
+    damage(&folder, "UPDATE jobs SET asked = zeroblob(80) WHERE n = 4");
+    assert_eq!(execute(&driver, 9).await, 4, "what cannot be read is passed over");
+    damage(&folder, "UPDATE texts SET sealed = zeroblob(80) WHERE n = 5 AND part = 1");
+    let seen = object(&advance(&driver).await);
+    assert_eq!((seen.status, seen.request_counts.completed, seen.request_counts.failed), (Status::Completed, 4, 2));
+    assert_eq!(lines(&driver, seen.output_file_id.as_deref()).await.len(), 3);
+    let errors = lines(&driver, seen.error_file_id.as_deref()).await;
+    let told: Vec<_> = errors.iter().map(|(name, line)| (name.as_str(), line["error"]["code"].as_str())).collect();
+    assert_eq!(told, [("", Some("unreadable")), ("line-1", Some("unreadable")), ("line-4", Some("unreadable"))]);
+}
+
+#[tokio::test]
+async fn a_batch_that_cannot_be_read_is_given_up_and_the_others_are_not() {
+    let (folder, driver) = driver();
+    made(&driver, &input(3)).await;
+    advance(&driver).await;
+    let about = About { input_file: "file-tgin".into(), app: Some("desk".into()), ..About::default() };
+    let (id, tenant) = ("batch_tg2".to_owned(), "a".to_owned());
+    let new = NewBatch { id, tenant, created_us: 2_000_000, expires_us: 90_000_000, about: about.bytes() };
+    driver.store.create_batch(new).await.unwrap();
+    damage(&folder, "UPDATE batches SET about = zeroblob(80) WHERE id = 'batch_tg1'");
+    assert_eq!(driver.store.batches("a", None, 9).await.unwrap().len(), 2);
+    for state in [BatchState::InProgress, BatchState::Validating] {
+        for batch in driver.store.batches_in(state, 9).await.unwrap() {
+            driver.advance(&batch, 5_000_000).await.unwrap();
+        }
+    }
+    let state = async |id| driver.store.batch(id, "a").await.unwrap().unwrap().state;
+    assert_eq!((state("batch_tg1").await, state("batch_tg2").await), (BatchState::Failed, BatchState::InProgress));
+    assert_eq!(execute(&driver, 9).await, 3, "nothing is done for a batch that is given up");
+}
+
+#[tokio::test]
+async fn an_input_that_cannot_be_read_fails_its_batch() {
+    let (folder, driver) = driver();
+    made(&driver, &input(60)).await;
+    damage(&folder, "UPDATE chunks SET sealed = zeroblob(80) WHERE chunk = 1");
+    let seen = object(&advance(&driver).await);
+    assert_eq!((seen.status, seen.errors.unwrap().data[0].code.as_str()), (Status::Failed, "file_unreadable"));
+}
+
+#[tokio::test]
+async fn a_batch_whose_results_do_not_fit_comes_to_its_end() {
+    // Room for the questions, and for the answers until they have grown a quarter beyond it; none for files beside them.
+    let (_folder, driver) = driver();
+    made(&driver, &input(60)).await;
+    advance(&driver).await;
+    let used = driver.store.counts().await.unwrap().bytes;
+    driver.store.set_limits(Limits { bytes_per_tenant: used, bytes: used, ..LIMITS });
+    while execute(&driver, 25).await > 0 {}
+    let seen = object(&advance(&driver).await);
+    assert_eq!((seen.status, seen.request_counts.completed), (Status::Completed, 60));
+    assert_eq!(lines(&driver, seen.output_file_id.as_deref()).await.len(), 60);
+    let new = NewFile {
+        id: "file-tgmore".into(),
+        tenant: "a".into(),
+        name: "x".into(),
+        app: None,
+        purpose: "batch".into(),
+        created_us: 1,
+        expires_us: None,
+    };
+    driver.store.set_limits(Limits { bytes_per_tenant: 10, ..LIMITS });
+    assert!(matches!(driver.store.begin_file(new).await, Err(Fault::Full(_))), "others have no such right");
+}

@@ -1,6 +1,7 @@
 //! The queue on a disk of its own: accepted, claimed, finished, interrupted, bounded.
 #![allow(clippy::future_not_send, reason = "tests run on one thread")]
 
+mod faults;
 mod files;
 mod random;
 
@@ -104,7 +105,7 @@ async fn a_crash_in_each_state_loses_nothing_and_does_nothing_twice() {
     store.cancel(&JobId::named("cancelled"), "a", 20).await.unwrap();
     // No clean end: the new process opens what the old one left.
     let store = Store::open(folder.path(), LIMITS).unwrap();
-    assert_eq!(store.recover(30).await.unwrap(), 1);
+    assert_eq!(store.recover().await.unwrap(), 1);
     let mut states = vec![];
     for name in names {
         states.push(state(&store, name, "a").await.unwrap());
@@ -126,7 +127,7 @@ async fn what_waits_for_nobody_to_be_reached_counts_no_execution_and_can_be_hast
     let lease = store.claim(10, 1).await.unwrap().pop().unwrap().lease;
     store.give_back(&lease, 800, Back::Unreachable).await.unwrap();
     assert!(store.claim(20, 1).await.unwrap().is_empty());
-    assert_eq!(store.next_at().await.unwrap(), Some(800));
+    assert_eq!(store.next_at(20).await.unwrap(), Some(800));
     store.enqueue(vec![NewJob { not_before_us: 900, ..job("later", "a") }]).await.unwrap();
     assert_eq!(store.hasten(20, 9).await.unwrap(), 1, "what never began waits for its own time");
     let claimed = store.claim(20, 9).await.unwrap().pop().unwrap();

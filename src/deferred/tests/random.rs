@@ -112,7 +112,7 @@ async fn play(ops: Vec<Op>) {
             }
             Op::Crash => {
                 store = Store::open(folder.path(), LIMITS).unwrap();
-                store.recover(now).await.unwrap();
+                store.recover().await.unwrap();
                 for known in known.values_mut().filter(|known| known.state == Some(State::Running)) {
                     (known.state, known.holds) = (Some(State::Queued), None);
                 }

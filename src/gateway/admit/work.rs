@@ -9,6 +9,7 @@ use crate::config::file::Priority;
 use crate::error::{Error, Kind, Result};
 use crate::gateway::record::Record;
 use crate::signals::hints::PlacementHint;
+use crate::state::Snapshot;
 use crate::tenant::Known;
 
 /// What deferred work adds to who asks.
@@ -18,6 +19,28 @@ pub struct Work {
     pub job: String,
     /// Where it has to run.
     pub placement: Option<PlacementHint>,
+}
+
+/// Whether deferred work of a tenant may begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    Free,
+    /// More than half of a limit is used up: the rest is for requests that somebody waits for.
+    Busy,
+    /// He is not configured (any more).
+    NoTenant,
+}
+
+/// Looks, and takes nothing.
+pub fn way(snapshot: &Snapshot, tenant: &str, app: Option<&str>, user: Option<&str>) -> Way {
+    if snapshot.tenants.is_empty() && tenant.is_empty() {
+        return Way::Free;
+    }
+    let Some(tenant) = snapshot.tenants.named(tenant) else { return Way::NoTenant };
+    let user = tenant.users.as_ref().zip(user).map(|(users, user)| users.meter(user));
+    let app = app.and_then(|app| tenant.apps.get(app)).and_then(|app| app.meter.clone());
+    let has_room = user.into_iter().chain(app).chain(tenant.meter.clone()).all(|meter| meter.is_half_free());
+    if has_room { Way::Free } else { Way::Busy }
 }
 
 /// The head of deferred work: whoever asked for it showed his key then. It is of low priority, and tenants, limits and budgets are

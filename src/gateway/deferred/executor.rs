@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::now_us;
@@ -26,16 +26,19 @@ const STEPS: usize = 8;
 /// A provider that pushes back more than this is left to those who wait.
 const PRESSED: f64 = 0.5;
 /// What waited for the cloud goes on in such portions when it is back.
-pub(super) const HASTENED: usize = 256;
+const HASTENED: usize = 256;
 
 /// What the thread is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Order {
     Work,
-    /// Begin nothing more.
-    Finish,
+    /// Begin nothing more; what runs has until then.
+    Finish(Instant),
     Stop,
 }
+
+/// Keeps a drain waiting until it is dropped.
+pub type Hold = dyn Fn() -> Box<dyn Send> + Send;
 
 /// The thread.
 #[derive(Debug)]
@@ -45,16 +48,17 @@ pub struct Executor {
 }
 
 impl Executor {
-    /// Starts it. `worker`: the number under which it has connections and a lane of the journal of its own.
+    /// Starts it. `worker`: the number under which it has connections and a lane of the journal of its own. `hold`: whatever this gives is kept
+    /// as long as a job runs.
     ///
     /// # Errors
     /// A thread or a runtime could not be had.
-    pub fn start(shared: Arc<Shared>, worker: usize) -> std::io::Result<Executor> {
+    pub fn start(shared: Arc<Shared>, worker: usize, hold: Box<Hold>) -> std::io::Result<Executor> {
         let (orders, heard) = watch::channel(Order::Work);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let gateway = Gateway { shared, worker };
         let body = move || {
-            runtime.block_on(Work::new(gateway, heard).run());
+            runtime.block_on(Work::new(gateway, heard, hold).run());
             // Writes under way are the queue's own thread's; nothing here is waited for.
             runtime.shutdown_background();
         };
@@ -62,27 +66,41 @@ impl Executor {
         Ok(Executor { orders, thread })
     }
 
-    /// Nothing more is begun; what runs may finish until [`Executor::stop`].
-    pub fn drain(&self) -> impl FnOnce() + Send + 'static {
+    /// Nothing more is begun from the moment that the answer is called with: until when what runs may finish.
+    pub fn drain(&self) -> impl FnOnce(Instant) + Send + 'static {
         let orders = self.orders.clone();
-        move || {
+        move |by| {
             orders.send_if_modified(|order| {
                 let first = *order == Order::Work;
                 if first {
-                    *order = Order::Finish;
+                    *order = Order::Finish(by);
                 }
                 first
             });
         }
     }
 
-    /// What still runs is given back. Blocks until the queue knows it.
-    pub fn stop(self) {
-        self.orders.send_replace(Order::Stop);
+    /// What still runs is given back: at once, or when its time in the drain is over. Blocks until the queue knows it.
+    pub fn stop(self, at_once: bool) {
+        self.orders.send_if_modified(|order| {
+            let stops = at_once || *order == Order::Work;
+            if stops {
+                *order = Order::Stop;
+            }
+            stops
+        });
         if self.thread.join().is_err() {
             tracing::error!("the executor of deferred work had panicked");
         }
     }
+}
+
+/// A job that runs.
+struct Running {
+    lease: Lease,
+    store: Store,
+    task: tokio::task::JoinHandle<()>,
+    _hold: Box<dyn Send>,
 }
 
 /// The thread's work.
@@ -90,7 +108,8 @@ struct Work {
     gateway: Gateway,
     orders: watch::Receiver<Order>,
     hands: Arc<Hands>,
-    running: Vec<(Lease, Store, tokio::task::JoinHandle<()>)>,
+    hold: Box<Hold>,
+    running: Vec<Running>,
     /// Held as long as this process executes.
     lock: Option<File>,
     tidied: Instant,
@@ -98,13 +117,13 @@ struct Work {
 }
 
 impl Work {
-    fn new(gateway: Gateway, orders: watch::Receiver<Order>) -> Work {
-        let hands = Arc::new(Hands { done: Notify::new(), unreached: false.into() });
-        Work { gateway, orders, hands, running: vec![], lock: None, tidied: Instant::now(), had_cloud: false }
+    fn new(gateway: Gateway, orders: watch::Receiver<Order>, hold: Box<Hold>) -> Work {
+        let (hands, tidied) = (Arc::default(), Instant::now());
+        Work { gateway, orders, hands, hold, running: vec![], lock: None, tidied, had_cloud: false }
     }
 
     async fn run(mut self) {
-        while *self.orders.borrow_and_update() != Order::Stop {
+        while !self.has_ended().await {
             let snapshot = self.gateway.shared.snapshot();
             match &snapshot.deferred {
                 Some(deferring) if self.is_ours(deferring).await => {
@@ -120,8 +139,18 @@ impl Work {
         self.give_back().await;
     }
 
+    async fn has_ended(&mut self) -> bool {
+        self.reap().await;
+        match *self.orders.borrow_and_update() {
+            Order::Work => false,
+            Order::Finish(by) => self.running.is_empty() || Instant::now() >= by,
+            Order::Stop => true,
+        }
+    }
+
     async fn pause(&mut self, at_most: Duration) {
         tokio::select! {
+            () = self.hands.done.notified() => {}
             () = tokio::time::sleep(at_most) => {}
             _ = self.orders.changed() => {}
         }
@@ -137,7 +166,7 @@ impl Work {
         let file = File::options().append(true).create(true).open(&path);
         let locked = file.and_then(|file| file.try_lock().map(|()| file).map_err(std::io::Error::from));
         let Ok(file) = locked else { return false };
-        match deferring.store.recover(now_us()).await {
+        match deferring.store.recover().await {
             Ok(recovered) => {
                 if recovered > 0 {
                     tracing::info!(recovered, "deferred work that was under way is queued again");
@@ -158,11 +187,12 @@ impl Work {
         let store = &deferring.store;
         // Before the claim: what becomes ready after it is not missed.
         let mut ready = store.when_ready();
-        self.reap().await;
-        let places = (deferring.section.concurrency as usize).saturating_sub(self.running.len());
+        let all = deferring.section.concurrency as usize;
+        let places = all.saturating_sub(self.running.len());
         let may_begin = *self.orders.borrow() == Order::Work && places > 0 && !is_busy(snapshot);
         if may_begin {
-            for claimed in store.claim(now_us(), places).await? {
+            // One place is kept for tenants that have none.
+            for claimed in store.claim_fairly(now_us(), places, all.saturating_sub(1).max(1)).await? {
                 self.begin(deferring, claimed);
             }
         }
@@ -171,9 +201,12 @@ impl Work {
             self.tidy(deferring, snapshot).await?;
         }
         let mut until = self.tidied + TICK;
+        if let Order::Finish(by) = *self.orders.borrow() {
+            until = until.min(by);
+        }
         if may_begin
-            && self.running.len() < deferring.section.concurrency as usize
-            && let Some(next) = store.next_at().await?
+            && self.running.len() < all
+            && let Some(next) = store.next_at(now_us()).await?
         {
             // What is ready by now and was not claimed waits for the tick.
             let wait = u64::try_from(next - now_us()).ok().filter(|wait| *wait > 0);
@@ -195,18 +228,19 @@ impl Work {
             one(&gateway, &deferring, &hands, claimed).await;
             hands.done.notify_one();
         };
-        self.running.push((lease, store, task::spawn("deferred work", Box::pin(work))));
+        let task = task::spawn("deferred work", Box::pin(work));
+        self.running.push(Running { lease, store, task, _hold: (self.hold)() });
     }
 
     /// Lets go of what has ended. A panic is told by the task; its job is tried again, and not for ever.
     async fn reap(&mut self) {
         let mut at = 0;
         while at < self.running.len() {
-            if !self.running[at].2.is_finished() {
+            if !self.running[at].task.is_finished() {
                 at += 1;
                 continue;
             }
-            let (lease, store, task) = self.running.swap_remove(at);
+            let Running { lease, store, task, .. } = self.running.swap_remove(at);
             if task.await.is_err() {
                 let again = now_us() + AFTER_FAULT.as_micros() as i64;
                 if let Err(fault) = store.give_back(&lease, again, Back::Failed).await {
@@ -240,7 +274,7 @@ impl Work {
 
     /// The gateway stops: what runs is done by the next one.
     async fn give_back(&mut self) {
-        for (lease, store, task) in self.running.drain(..) {
+        for Running { lease, store, task, .. } in self.running.drain(..) {
             task.abort();
             // `false`: it had just been finished.
             if let Err(fault) = store.give_back(&lease, now_us(), Back::Stopped).await {

@@ -17,6 +17,7 @@ mod own;
 mod postpone;
 mod rename;
 mod retrieve;
+mod room;
 pub mod upgrade;
 mod upload;
 mod work;

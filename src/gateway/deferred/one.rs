@@ -2,14 +2,13 @@
 //!
 //! What a reader could get wrong: a result that cannot be stored now (the disk is full) is held until it can; it was paid for.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::executor::HASTENED;
 use super::now_us;
 use super::postpone::Later;
+use super::room::AtEdge;
 use super::work::{self, Done};
 use crate::deferred::{Back, Changes, Claimed, Fault, Lease, Outcome, Store};
 use crate::gateway::Gateway;
@@ -20,12 +19,11 @@ use crate::telemetry::metrics::Deferred;
 pub(super) const AFTER_FAULT: Duration = Duration::from_secs(5);
 
 /// What executions and the executor tell each other.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Hands {
     /// One has ended.
     pub(super) done: Notify,
-    /// Somebody could not be reached.
-    pub(super) unreached: AtomicBool,
+    pub(super) at_edge: AtEdge,
 }
 
 /// Sees a claimed job through.
@@ -35,30 +33,24 @@ pub(super) async fn one(gateway: &Gateway, deferring: &Deferring, hands: &Hands,
     let began = now_us();
     let mut changes = store.subscribe(claimed.lease.job.as_str());
     let executed = tokio::select! {
-        executed = Box::pin(work::execute(gateway, deferring, &claimed)) => executed,
+        executed = Box::pin(work::execute(gateway, deferring, &hands.at_edge, &claimed)) => executed,
         // Dropped where it stands: the upstream is cancelled, and what was used is booked.
         () = revoked(store, &claimed.lease, &mut changes) => Ok(Done::Unwanted),
     };
     let settled = match executed {
         Ok(Done::Result(outcome)) => {
-            let reached = !outcome.placement.is_empty();
             let told = (claimed.kind.label(), outcome.state.label());
-            let stored = keep(store, &claimed.lease, outcome).await;
-            if stored {
+            if keep(store, &claimed.lease, outcome).await {
                 metrics.finished.with_label_values(&[told.0, told.1]).inc();
                 metrics.wait.with_label_values(&[told.0]).observe((began - claimed.created_us).max(0) as f64 / 1e6);
             }
-            // Somebody answers again: whoever waited for that need not wait for his turn.
-            if reached && hands.unreached.swap(false, Ordering::Relaxed) {
-                store.hasten(now_us(), HASTENED).await.map(drop)
-            } else {
-                Ok(())
-            }
+            Ok(())
         }
-        Ok(Done::Later(later)) => {
-            hands.unreached.fetch_or(later.why == Back::Unreachable, Ordering::Relaxed);
-            put_back(store, &claimed, &later, metrics).await
+        Ok(Done::Forbidden(outcome)) => {
+            metrics.finished.with_label_values(&[claimed.kind.label(), outcome.state.label()]).inc();
+            store.finish_and_forget(&claimed.lease, outcome).await.map(drop)
         }
+        Ok(Done::Later(later)) => put_back(store, &claimed, &later, metrics).await,
         Ok(Done::Unwanted) => Ok(()),
         Err(fault) => Err(fault),
     };
@@ -72,7 +64,9 @@ pub(super) async fn one(gateway: &Gateway, deferring: &Deferring, hands: &Hands,
 
 async fn put_back(store: &Store, claimed: &Claimed, later: &Later, metrics: &Deferred) -> Result<(), Fault> {
     metrics.postponed.with_label_values(&[claimed.kind.label(), later.reason]).inc();
-    let pause = later.pause(claimed.postponed, random());
+    // Whoever is sent ahead is another one each time.
+    let times = claimed.postponed.max(store.failures(&claimed.lease));
+    let pause = later.pause(times, random());
     let not_before = now_us().saturating_add(i64::try_from(pause.as_micros()).unwrap_or(i64::MAX));
     store.give_back(&claimed.lease, not_before, later.why).await.map(drop)
 }

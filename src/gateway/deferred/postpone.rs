@@ -1,20 +1,25 @@
 //! What an error means for a job: it is its result, or it is tried again later, and when.
 //!
-//! What a reader could get wrong: an execution counts only where an upstream that was reached failed. A job may wait for its cloud all
-//! night; five broken answers are enough.
+//! What a reader could get wrong: an execution counts only where something was sent to an upstream, and failed there. That a breaker is open
+//! says nothing of the job: it may wait for its cloud all night.
 
 use std::time::Duration;
 
-use crate::deferred::Back;
+use crate::deferred::{Back, LONGEST_PAUSE_US};
 use crate::error::{Error, Kind, Retry};
 use crate::policy::{Constraint, Decision};
 
-/// The pause after the first failure; it doubles with each further one.
+/// The pause after the first time; it doubles with each further one.
 const FIRST: Duration = Duration::from_secs(1);
-/// The longest pause: so soon after the cloud is back at the latest, if nobody notices before.
+/// The same where an upstream answered 5xx, or not in time: it has trouble, and will have it for a while. The usual ten executions are
+/// spread over some twenty minutes; while a breaker is open none is used up.
+const TROUBLE: Duration = Duration::from_secs(5);
+/// The longest such pause: so soon after the cloud is back at the latest, if nobody notices before.
 const LONGEST: Duration = Duration::from_secs(300);
-/// A used-up budget is not looked at more often.
-const FOR_MONEY: Duration = Duration::from_secs(600);
+/// Limits and places are free again soon.
+const FOR_ROOM: Duration = Duration::from_secs(15);
+/// A used-up budget is not looked at more often; nor is a key that an upstream refuses, or a tenant who is not configured.
+const FOR_PEOPLE: Duration = Duration::from_secs(600);
 
 /// To be tried again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +27,8 @@ pub struct Later {
     pub why: Back,
     /// Not before, where that is known.
     pub at_least: Duration,
+    /// The first of the pauses that double, and the longest of them.
+    pub spread: (Duration, Duration),
     /// The label of metrics.
     pub reason: &'static str,
 }
@@ -29,48 +36,78 @@ pub struct Later {
 impl Later {
     /// An upstream was reached, and failed.
     pub fn failed(kind: Kind) -> Later {
-        Later { why: Back::Failed, at_least: Duration::ZERO, reason: kind.label() }
+        let first = if matches!(kind, Kind::UpstreamFailed | Kind::Timeout) { TROUBLE } else { FIRST };
+        Later { why: Back::Failed, at_least: Duration::ZERO, spread: (first, LONGEST), reason: kind.label() }
+    }
+
+    fn unreachable(kind: Kind) -> Later {
+        Later { why: Back::Unreachable, at_least: Duration::ZERO, spread: (FIRST, LONGEST), reason: kind.label() }
+    }
+
+    fn paused(kind: Kind, at_least: Duration) -> Later {
+        Later { why: Back::Paused, at_least, spread: (FIRST, LONGEST), reason: kind.label() }
     }
 
     /// Until the hours begin in which the cloud may be asked.
     pub fn until(hours: Duration) -> Later {
-        Later { why: Back::Paused, at_least: hours, reason: "hours" }
+        Later { why: Back::Paused, at_least: hours, spread: (FIRST, FIRST), reason: "hours" }
+    }
+
+    /// Whoever waits for an answer comes first.
+    pub fn for_room(reason: &'static str) -> Later {
+        Later { why: Back::Paused, at_least: Duration::ZERO, spread: (FIRST, FOR_ROOM), reason }
+    }
+
+    /// The tenant is not configured: by mistake, perhaps.
+    pub fn for_tenant() -> Later {
+        Later::paused(Kind::InvalidKey, FOR_ROOM)
     }
 
     /// How long to wait: exponential with full jitter (Brooker, "Exponential Backoff And Jitter", 2015). `random`: 0 to 1.
     pub fn pause(&self, postponed: u32, random: f64) -> Duration {
-        let bound = FIRST.saturating_mul(1u32 << postponed.min(16)).min(LONGEST);
+        let (first, longest) = self.spread;
+        let bound = first.saturating_mul(1u32 << postponed.min(16)).min(longest);
         // Never at once: what is full now is full in a millisecond.
-        self.at_least + bound.mul_f64(random.clamp(0.05, 1.0))
+        let pause = self.at_least.saturating_add(bound.mul_f64(random.clamp(0.05, 1.0)));
+        pause.min(Duration::from_micros(LONGEST_PAUSE_US.unsigned_abs()))
     }
 }
 
-/// What becomes of a job whose execution failed with this error; `None`: the error is its result.
-pub fn judge(error: &Error, decision: Option<&Decision>) -> Option<Later> {
-    let unreachable = || Some(Later { why: Back::Unreachable, at_least: Duration::ZERO, reason: error.kind.label() });
-    let paused = |at_least| Some(Later { why: Back::Paused, at_least, reason: error.kind.label() });
+/// What becomes of a job whose execution failed with this error; `None`: the error is its result. `was_sent`: some upstream got something of it.
+pub fn judge(error: &Error, decision: Option<&Decision>, was_sent: bool) -> Option<Later> {
     let asked = error.upstream.as_ref().and_then(|answer| answer.retry_after);
     let asked = asked.or(match error.retry {
         Retry::SameAfter(pause) => Some(pause),
         _ => None,
     });
+    let asked = asked.unwrap_or_default();
+    let paused = |at_least| Some(Later::paused(error.kind, at_least));
     match error.kind {
-        Kind::Connect => unreachable(),
+        Kind::Connect => Some(Later::unreachable(error.kind)),
+        Kind::Timeout | Kind::Broken | Kind::UpstreamFailed if !was_sent => {
+            Some(Later { at_least: asked, ..Later::unreachable(error.kind) })
+        }
         Kind::Overloaded | Kind::RateLimited | Kind::LimitReached => {
             // Larger than the limit itself: it never fits.
             let never = error.kind == Kind::LimitReached && error.retry == Retry::Never;
-            if never { None } else { paused(asked.unwrap_or_default()) }
+            if never { None } else { paused(asked) }
         }
-        Kind::QuotaExceeded => paused(FOR_MONEY),
+        Kind::QuotaExceeded => paused(FOR_PEOPLE),
+        // The operator's own key, not the job's fault.
+        Kind::UpstreamRefused if error.upstream.as_ref().is_some_and(|answer| answer.status == 401) => {
+            paused(FOR_PEOPLE)
+        }
+        // No such tenant any more.
+        Kind::InvalidKey => Some(Later::for_tenant()),
         // A pool without a healthy node is passing; what constraints forbid is not, but for money.
-        Kind::NoEligibleTarget if error.retry != Retry::Never => unreachable(),
+        Kind::NoEligibleTarget if error.retry != Retry::Never => Some(Later::unreachable(error.kind)),
         Kind::NoEligibleTarget => {
             let is_money =
                 |decision: &Decision| decision.considered.iter().any(|c| c.dropped == Some(Constraint::Budget));
-            decision.filter(|decision| is_money(decision)).and_then(|_| paused(FOR_MONEY))
+            decision.filter(|decision| is_money(decision)).and_then(|_| paused(FOR_PEOPLE))
         }
         Kind::Timeout | Kind::Broken | Kind::UpstreamFailed | Kind::LowConfidence | Kind::Internal => {
-            Some(Later { at_least: asked.unwrap_or_default(), ..Later::failed(error.kind) })
+            Some(Later { at_least: asked, ..Later::failed(error.kind) })
         }
         _ => None,
     }
@@ -89,11 +126,15 @@ mod tests {
         assert_eq!(later.pause(0, 0.0), Duration::from_millis(50));
         let asked = Later { at_least: Duration::from_secs(20), ..later };
         assert_eq!(asked.pause(0, 1.0).as_secs(), 21, "what was asked for comes on top");
+        assert_eq!(Later::until(Duration::from_secs(36_000)).pause(0, 1.0).as_secs(), 900, "looked at now and then");
+        assert_eq!(Later::for_room("x").pause(9, 1.0), FOR_ROOM);
+        let trouble: u64 = (0..9).map(|n| Later::failed(Kind::UpstreamFailed).pause(n, 0.5).as_secs()).sum();
+        assert!(trouble > 10 * 60, "ten executions outlast an outage: {trouble} s");
     }
 
     #[test]
     fn refusals_are_final_and_the_rest_waits() {
-        let judged = |error: Error| judge(&error, None).map(|later| later.why);
+        let judged = |error: Error| judge(&error, None, true).map(|later| later.why);
         let upstream = |kind| Error::upstream(kind, "x");
         assert_eq!(judged(upstream(Kind::UpstreamRefused)), None);
         assert_eq!(judged(upstream(Kind::Connect)), Some(Back::Unreachable));
@@ -101,9 +142,30 @@ mod tests {
         assert_eq!(judged(Error::client(Kind::InvalidRequest, "x")), None);
         assert_eq!(judged(Error::client(Kind::LimitReached, "x")), None);
         let passing = Error::client(Kind::LimitReached, "x").with_retry(Retry::SameAfter(FIRST));
-        assert_eq!(judge(&passing, None).unwrap().at_least, FIRST);
+        assert_eq!(judge(&passing, None, true).unwrap().at_least, FIRST);
         assert_eq!(judged(Error::gateway(Kind::NoEligibleTarget, "x")), None);
         let down = Error::gateway(Kind::NoEligibleTarget, "x").with_retry(Retry::NextTarget);
         assert_eq!(judged(down), Some(Back::Unreachable));
+    }
+    #[test]
+    fn what_was_never_sent_does_not_count() {
+        let judged = |error: &Error, was_sent| judge(error, None, was_sent).map(|later| later.why);
+        for kind in [Kind::UpstreamFailed, Kind::Timeout, Kind::Broken] {
+            let error = Error::upstream(kind, "the breaker is open");
+            assert_eq!((judged(&error, false), judged(&error, true)), (Some(Back::Unreachable), Some(Back::Failed)));
+        }
+        assert_eq!(judged(&Error::gateway(Kind::Internal, "a fault of ours"), false), Some(Back::Failed));
+    }
+
+    #[test]
+    fn what_the_operator_has_to_mend_is_waited_for() {
+        let refused = |status: u16| {
+            let (status, body) = (http::StatusCode::from_u16(status).unwrap(), bytes::Bytes::new());
+            let answer = crate::error::UpstreamAnswer { status, body, retry_after: None };
+            judge(&Error::upstream(Kind::UpstreamRefused, "x").with_upstream(answer), None, true).map(|later| later.why)
+        };
+        assert_eq!((refused(401), refused(400), refused(403)), (Some(Back::Paused), None, None));
+        let gone = Error::client(Kind::InvalidKey, "the tenant who asked is not configured any more");
+        assert_eq!(judge(&gone, None, false).map(|later| later.why), Some(Back::Paused));
     }
 }

@@ -12,7 +12,9 @@ use http::{Method, Request, Response, StatusCode};
 use super::hear::{Heard, Sink, hear};
 use super::object::{self, Failure};
 use super::postpone::{Later, judge};
+use super::room::{self, AtEdge, EdgePlace};
 use super::{now_us, upgrade};
+use crate::config::file::Privacy;
 use crate::deferred::{Claimed, Fault, Job, Kind as JobKind, Outcome, State};
 use crate::error::{Error, Kind};
 use crate::gateway::admit::{self, Work};
@@ -29,6 +31,8 @@ const IDEMPOTENCY: HeaderName = HeaderName::from_static("idempotency-key");
 #[derive(Debug)]
 pub enum Done {
     Result(Outcome),
+    /// What was asked may not be kept any more, and was not executed.
+    Forbidden(Outcome),
     Later(Later),
     /// The job was cancelled or deleted meanwhile.
     Unwanted,
@@ -38,16 +42,25 @@ pub enum Done {
 ///
 /// # Errors
 /// The queue cannot be written.
-pub async fn execute(gateway: &Gateway, deferring: &Deferring, claimed: &Claimed) -> Result<Done, Fault> {
+pub async fn execute(
+    gateway: &Gateway,
+    deferring: &Deferring,
+    at_edge: &AtEdge,
+    claimed: &Claimed,
+) -> Result<Done, Fault> {
     if claimed.attempts > deferring.section.max_attempts {
         // It was under way when the gateway died, again and again.
         let failure = Error::gateway(Kind::Internal, "it was interrupted too often");
         return Ok(Done::Result(failed(claimed, &failure)));
     }
-    let response = match ask(gateway, deferring, claimed).await {
+    let (response, _place) = match ask(gateway, deferring, at_edge, claimed).await {
         Ok(response) => response,
         Err(Refused::Later(later)) => return Ok(Done::Later(later)),
         Err(Refused::Finally(error)) => return Ok(Done::Result(failed(claimed, &error))),
+        Err(Refused::Forbidden(error)) => {
+            let emptied = Claimed { body: Bytes::from_static(b"{}"), ..claimed.clone() };
+            return Ok(Done::Forbidden(failed(&emptied, &error)));
+        }
     };
     let (status, model, placement) = (response.status(), of(&response, "model"), of(&response, "placement"));
     let is_streamed = claimed.kind == JobKind::Background && claimed.asked.stream;
@@ -90,27 +103,40 @@ pub async fn execute(gateway: &Gateway, deferring: &Deferring, claimed: &Claimed
 enum Refused {
     Later(Later),
     Finally(Error),
+    Forbidden(Error),
 }
 
 /// The request, on the way of every other one.
-async fn ask(gateway: &Gateway, deferring: &Deferring, claimed: &Claimed) -> Result<Response<Body>, Refused> {
+async fn ask(
+    gateway: &Gateway,
+    deferring: &Deferring,
+    at_edge: &AtEdge,
+    claimed: &Claimed,
+) -> Result<(Response<Body>, Option<EdgePlace>), Refused> {
     let snapshot = gateway.shared.snapshot();
     let placement = placement(deferring, claimed);
     if let (Some(PlacementHint::OnlyCloud), Some(pause)) = (placement, until_hours(deferring, claimed)) {
         return Err(Refused::Later(Later::until(pause)));
     }
+    // Before anything is written down of it.
+    let place = room::find(&snapshot, claimed, placement, at_edge).map_err(Refused::Later)?;
     let mut record = Record::open(gateway, snapshot, &request(claimed));
     let asked = &claimed.asked;
     let work = Work { job: claimed.lease.job.to_string(), placement };
     let entered = admit::enter_as(&claimed.tenant, asked.app.as_deref(), asked.user.as_deref(), work, &mut record);
     let answered = match entered {
         Ok(()) => enter(gateway, claimed, &mut record).await,
-        Err(error) => Err(error),
+        Err(error) => Err(Unanswered { error, is_forbidden: false }),
     };
     match answered {
-        Ok(answered) => Ok(answer::succeeded(record, answered)),
-        Err(error) => {
-            let later = judge(&error, record.decision.as_ref());
+        Ok(answered) => Ok((answer::succeeded(record, answered), place)),
+        Err(Unanswered { error, is_forbidden: true }) => {
+            drop(answer::failed(record, &error));
+            Err(Refused::Forbidden(error))
+        }
+        Err(Unanswered { error, .. }) => {
+            let was_sent = record.tries.iter().any(|attempt| attempt.bytes_out > 0);
+            let later = judge(&error, record.decision.as_ref(), was_sent);
             let later =
                 later.or_else(|| Some(Later::until(until_hours(deferring, claimed)?)).filter(|_| is_placed(&error)));
             // The record ends with it; nobody reads what it says.
@@ -123,14 +149,34 @@ async fn ask(gateway: &Gateway, deferring: &Deferring, claimed: &Claimed) -> Res
     }
 }
 
-async fn enter(gateway: &Gateway, claimed: &Claimed, record: &mut Record) -> Result<answer::Answered, Error> {
+struct Unanswered {
+    error: Error,
+    is_forbidden: bool,
+}
+
+impl From<Error> for Unanswered {
+    fn from(error: Error) -> Self {
+        Unanswered { error, is_forbidden: false }
+    }
+}
+
+async fn enter(gateway: &Gateway, claimed: &Claimed, record: &mut Record) -> Result<answer::Answered, Unanswered> {
     let unknown = || Error::client(Kind::NotFound, "no such endpoint for deferred work");
     let endpoint = Endpoint::of_path(&claimed.asked.endpoint).ok_or_else(unknown)?;
     record.saw_prompt(&claimed.body);
     let mut read = read::read(endpoint, headers(claimed), claimed.body.clone(), record).await?;
     // It was for somebody who waits.
     read.hints.deadline_ms = None;
-    gateway.ask(read, record).await
+    // The tier may have been tightened since, or the line says so itself.
+    let privacy = record.admission.privacy(&read.hints);
+    if privacy != Privacy::Retained {
+        record.privacy = privacy;
+        let tier = privacy.name();
+        let message = format!("deferred requests are kept on disk, which the privacy tier `{tier}` forbids now");
+        let error = Error::client(Kind::InvalidRequest, message);
+        return Err(Unanswered { error, is_forbidden: true });
+    }
+    Ok(gateway.ask(read, record).await?)
 }
 
 /// Outside of the hours only the edge is left to batches; an upgrade is the cloud's.
