@@ -40,7 +40,9 @@ pub fn says_nothing_yet(data: &[u8]) -> bool {
             }
             b"usage" => top.has_usage = skipped(s)? != b"null",
             b"error" => top.error = skipped(s)?,
-            _ => drop(s.skip()?),
+            _ => {
+                s.skip()?;
+            }
         }
         Ok(())
     });
@@ -63,7 +65,9 @@ pub fn is_error(frame: Frame<'_>) -> bool {
             b"type" => top.kind = skipped(s)?,
             b"error" => top.error = skipped(s)?,
             b"choices" => top.has_choices = skipped(s)? != b"null",
-            _ => drop(s.skip()?),
+            _ => {
+                s.skip()?;
+            }
         }
         Ok(())
     });
@@ -98,7 +102,9 @@ fn choice(s: &mut Scanner<'_>) -> Result<bool, Malformed> {
                 Ok(())
             })?,
             b"delta" | b"message" | b"text" | b"finish_reason" => says |= has_content(skipped(s)?),
-            _ => drop(s.skip()?),
+            _ => {
+                s.skip()?;
+            }
         }
         Ok(())
     })?;

@@ -131,9 +131,9 @@ fn two_names_for_one_thing_hide_nothing() {
         let mut judge = Judge::new(Endpoint::Chat, Expect::default());
         let data = twice.to_string();
         if whole {
-            judge.answer(data.as_bytes())
+            judge.answer(data.as_bytes());
         } else {
-            judge.event(data.as_bytes())
+            judge.event(data.as_bytes());
         }
         assert_eq!(judge.verdict().reason, Reason::Refusal, "whole: {whole}");
     }
