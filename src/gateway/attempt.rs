@@ -94,6 +94,7 @@ impl Walk<'_> {
             if let Some(before) = before.replace(target) {
                 self.count_fallback(before, target);
             }
+            target.upstream.allowance.earn(self.desk.record().snapshot.retries.budget);
             // Each of those that come after is to have its attempt.
             let later = u32::try_from(plan.targets.len() - place - 1).unwrap_or(u32::MAX);
             match self.target(*id, target, later).await {
@@ -158,7 +159,6 @@ impl Walk<'_> {
 
     async fn nodes(&mut self, id: TargetId, target: &Arc<Target>, later: u32) -> Result<Answered> {
         let share = self.desk.record().snapshot.retries.budget;
-        target.upstream.allowance.earn(share);
         let mut tried: SmallVec<[Arc<Node>; 4]> = SmallVec::new();
         let mut last: Option<Error> = None;
         self.keep = later.min(self.left.saturating_sub(1));
@@ -306,7 +306,7 @@ impl Walk<'_> {
         let error = self.last.take().unwrap_or_else(exhausted);
         let Retry::SameAfter(pause) = error.retry else { return Err(error) };
         // One that is left alone because nobody was there is not waited for: who knows for how long.
-        if is_unreachable(error.kind) {
+        if error.upstream.is_none() && error.kind != Kind::RateLimited {
             return Err(error);
         }
         let plan = self.exchange.plan;
