@@ -18,7 +18,7 @@ pub use tree::Tree;
 const BLOCK: usize = 256;
 /// So many blocks have the same size; then it is four times as large, so that a long prompt has few.
 const STEP: usize = 64;
-/// The most blocks: the first 594 KiB of a prompt. Prompts that agree so far are the same conversation.
+/// The most blocks: the first 336 KiB of a prompt. Prompts that agree so far are the same conversation.
 pub const MOST: usize = 3 * STEP;
 /// Blocks that say which prompt this is (1 KiB): whose home is looked for by consistent hashing.
 const LEADING: usize = 4;
