@@ -77,7 +77,7 @@ test("models are listed and retrieved", async () => {
 test("an upload arrives byte for byte", async () => {
   const { client } = await start();
   const blob = Buffer.concat([randomBytes(1 << 20), Buffer.from("\r\n--x\r\n")]);
-  const file = await client.files.create({ file: await toFile(blob, "tide Ł.bin"), purpose: "batch" });
+  const file = await client.files.create({ file: await toFile(blob, "tide Ł.bin"), purpose: "user_data" });
   assert.equal(file.bytes, blob.length);
   const [call] = await mock.calls();
   assert.equal(call.parts.find((p) => p.name === "file").sha256, sha256(blob));

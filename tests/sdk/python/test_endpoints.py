@@ -58,7 +58,7 @@ def test_models_can_be_listed(client, mock):
 
 
 def test_file_upload_arrives_byte_for_byte(client, mock, sent):
-    file = client.files.create(file=("tide Ł.jsonl", io.BytesIO(BLOB)), purpose="batch")
+    file = client.files.create(file=("tide Ł.jsonl", io.BytesIO(BLOB)), purpose="user_data")
     assert file.bytes == len(BLOB)
     call = mock.only_call()
     assert call.sha256 == hashlib.sha256(sent.requests[0][1]).hexdigest(), "the multipart body was rewritten"
@@ -71,7 +71,7 @@ def test_file_upload_arrives_byte_for_byte(client, mock, sent):
 
 def test_large_upload(client, mock):
     blob = os.urandom(1 << 20) * 24
-    assert client.files.create(file=("big.bin", blob), purpose="batch").bytes == len(blob)
+    assert client.files.create(file=("big.bin", blob), purpose="user_data").bytes == len(blob)
 
 
 def test_transcription_upload(client, mock):
