@@ -91,7 +91,7 @@ async fn keys_are_rotated_revoked_and_end_with_a_reload() {
 async fn a_removed_tenant_finishes_what_he_has_begun() {
     let gate = Gate::new();
     let edge =
-        Upstream::named("edge").await.always(Answer::chat_stream(&["a", "b"], true).gated(Point::AfterPiece(1), &gate));
+        Upstream::named("edge").await.always(Answer::chat_stream(&["a", "b"], true).gated(Point::AfterPiece(2), &gate));
     let cloud = Upstream::named("cloud").await;
     let with = |tenant: &str| Config::hybrid(&edge, &cloud).tenant(tenant, "");
     let gateway = Gateway::with(&with("acme")).await;

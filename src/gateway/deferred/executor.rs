@@ -191,8 +191,9 @@ impl Work {
         let places = all.saturating_sub(self.running.len());
         let may_begin = *self.orders.borrow() == Order::Work && places > 0 && !is_busy(snapshot);
         if may_begin {
-            // One place is kept for tenants that have none.
-            for claimed in store.claim_fairly(now_us(), places, all.saturating_sub(1).max(1)).await? {
+            // One place is kept for tenants that have none, where there are several.
+            let spare = usize::from(snapshot.tenants.tenants().len() > 1);
+            for claimed in store.claim_fairly(now_us(), places, all.saturating_sub(spare).max(1)).await? {
                 self.begin(deferring, claimed);
             }
         }
