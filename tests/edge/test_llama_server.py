@@ -119,7 +119,7 @@ def test_headers_say_edge(client):
 @pytest.mark.gateway
 def test_both_nodes_work(client, nodes):
     before = [n.prompt_tokens() for n in nodes]
-    streams = [client.chat.completions.create(model="tiny", messages=HARD, max_tokens=200, stream=True, extra_body={"ignore_eos": True})
+    streams = [client.chat.completions.create(model="tiny", messages=HARD, max_tokens=2000, stream=True, extra_body={"ignore_eos": True})
                for _ in range(4)]
     assert [len(n.busy()) for n in nodes] == [2, 2], "least-load spreads four streams over two nodes"
     for stream in streams:
