@@ -52,8 +52,19 @@ pub async fn run(
 
 /// The same, where others write into the record too. `left`: how many attempts may be made.
 pub(super) async fn walk<'a>(exchange: &'a Exchange<'a>, desk: &'a Desk<'a>, left: u32) -> Result<Answered> {
-    let mut walk =
-        Walk { exchange, desk, left, last: None, repeats: 0, cut_off: true, keep: 0, beside: SmallVec::new() };
+    let mut walk = Walk {
+        exchange,
+        desk,
+        left,
+        last: None,
+        has_asked: false,
+        passed_over: SmallVec::new(),
+        last_resort: false,
+        repeats: 0,
+        cut_off: true,
+        keep: 0,
+        beside: SmallVec::new(),
+    };
     walk.run().await.or_else(|error| exchange.give_spare(desk).ok_or(error))
 }
 
@@ -64,6 +75,12 @@ pub(super) struct Walk<'a> {
     /// Attempts that may still be made.
     pub(super) left: u32,
     last: Option<Error>,
+    /// Somebody was asked.
+    has_asked: bool,
+    /// Targets that are left alone because their answers failed.
+    passed_over: SmallVec<[TargetId; 2]>,
+    /// Nobody else is left: now these may be asked.
+    last_resort: bool,
     /// Times that an upstream was asked again.
     repeats: u32,
     /// All clouds that were tried, or would have been, could not be reached.
@@ -83,12 +100,13 @@ pub(super) struct Failed {
 }
 
 impl Walk<'_> {
-    /// The targets of the plan, one after the other; then those that are there in need; then the last one again.
+    /// The targets of the plan, one after the other. Then those that were passed over because their last answers failed: one client's bad requests
+    /// may be to blame for that, and this one is answered. Then those that are there in need; then the last one again.
     async fn run(&mut self) -> Result<Answered> {
         let plan = self.exchange.plan;
         let mut before: Option<&Target> = None;
         for (place, (id, target)) in plan.targets.iter().enumerate() {
-            if self.beside.contains(id) {
+            if self.beside.contains(id) || self.exchange.cannot_pay(target) {
                 continue;
             }
             if let Some(before) = before.replace(target) {
@@ -105,6 +123,20 @@ impl Walk<'_> {
                 Err(error) => self.last = Some(error),
             }
         }
+        self.last_resort = true;
+        let passed_over = std::mem::take(&mut self.passed_over);
+        for (id, target) in plan.targets.iter().filter(|(id, _)| passed_over.contains(id)) {
+            let share = self.desk.record().snapshot.retries.budget;
+            if self.left == 0 || self.exchange.cannot_pay(target) || self.has_asked && !self.spend(target, share) {
+                continue;
+            }
+            match self.target(*id, target, 0).await {
+                Ok(answered) => return Ok(answered),
+                Err(error) if error.retry == Retry::Never => return Err(error),
+                Err(error) => self.last = Some(error),
+            }
+        }
+        self.last_resort = false;
         if self.last.as_ref().is_some_and(|error| self.is_in_need(error)) {
             self.left = self.left.max(1);
             for (id, target) in &plan.in_need {
@@ -168,7 +200,8 @@ impl Walk<'_> {
             }
             let Some(place) = self.place(target, &tried).await else {
                 let error = last.unwrap_or_else(|| nowhere(target));
-                if tried.is_empty() {
+                if tried.is_empty() && !self.last_resort {
+                    self.passed_over.extend(target.upstream.left_alone().map(|_| id));
                     self.desk.record().nowhere(target, error.kind);
                 }
                 return Err(error);
@@ -179,6 +212,7 @@ impl Walk<'_> {
                 break;
             }
             self.left -= 1;
+            self.has_asked = true;
             let Failed { error, nodes, beside } = match hedge::attempt(self, (id, target), place).await {
                 Ok(answered) => return Ok(answered),
                 Err(failed) => failed,
@@ -189,7 +223,7 @@ impl Walk<'_> {
                 self.left += 1;
             }
             self.beside.extend(beside);
-            if !may_other_node_answer(&error) {
+            if !may_other_node_answer(&error) || self.exchange.cannot_pay(target) {
                 return Err(error);
             }
             tried.extend(nodes);
@@ -221,11 +255,7 @@ impl Walk<'_> {
 
     /// The provider has said that its limit is used up: it is not asked before the limit is renewed.
     fn held_back(&self, target: &Arc<Target>) -> Option<Error> {
-        if target.upstream.placement() == Placement::Edge {
-            return None;
-        }
-        let now = target.upstream.pool.nodes().first()?.elapsed_ms();
-        let pause = target.known.quota.pause(self.exchange.plan.asked.input_tokens, now)?;
+        let pause = self.exchange.limit_is_used_up(target)?;
         let upstream = &target.upstream.name;
         self.survival().held_back.with_label_values(&[upstream]).inc();
         let message = format!("upstream `{upstream}` has said that its rate limit is used up for now");
@@ -274,9 +304,8 @@ impl Walk<'_> {
             return Some(place);
         }
         let is_last = plan.targets.last().is_some_and(|(_, last)| Arc::ptr_eq(last, target));
-        let fails = || target.upstream.left_alone().is_some_and(|(kind, _)| kind == Kind::UpstreamFailed);
-        if is_last && tried.is_empty() && self.last.is_none() && fails() {
-            return pool.pick_in_need(&ask);
+        if self.last_resort {
+            return pool.pick_in_need(&ask, tried);
         }
         if !is_last || !pool.is_full(&ask, tried) {
             return None;
@@ -310,10 +339,12 @@ impl Walk<'_> {
             return Err(error);
         }
         let plan = self.exchange.plan;
-        let in_time = plan.deadline.is_none_or(|deadline| Instant::now() + pause < deadline);
+        if pause > LONGEST_PAUSE || plan.deadline.is_some_and(|deadline| Instant::now() + pause >= deadline) {
+            return Err(error);
+        }
         let Some((id, target)) = plan.targets.last() else { return Err(error) };
         let share = self.desk.record().snapshot.retries.budget;
-        if self.left == 0 || pause > LONGEST_PAUSE || !in_time || !self.spend(target, share) {
+        if self.left == 0 || self.exchange.cannot_pay(target) || !self.spend(target, share) {
             return Err(error);
         }
         self.survival().retries.with_label_values(&[&target.upstream.name, error.kind.label()]).inc();
@@ -357,7 +388,7 @@ fn is_unreachable(kind: Kind) -> bool {
 }
 
 /// Trouble of one node: another of the same pool may be well. A refusal is the same at all of them.
-fn may_other_node_answer(error: &Error) -> bool {
+pub(super) fn may_other_node_answer(error: &Error) -> bool {
     let node_trouble =
         matches!(error.kind, Kind::Connect | Kind::Broken | Kind::Timeout | Kind::UpstreamFailed | Kind::RateLimited);
     node_trouble && error.retry != Retry::Never

@@ -4,6 +4,7 @@
 //! each other, so what they write into the record goes through the desk.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -18,6 +19,7 @@ use super::desk::Desk;
 use super::hold::{self, Held, Hold};
 use super::inspect::{Hidden, Inspected};
 use super::read::Read;
+use super::record::Record;
 use super::trial::{self, Spare, Trial};
 use super::tries::TryId;
 use super::{Gateway, admit, headers};
@@ -28,6 +30,7 @@ use crate::openai::usage::Usage;
 use crate::openai::{Endpoint, edits};
 use crate::policy::TargetId;
 use crate::upstream::body::Outgoing;
+use crate::upstream::price::NanoUsd;
 use crate::upstream::send::{Answer, Outbound};
 use crate::upstream::{InFlight, Node, Target};
 
@@ -47,6 +50,8 @@ pub struct Exchange<'a> {
     edits: SmallVec<[Edit; 3]>,
     /// What it makes is a draft, told as it comes and judged at its end: what it is held to then.
     looks_on: Option<f64>,
+    /// There is no money for another cloud.
+    is_broke: AtomicBool,
     /// The best of the answers that were put aside.
     spare: Mutex<Option<Box<Spare>>>,
 }
@@ -73,7 +78,16 @@ pub(super) fn body(read: &Read, shared: &SmallVec<[Edit; 3]>, target: &Target, h
 
 impl<'a> Exchange<'a> {
     pub fn new(gateway: &'a Gateway, read: &'a Read, plan: &'a Plan, inspected: &'a Inspected) -> Exchange<'a> {
-        Exchange { gateway, read, plan, inspected, edits: shared_edits(read), looks_on: None, spare: Mutex::new(None) }
+        Exchange {
+            gateway,
+            read,
+            plan,
+            inspected,
+            edits: shared_edits(read),
+            looks_on: None,
+            spare: Mutex::new(None),
+            is_broke: AtomicBool::new(false),
+        }
     }
 
     /// For a draft. `bound`: what it must come up to at its end.
@@ -127,6 +141,9 @@ impl<'a> Exchange<'a> {
         let answer = desk.sending(attempt, place, &outbound, make, || violations.inc()).await?;
         upstream.said(&node, &target.known, &answer.head.headers);
         if answer.head.status.is_success() {
+            if has_asked {
+                target.granted_logprobs();
+            }
             let restorer = hidden.and_then(|hidden| hidden.restorer.clone());
             let bound = trial.as_ref().map_or(0.0, |trial| trial.bound);
             let hold = Hold { read: self.read, target, deadline, started: Instant::now(), restorer, trial };
@@ -135,7 +152,7 @@ impl<'a> Exchange<'a> {
             return self.weigh((attempt, id), target, held, bound, desk);
         }
         let fault = desk.waiting_upstream(fault(target, answer, deadline)).await;
-        Err(if has_asked { trial::blame(fault, target) } else { fault })
+        Err(if has_asked { trial::blame(fault, self.read, target) } else { fault })
     }
 
     /// Commits to an answer, or puts it aside.
@@ -164,16 +181,14 @@ impl<'a> Exchange<'a> {
         }
         drop(spare);
         let error = Error::upstream(Kind::LowConfidence, "the answer was not certain enough");
-        Err(if self.may_escalate(id, target, desk) { error } else { error.with_retry(Retry::Never) })
+        Err(if self.may_escalate(target, desk) { error } else { error.with_retry(Retry::Never) })
     }
 
     /// An answer that is put aside has used up what was set aside for the next one: as much is set aside again, if there is the money.
-    fn may_escalate(&self, id: TargetId, target: &Target, desk: &Desk<'_>) -> bool {
-        let mut next = self.plan.targets.iter().skip_while(|(other, _)| *other != id).skip(1);
-        let stays = next.next().is_some_and(|(_, next)| next.upstream.placement() == Placement::Edge);
+    fn may_escalate(&self, target: &Target, desk: &Desk<'_>) -> bool {
         let mut record = desk.record();
         let worst = target.worst(&self.plan.asked, record.day()).unwrap_or(0);
-        admit::raise(&mut record, worst, stays)
+        self.pay(&mut record, worst)
     }
 
     /// Nobody had a better answer than the best of those that were put aside, if any was.
@@ -199,7 +214,9 @@ impl<'a> Exchange<'a> {
         let impatient = error.kind == Kind::Timeout
             && self.plan.deadline.is_some_and(|deadline| deadline <= Instant::now())
             && took < target.upstream.timeouts.first_token;
-        if !impatient {
+        // A plain answer comes at its end, and a long one may not come in time from a node that answers everybody else.
+        let lengthy = error.kind == Kind::Timeout && !self.read.view.stream && node.has_spoken_within(took);
+        if !impatient && !lengthy {
             target.upstream.failed(node, &error, took);
         }
         let day = record.day();
@@ -207,11 +224,34 @@ impl<'a> Exchange<'a> {
         let spent =
             spent.and_then(|attempt| target.cost(&attempt.usage, day, attempt.busy())).map_or(0, |cost| cost.usd);
         // One that was put aside has raised for its successor already.
-        let is_edge = target.upstream.placement() == Placement::Edge;
-        if spent > 0 && error.kind != Kind::LowConfidence && !admit::raise(&mut record, spent, is_edge) {
+        if spent > 0 && error.kind != Kind::LowConfidence && !self.pay(&mut record, spent) {
             error.retry = Retry::Never;
         }
         error
+    }
+
+    /// So much is set aside for what comes next. Where there is not the money for another cloud, the edge may go on (`then: edge-only`).
+    fn pay(&self, record: &mut Record, amount: NanoUsd) -> bool {
+        if admit::raise(record, amount, false) {
+            return true;
+        }
+        let goes_on = admit::raise(record, amount, true);
+        self.is_broke.fetch_or(goes_on, Relaxed);
+        goes_on
+    }
+
+    /// What was spent has left no money for this target.
+    pub fn cannot_pay(&self, target: &Target) -> bool {
+        target.upstream.placement() == Placement::Cloud && self.is_broke.load(Relaxed)
+    }
+
+    /// The provider has said that its limit is used up, and for how long.
+    pub fn limit_is_used_up(&self, target: &Target) -> Option<Duration> {
+        if target.upstream.placement() == Placement::Edge {
+            return None;
+        }
+        let now = target.upstream.pool.nodes().first()?.elapsed_ms();
+        target.known.quota.pause(self.plan.asked.input_tokens, now)
     }
 
     /// Another attempt than those that were reckoned with is about to be made: what it may cost is set aside. `false`: there is no money for it.

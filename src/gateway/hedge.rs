@@ -19,6 +19,7 @@ use crate::config::file::HedgeAfter;
 use crate::error::Retry;
 use crate::openai::Endpoint;
 use crate::policy::TargetId;
+use crate::telemetry::metrics::Survival;
 use crate::upstream::{InFlight, Node, Target};
 
 /// Less than this is no slowness: the timer itself would be the cost.
@@ -63,23 +64,24 @@ async fn race(
 ) -> Result<Answered, Failed> {
     let hedge = walk.begin(&target, &place, Some(Role::Hedge));
     let mut beside = pin!(walk.one(hedge, (id, &target), place));
-    let count = |result: &str| walk.survival().hedges.with_label_values(&[target.upstream.name.as_str(), result]).inc();
+    // Until it is known how it ends, the client may leave.
+    let mut told = Told { survival: walk.survival(), target: Arc::clone(&target), result: "left" };
     // The one polled first has answered before the other is looked at: only one of them can commit.
     tokio::select! {
         biased;
         ended = &mut attempt => match ended {
             Ok(answered) => {
                 walk.desk.record().cancelled_attempt(hedge);
-                count("lost");
+                told.result = "lost";
                 Ok(answered)
             }
             Err(failed) => match beside.await {
                 Ok(answered) => {
-                    count("won");
+                    told.result = "won";
                     Ok(answered)
                 }
                 Err(other) => {
-                    count("failed");
+                    told.result = "failed";
                     Err(both(failed, other))
                 }
             },
@@ -87,14 +89,28 @@ async fn race(
         ended = &mut beside => match ended {
             Ok(answered) => {
                 walk.desk.record().cancelled_attempt(first);
-                count("won");
+                told.result = "won";
                 Ok(answered)
             }
             Err(other) => {
-                count("failed");
+                told.result = "failed";
                 attempt.await.map_err(|failed| both(failed, other))
             }
         },
+    }
+}
+
+/// How a race ended; counted when it is over, however that comes.
+struct Told<'w> {
+    survival: &'w Survival,
+    target: Arc<Target>,
+    result: &'static str,
+}
+
+impl Drop for Told<'_> {
+    fn drop(&mut self) {
+        let upstream = self.target.upstream.name.as_str();
+        self.survival.hedges.with_label_values(&[upstream, self.result]).inc();
     }
 }
 
@@ -131,6 +147,9 @@ fn second(walk: &Walk<'_>, (id, target): (TargetId, &Arc<Target>), slow: &Arc<No
         let after = exchange.plan.targets.iter().skip_while(|(other, _)| *other != id).skip(1);
         let mut beside = after.filter(|(_, other)| other.upstream.placement() == target.upstream.placement());
         beside.find_map(|(id, target)| {
+            if exchange.limit_is_used_up(target).is_some() || exchange.cannot_pay(target) {
+                return None;
+            }
             let place = target.upstream.pool.pick(&read.ask(target), &[])?;
             Some(Second { id: *id, target: Arc::clone(target), place })
         })

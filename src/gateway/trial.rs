@@ -96,16 +96,19 @@ fn may_ask(read: &Read, target: &Target) -> bool {
 
 /// An upstream that refuses a request because of what was added to it: the next one is asked, and this one never again for that. What a client
 /// has got wrong himself is his to hear.
-pub fn blame(error: Error, target: &Target) -> Error {
+pub fn blame(error: Error, read: &Read, target: &Target) -> Error {
     let body = error.upstream.as_ref().map_or(&b""[..], |answer| &answer.body);
-    if error.kind != Kind::UpstreamRefused || !names_ours(body) {
+    // Servers quote what they do not like: a word that the client himself has used proves nothing.
+    let is_theirs = || memchr::memmem::find(&read.body, b"logprobs").is_some();
+    if error.kind != Kind::UpstreamRefused || !names_ours(body) || is_theirs() {
         return error;
     }
-    target.refused_logprobs();
-    tracing::warn!(
-        model = target.name,
-        "the upstream gives no log-probabilities of this model: its confidence is judged without them"
-    );
+    if target.refused_logprobs() {
+        tracing::warn!(
+            model = target.name,
+            "the upstream gives no log-probabilities of this model: its confidence is judged without them for ten minutes"
+        );
+    }
     Error::upstream(Kind::UpstreamFailed, "the upstream refused what the gateway had added to the request")
 }
 

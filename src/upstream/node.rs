@@ -243,6 +243,13 @@ impl Node {
         self.answers.fetch_add(1, Relaxed)
     }
 
+    /// While an attempt that took so long was waiting for it, it has answered another one.
+    pub fn has_spoken_within(&self, took: Duration) -> bool {
+        let took = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        // An attempt that waits alone starts the time of silence; the two clocks are read a moment apart.
+        self.silent_since_ms.load(Relaxed) > self.elapsed_ms().saturating_sub(took) + 10
+    }
+
     /// Silence is no good sign after this.
     pub(super) fn set_patience(&self, patience: Duration) {
         self.patience_ms.store(u64::try_from(patience.as_millis()).unwrap_or(u64::MAX), Relaxed);

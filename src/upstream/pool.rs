@@ -23,6 +23,7 @@ use super::queue::{Queue, Rank};
 use super::select::{Balancing, Beginnings, Key, Selection, USUAL_PLACES};
 use super::tls::TlsSettings;
 use crate::config::file::Balance;
+use crate::error::Kind as FailureKind;
 
 /// How long a node whose connection failed is left alone if no check says anything sooner.
 const REST: Duration = Duration::from_secs(1);
@@ -146,11 +147,18 @@ impl Pool {
         if self.is_limited() { self.pick_in_turn(ask, tried) } else { self.take(ask, tried) }
     }
 
-    /// The same where nobody else can be asked: a node that is left alone because its answers failed may answer this one.
-    pub fn pick_in_need(&self, ask: &Ask<'_>) -> Option<InFlight> {
+    /// The same where nobody else can be asked: a node that is left alone because its answers failed may answer this one. The one whose
+    /// time is over first is the first.
+    pub fn pick_in_need(&self, ask: &Ask<'_>, tried: &[Arc<Node>]) -> Option<InFlight> {
         let nodes = self.nodes();
-        let mut there = nodes.iter().filter(|node| !node.is_absent() && is_offered(node, ask.model));
-        there.find_map(|node| node.acquire(self.most(node))).map(|place| place.wakes(&self.queue))
+        let fits = |node: &&Arc<Node>| !node.is_absent() && is_offered(node, ask.model) && is_new(node, tried);
+        let failing = nodes.iter().filter(fits).filter_map(|node| {
+            let (kind, left) = node.breaker.opened_by(node.elapsed_ms())?;
+            (kind == FailureKind::UpstreamFailed).then_some((left, node))
+        });
+        let mut failing: SmallVec<[_; 8]> = failing.collect();
+        failing.sort_by_key(|(left, _)| *left);
+        failing.iter().find_map(|(_, node)| node.acquire(self.most(node))).map(|place| place.wakes(&self.queue))
     }
 
     fn pick_in_turn(&self, ask: &Ask<'_>, tried: &[Arc<Node>]) -> Option<InFlight> {
@@ -328,7 +336,11 @@ impl Prefix {
 
 /// Whether it has room aside.
 fn may_ask(node: &Arc<Node>, ask: &Ask<'_>, tried: &[Arc<Node>]) -> bool {
-    !node.is_down() && is_offered(node, ask.model) && !tried.iter().any(|t| Arc::ptr_eq(t, node))
+    !node.is_down() && is_offered(node, ask.model) && is_new(node, tried)
+}
+
+fn is_new(node: &Arc<Node>, tried: &[Arc<Node>]) -> bool {
+    !tried.iter().any(|t| Arc::ptr_eq(t, node))
 }
 
 fn is_offered(node: &Node, model: &str) -> bool {

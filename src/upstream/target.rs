@@ -1,7 +1,7 @@
 //! A model at an upstream: what a plan's entry becomes when it is tried. Everything that is the same for each request is made here, once.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -40,8 +40,33 @@ pub struct Target {
     pub context: Option<u64>,
     pub metrics: TargetMetrics,
     paths: [PathAndQuery; 4],
-    /// It has refused log-probabilities; until the next reload nobody asks again.
-    refuses_logprobs: AtomicBool,
+    refusals: Refusals,
+}
+
+/// Whether a model refuses log-probabilities. One refusal may be about the one request, so it takes several in a row; and models change.
+#[derive(Debug, Default)]
+struct Refusals {
+    in_a_row: AtomicU32,
+    /// Believed until then; milliseconds.
+    until: AtomicU64,
+}
+
+impl Refusals {
+    const BELIEVED_AFTER: u32 = 2;
+    const BELIEVED_FOR: u64 = 10 * 60 * 1000;
+
+    fn hold(&self, now: u64) -> bool {
+        now < self.until.load(Relaxed)
+    }
+
+    fn another(&self, now: u64) -> bool {
+        let is_believed = self.in_a_row.fetch_add(1, Relaxed) + 1 >= Self::BELIEVED_AFTER;
+        if is_believed {
+            // The one after that time is believed at once.
+            self.until.store(now + Self::BELIEVED_FOR, Relaxed);
+        }
+        is_believed
+    }
 }
 
 /// What a request may use at most, as far as it says so.
@@ -86,18 +111,28 @@ impl Target {
             known: upstream.known(id),
             upstream,
             metrics,
-            refuses_logprobs: AtomicBool::new(false),
+            refusals: Refusals::default(),
         })
     }
 
-    /// Whether it has refused log-probabilities before.
+    /// Whether it is known to refuse log-probabilities.
     pub fn refuses_logprobs(&self) -> bool {
-        self.refuses_logprobs.load(Relaxed)
+        self.refusals.hold(self.now())
     }
 
-    /// It has refused them.
-    pub fn refused_logprobs(&self) {
-        self.refuses_logprobs.store(true, Relaxed);
+    /// It has refused them. Whether that is believed from now on.
+    pub fn refused_logprobs(&self) -> bool {
+        self.refusals.another(self.now())
+    }
+
+    /// It has answered although they were asked for.
+    pub fn granted_logprobs(&self) {
+        self.refusals.in_a_row.store(0, Relaxed);
+    }
+
+    /// Milliseconds on the clock of its first node.
+    fn now(&self) -> u64 {
+        self.upstream.pool.nodes().first().map_or(0, |node| node.elapsed_ms())
     }
 
     /// Path and query at the upstream.

@@ -38,4 +38,5 @@ mod thresholds;
 mod tiers;
 mod tls;
 mod upgrade;
+mod walk;
 mod wire;

@@ -86,18 +86,15 @@ struct Parts {
     place: InFlight,
     /// Who answers.
     cloud: Plan,
-    /// Who answers if the cloud does not, and there is no draft.
+    /// The edge: who answers if the cloud does not, and there is no draft.
     rest: Plan,
 }
 
 impl Parts {
     /// `None`: it takes both sides, a free place at the edge now, and money for both.
     fn of(plan: &Plan, read: &Read, record: &mut Record) -> Option<Parts> {
-        let (cloud, mut rest) = (plan.part(Placement::Cloud), plan.part(Placement::Edge));
-        if cloud.targets.is_empty() || rest.targets.is_empty() {
-            return None;
-        }
-        let draft = rest.targets.remove(0);
+        let (cloud, rest) = (plan.part(Placement::Cloud), plan.part(Placement::Edge));
+        let draft = rest.targets.first().filter(|_| !cloud.targets.is_empty())?.clone();
         let place = draft.1.upstream.pool.pick(&read.ask(&draft.1), &[])?;
         let seen = &record.seen;
         let asked = Asked {
@@ -120,18 +117,26 @@ impl Parts {
     ) -> End {
         let left = record.snapshot.retries.max_attempts;
         let (waits, began) = (record.waits(), Instant::now());
+        // A draft that comes to nothing has tried one node; its target may have others.
+        let is_pool = self.draft.1.upstream.pool.nodes().len() > 1;
+        let mut others = self.rest.part(Placement::Edge);
+        others.targets.retain(|(id, _)| *id != self.draft.0);
         let desk = Desk::new(record);
         let cloud = Exchange::new(gateway, read, &self.cloud, inspected);
         let edge = Exchange::new(gateway, read, &self.rest, inspected);
+        let beside = Exchange::new(gateway, read, &others, inspected);
         // An attempt by itself does not look at the plan's targets.
         let bound = self.rest.asked_of(self.draft.0);
         let sketch = Exchange::new(gateway, read, &self.rest, inspected).looking_on(bound);
         let id = desk.record().begin_attempt(&self.draft.1, &self.place, Some(Role::Draft));
         let mut answering = pin!(attempt::walk(&cloud, &desk, left));
         let mut drafting = pin!(draft(&sketch, id, (self.draft.0, &self.draft.1), self.place, &desk));
-        let rest = async |error| match self.rest.targets.is_empty() {
-            true => Err(error),
-            false => attempt::walk(&edge, &desk, left).await,
+        let rest = async |error, unheard: Error| {
+            let again = is_pool && attempt::may_other_node_answer(&unheard);
+            match again || !others.targets.is_empty() {
+                true => attempt::walk(if again { &edge } else { &beside }, &desk, left).await,
+                false => Err(error),
+            }
         };
         // The answer is looked at first: one that is there needs no draft.
         let drafted = tokio::select! {
@@ -143,7 +148,10 @@ impl Parts {
                     return End::Ordinary(Ok(answered));
                 }
                 Err(error) => {
-                    let Ok(drafted) = drafting.await else { return End::Ordinary(rest(error).await) };
+                    let drafted = match drafting.await {
+                        Ok(drafted) => drafted,
+                        Err(unheard) => return End::Ordinary(rest(error, unheard).await),
+                    };
                     let mut record = desk.record();
                     record.mode = Mode::Draft;
                     count(&record, "draft-cloud-failed");
@@ -152,14 +160,17 @@ impl Parts {
             },
             drafted = &mut drafting => drafted,
         };
-        let Ok(drafted) = drafted else {
-            return End::Ordinary(match answering.await {
-                Ok(answered) => {
-                    count(&desk.record(), "cloud");
-                    Ok(answered)
-                }
-                Err(error) => rest(error).await,
-            });
+        let drafted = match drafted {
+            Ok(drafted) => drafted,
+            Err(unheard) => {
+                return End::Ordinary(match answering.await {
+                    Ok(answered) => {
+                        count(&desk.record(), "cloud");
+                        Ok(answered)
+                    }
+                    Err(error) => rest(error, unheard).await,
+                });
+            }
         };
         desk.record().waited_together(waits, began.elapsed());
         let telling = Telling::open(&desk, stage, read, drafted, bound);

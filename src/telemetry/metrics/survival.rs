@@ -26,7 +26,7 @@ impl Survival {
     pub fn begin(&self, upstream: &str) {
         self.retries_denied.with_label_values(&[upstream]);
         self.held_back.with_label_values(&[upstream]);
-        for result in ["won", "lost", "failed"] {
+        for result in ["won", "lost", "failed", "left"] {
             self.hedges.with_label_values(&[upstream, result]);
         }
     }
