@@ -18,6 +18,20 @@ fn prefix_hits_two_and_a_half_times_as_much_and_answers_twice_as_soon() {
 }
 
 #[test]
+fn it_hits_as_often_as_the_longest_match_and_has_no_long_waits() {
+    // Whether nodes tell how many requests they work on at once or not.
+    for tell in [true, false] {
+        let machines = Machines { tell, ..Machines::default() };
+        let sums = |policy| {
+            let each = SEEDS.map(|seed| simulate(policy, machines, Traffic::shared(), seed));
+            each.iter().fold((0, 0.0), |sum, outcome| (sum.0 + outcome.hit_tokens, sum.1 + outcome.ttft_p99))
+        };
+        let (longest, prefix) = (sums(Policy::LongestMatch), sums(Policy::Prefix));
+        assert!(prefix.0 >= longest.0 && prefix.1 <= 0.5 * longest.1, "{longest:?} {prefix:?} tell: {tell}");
+    }
+}
+
+#[test]
 fn without_shared_prefixes_it_is_never_worse_than_least_load() {
     let usual = (Machines::default(), Traffic::unshared());
     // Short prompts, long answers, few slots: what is scarce is places, not reading.
