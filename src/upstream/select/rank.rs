@@ -13,9 +13,9 @@ use smallvec::SmallVec;
 /// How much above its fair share a node may be loaded before it is passed over: consistent hashing with bounded loads (Mirrokni, Thorup,
 /// Zadimoghaddam 2018) finds 1.25 a good compromise.
 const HOME_BOUND: f64 = 1.25;
-/// The same for a node that has the prompt: what waiting costs is weighed there already, so this only guards against places taken wrong and
-/// against a prompt so long that no line seems too long for it. At 1.25 each crowd at a node read its system prompt anew elsewhere: a fortieth
-/// of all prompt tokens in the simulation, for nothing, as the longest waits were no shorter.
+/// The same for a node that has the prompt: what waiting there costs is weighed already, so this only guards against places taken wrong and
+/// against a prompt so long that no line seems too long for it. At 1.25 a crowd at a node makes others read its prompt anew: in the simulation
+/// two hits in a hundred are lost under load (three where nodes do not tell their places), for a p99 lower by a sixth.
 const HOLDER_BOUND: f64 = 2.0;
 /// A match below this many tokens, or below this part of the prompt, saves less than a better balance does.
 const WORTH_TOKENS: u64 = 64;
