@@ -9,6 +9,7 @@ mod traffic;
 
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
 
+use crate::upstream::load::recent::Recent;
 use crate::upstream::prefix::{self, Blocks, Tree};
 use crate::upstream::select::rank::{self, Standing};
 use machine::{Asked, Machine};
@@ -139,6 +140,7 @@ impl PartialOrd for Due {
 struct Known {
     requests: u32,
     pending: u64,
+    recent: Recent,
     answering: u32,
     /// The most that it answered at once.
     seen: u32,
@@ -205,6 +207,7 @@ impl Run {
         if let Some(known) = self.known.get_mut(node) {
             known.requests += 1;
             known.pending += missed;
+            known.recent.add(missed, self.now / 1000);
             let bytes = blocks.bytes().max(1) as u64;
             known.tree.serve(blocks.hashes(), |index| {
                 u32::try_from(tokens * prefix::size(index) as u64 / bytes).unwrap_or(u32::MAX)
@@ -261,6 +264,7 @@ impl Run {
         Standing {
             requests: known.requests,
             pending: known.pending,
+            recent: known.recent.at(self.now / 1000),
             matched: tokens * prefix::bytes_of(matched) as u64 / blocks.bytes().max(1) as u64,
             affinity: leading.map_or(0, |leading| rank::affinity(leading, node as u64 + 1)),
             ..Standing::idle(self.slots.max(seen))

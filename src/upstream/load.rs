@@ -3,6 +3,7 @@
 //! What a reader could get wrong: part of it is ours and exact (what we sent), part is the node's own word, at most one check old, and part
 //! is a guess (its KV cache). Everything is kept with the node, so it survives a reload; a restart of the node forgets its cache.
 
+pub mod recent;
 pub mod report;
 
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed};
@@ -14,6 +15,7 @@ use super::health::survey::Asked;
 use super::prefix::tree::USUAL_TOKENS;
 use super::prefix::{self, Tree};
 use super::select::rank::WHOLE;
+use recent::Recent;
 use report::{Models, Report};
 
 /// A node that starts slowly gets this part of its share at once: with nothing to do it would never warm up.
@@ -32,6 +34,7 @@ pub struct Load {
     joined_ms: AtomicU64,
     /// Prompt tokens of our requests that it has not read yet, as far as we know.
     pending: AtomicU64,
+    recent: Mutex<Recent>,
     /// Requests there that are not ours.
     others: AtomicU32,
     /// Requests that it works on at once; 0: it has not told.
@@ -72,6 +75,7 @@ impl Default for Load {
             drained_by_hand: AtomicBool::new(false),
             joined_ms: AtomicU64::new(0),
             pending: AtomicU64::new(0),
+            recent: Mutex::default(),
             others: AtomicU32::new(0),
             slots: AtomicU32::new(0),
             answering: AtomicU32::new(0),
@@ -130,6 +134,7 @@ impl Load {
     /// It is gone, or has been restarted: its cache is empty, and it may have been given fewer places.
     pub fn forget(&self) {
         self.tree.lock().clear();
+        *self.recent.lock() = Recent::default();
         self.seen.store(self.answering.load(Relaxed), Relaxed);
     }
 
@@ -144,6 +149,12 @@ impl Load {
 
     pub(super) fn add_pending(&self, tokens: u64) {
         self.pending.fetch_add(tokens, Relaxed);
+        self.recent.lock().add(tokens, self.age_ms());
+    }
+
+    /// Prompt tokens that it was given to read lately, those of longer ago counting less.
+    pub fn recent(&self) -> u64 {
+        self.recent.lock().at(self.age_ms())
     }
 
     pub(super) fn take_pending(&self, tokens: u64) {

@@ -182,6 +182,7 @@ impl Selection {
             tier: load.tier(),
             requests: offer.node.in_flight().saturating_add(load.others()),
             pending: load.pending(),
+            recent: load.recent(),
             slots: self.how.most.or(load.slots()).unwrap_or_else(|| alike().max(USUAL_PLACES)),
             share: load.share(self.how.slow_start),
             matched: prompt.map_or(0, |prompt| load.matched(prompt)),

@@ -2,7 +2,8 @@
 
 use super::*;
 
-const IDLE: Standing = Standing { tier: 0, requests: 0, pending: 0, slots: 8, share: WHOLE, matched: 0, affinity: 0 };
+const IDLE: Standing =
+    Standing { tier: 0, requests: 0, pending: 0, recent: 0, slots: 8, share: WHOLE, matched: 0, affinity: 0 };
 
 fn busy(requests: u32) -> Standing {
     Standing { requests, ..IDLE }
@@ -42,6 +43,9 @@ fn of_two_holders_the_longer_match_or_the_idler_one() {
 fn without_anything_shared_it_is_least_load() {
     let nodes = [busy(3), busy(1), busy(2)];
     assert_eq!(by_prefix(&nodes, 4000, false), by_load(&nodes));
+    // Nor where much was read lately: that would be driven out.
+    let full = Standing { recent: 10_000, ..busy(1) };
+    assert_eq!(by_prefix(&[full, busy(2)], 4000, false)[0], 1);
     // A few tokens of boilerplate are nothing to share.
     let boilerplate = [Standing { matched: 64, ..busy(3) }, busy(1), busy(2)];
     assert_eq!(by_prefix(&boilerplate, 4000, false)[..], [1, 2, 0]);
