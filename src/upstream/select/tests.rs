@@ -86,7 +86,9 @@ fn nodes_that_tell_nothing_are_taken_to_have_the_places_that_one_of_them_filled(
     let node = |place: usize| &selection.backends[place].node;
     let busy: Vec<_> = (0..20).map(|_| node(1).acquire(None).unwrap()).collect();
     assert_eq!(places(), [USUAL_PLACES; 3], "they may wait there");
-    busy.iter().for_each(|place| place.answering());
+    for place in &busy {
+        place.answering();
+    }
     node(2).load.plan(2 * WHOLE, 0, false);
     assert_eq!(places(), [20, 20, 40]);
     let told = super::super::load::report::Report { slots: Some(4), ..Default::default() };
