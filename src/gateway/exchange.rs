@@ -121,7 +121,7 @@ impl<'a> Exchange<'a> {
             upgrade: false,
         };
         let node = Arc::clone(place.node());
-        let _awaiting = node.awaits();
+        let (_awaiting, reads) = (node.awaits(), node.load.pending());
         let bound = self.looks_on.or_else(|| self.plan.bound(id));
         let trial = bound.map(|bound| Trial::of(self.read, target, bound, hidden.is_some()));
         let (mut trial, asks) = trial.unzip();
@@ -148,7 +148,7 @@ impl<'a> Exchange<'a> {
             let bound = trial.as_ref().map_or(0.0, |trial| trial.bound);
             let hold = Hold { read: self.read, target, deadline, started: Instant::now(), restorer, trial };
             let held = desk.waiting_upstream(hold.commit(answer)).await?;
-            upstream.answered(&node, &target.known, self.read.view.stream, began.elapsed());
+            upstream.answered(&node, &target.known, self.read.view.stream, began.elapsed(), reads);
             return self.weigh((attempt, id), target, held, bound, desk);
         }
         let fault = desk.waiting_upstream(fault(target, answer, deadline)).await;

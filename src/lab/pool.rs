@@ -7,13 +7,21 @@
 mod machine;
 mod traffic;
 
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
 
+use crate::upstream::load::recent::Recent;
 use crate::upstream::prefix::{self, Blocks, Tree};
 use crate::upstream::select::rank::{self, Standing};
 use machine::{Asked, Machine};
 pub use traffic::Traffic;
 use traffic::{Conversations, Turn};
+
+/// What the gateway takes a node to work on at once that does not tell, until it sees more.
+const ASSUMED_SLOTS: u32 = 8;
+/// sglang-router goes by load alone where the busiest node has so many requests more than the idlest, and so many times as many.
+const UNEVEN: (u32, f64) = (64, 1.5);
+/// It takes a match above this part of the prompt.
+const LONG_ENOUGH: f64 = 0.3;
 
 /// How nodes are chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +29,8 @@ pub enum Policy {
     RoundRobin,
     LeastLoad,
     Prefix,
+    /// The longest match wherever it is, unless loads are very uneven: sglang-router's `cache_aware`, with its default thresholds.
+    LongestMatch,
 }
 
 /// The simulated machines.
@@ -35,12 +45,14 @@ pub struct Machines {
     pub reads: f64,
     /// Tokens that it writes in a second for one request alone.
     pub writes: f64,
+    /// They tell how many requests they work on at once, as llama-server does.
+    pub tell: bool,
 }
 
 impl Default for Machines {
     /// Eight small GPUs with an 8B model.
     fn default() -> Self {
-        Machines { nodes: 8, slots: 16, cache: 65_536, reads: 6000.0, writes: 60.0 }
+        Machines { nodes: 8, slots: 16, cache: 65_536, reads: 6000.0, writes: 60.0, tell: true }
     }
 }
 
@@ -128,6 +140,10 @@ impl PartialOrd for Due {
 struct Known {
     requests: u32,
     pending: u64,
+    recent: Recent,
+    answering: u32,
+    /// The most that it answered at once.
+    seen: u32,
     tree: Tree,
 }
 
@@ -141,7 +157,10 @@ struct Run {
     known: Vec<Known>,
     /// Beginnings that have been asked for.
     beginnings: BTreeMap<u64, ()>,
+    /// What sglang-router would keep: who was sent this block last.
+    sent: HashMap<u64, usize>,
     turn: usize,
+    /// As told, or assumed until more are seen.
     slots: u32,
     asked: Vec<Asked>,
     waits: Vec<Time>,
@@ -160,8 +179,9 @@ impl Run {
             machines: (0..machines.nodes).map(|_| Machine::new(machines)).collect(),
             known: (0..machines.nodes).map(|_| Known { tree: Tree::new(machines.cache), ..Known::default() }).collect(),
             beginnings: BTreeMap::new(),
+            sent: HashMap::new(),
             turn: 0,
-            slots: u32::try_from(machines.slots).unwrap_or(u32::MAX),
+            slots: if machines.tell { u32::try_from(machines.slots).unwrap_or(u32::MAX) } else { ASSUMED_SLOTS },
             asked: Vec::new(),
             waits: Vec::new(),
             hits: 0,
@@ -187,6 +207,7 @@ impl Run {
         if let Some(known) = self.known.get_mut(node) {
             known.requests += 1;
             known.pending += missed;
+            known.recent.add(missed, self.now / 1000);
             let bytes = blocks.bytes().max(1) as u64;
             known.tree.serve(blocks.hashes(), |index| {
                 u32::try_from(tokens * prefix::size(index) as u64 / bytes).unwrap_or(u32::MAX)
@@ -212,6 +233,7 @@ impl Run {
         let standings: Vec<Standing> = nodes.iter().map(|&node| self.standing(node, blocks, tokens, leading)).collect();
         let order = match self.policy {
             Policy::RoundRobin => return (turn % count, tokens),
+            Policy::LongestMatch => return (self.longest_match(blocks), tokens),
             Policy::LeastLoad => rank::by_load(&standings),
             Policy::Prefix => {
                 let is_known = leading.is_some_and(|leading| self.beginnings.insert(leading, ()).is_some());
@@ -223,15 +245,29 @@ impl Run {
         (nodes.get(place).copied().unwrap_or(0), tokens - matched.min(tokens))
     }
 
+    fn longest_match(&mut self, blocks: &Blocks) -> usize {
+        let requests = || self.known.iter().map(|known| known.requests);
+        let (least, most) = (requests().min().unwrap_or(0), requests().max().unwrap_or(0));
+        let is_uneven = most - least > UNEVEN.0 && f64::from(most) > UNEVEN.1 * f64::from(least);
+        let matched = blocks.hashes().iter().map_while(|hash| self.sent.get(hash)).collect::<Vec<_>>();
+        let part = prefix::bytes_of(matched.len()) as f64 / blocks.bytes().max(1) as f64;
+        let holder = matched.last().filter(|_| part > LONG_ENOUGH && !is_uneven);
+        let node = holder.map_or_else(|| requests().position(|it| it == least).unwrap_or(0), |node| **node);
+        self.sent.extend(blocks.hashes().iter().map(|hash| (*hash, node)));
+        node
+    }
+
     fn standing(&self, node: usize, blocks: &Blocks, tokens: u64, leading: Option<u64>) -> Standing {
+        let seen = self.known.iter().map(|known| known.seen).max().unwrap_or(0);
         let Some(known) = self.known.get(node) else { return Standing::idle(self.slots) };
         let matched = if self.policy == Policy::Prefix { known.tree.matched(blocks.hashes()) } else { 0 };
         Standing {
             requests: known.requests,
             pending: known.pending,
+            recent: known.recent.at(self.now / 1000),
             matched: tokens * prefix::bytes_of(matched) as u64 / blocks.bytes().max(1) as u64,
             affinity: leading.map_or(0, |leading| rank::affinity(leading, node as u64 + 1)),
-            ..Standing::idle(self.slots)
+            ..Standing::idle(self.slots.max(seen))
         }
     }
 
@@ -250,6 +286,8 @@ impl Run {
         if let (Some(asked), Some(known)) = (self.asked.get(number), self.known.get_mut(node)) {
             self.waits.push(self.now - asked.arrived);
             known.pending -= asked.missed;
+            known.answering += 1;
+            known.seen = known.seen.max(known.answering);
         }
         self.plan(self.now + time, Event::Answered(node, number));
         self.go_on(node);
@@ -262,6 +300,7 @@ impl Run {
         if let (Some(machine), Some(known)) = (self.machines.get_mut(node), self.known.get_mut(node)) {
             machine.answered(&self.conversations.with_answer(conversation, chain));
             known.requests -= 1;
+            known.answering -= 1;
         }
         if let Some(pause) = self.conversations.next(conversation) {
             self.plan(self.now + pause, Event::Arrives(conversation));

@@ -3,6 +3,7 @@
 //! What a reader could get wrong: part of it is ours and exact (what we sent), part is the node's own word, at most one check old, and part
 //! is a guess (its KV cache). Everything is kept with the node, so it survives a reload; a restart of the node forgets its cache.
 
+pub mod recent;
 pub mod report;
 
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed};
@@ -14,6 +15,7 @@ use super::health::survey::Asked;
 use super::prefix::tree::USUAL_TOKENS;
 use super::prefix::{self, Tree};
 use super::select::rank::WHOLE;
+use recent::Recent;
 use report::{Models, Report};
 
 /// A node that starts slowly gets this part of its share at once: with nothing to do it would never warm up.
@@ -32,10 +34,15 @@ pub struct Load {
     joined_ms: AtomicU64,
     /// Prompt tokens of our requests that it has not read yet, as far as we know.
     pending: AtomicU64,
+    recent: Mutex<Recent>,
     /// Requests there that are not ours.
     others: AtomicU32,
     /// Requests that it works on at once; 0: it has not told.
     slots: AtomicU32,
+    /// Requests of ours that it is answering now: they have their first token.
+    answering: AtomicU32,
+    /// The most that it has been seen to work on at once.
+    seen: AtomicU32,
     report: Mutex<Report>,
     models: RwLock<Option<Models>>,
     tree: Mutex<Tree>,
@@ -68,8 +75,11 @@ impl Default for Load {
             drained_by_hand: AtomicBool::new(false),
             joined_ms: AtomicU64::new(0),
             pending: AtomicU64::new(0),
+            recent: Mutex::default(),
             others: AtomicU32::new(0),
             slots: AtomicU32::new(0),
+            answering: AtomicU32::new(0),
+            seen: AtomicU32::new(0),
             report: Mutex::default(),
             models: RwLock::new(None),
             tree: Mutex::new(Tree::new(USUAL_TOKENS)),
@@ -121,9 +131,11 @@ impl Load {
         self.asked.lock().forget();
     }
 
-    /// It is gone, or has been restarted: its cache is empty.
+    /// It is gone, or has been restarted: its cache is empty, and it may have been given fewer places.
     pub fn forget(&self) {
         self.tree.lock().clear();
+        *self.recent.lock() = Recent::default();
+        self.seen.store(self.answering.load(Relaxed), Relaxed);
     }
 
     fn age_ms(&self) -> u64 {
@@ -137,6 +149,12 @@ impl Load {
 
     pub(super) fn add_pending(&self, tokens: u64) {
         self.pending.fetch_add(tokens, Relaxed);
+        self.recent.lock().add(tokens, self.age_ms());
+    }
+
+    /// Prompt tokens that it was given to read lately, those of longer ago counting less.
+    pub fn recent(&self) -> u64 {
+        self.recent.lock().at(self.age_ms())
     }
 
     pub(super) fn take_pending(&self, tokens: u64) {
@@ -153,12 +171,28 @@ impl Load {
         Some(self.slots.load(Relaxed)).filter(|slots| *slots > 0)
     }
 
+    /// It writes an answer of ours, besides those that it writes already: so many places it has at least.
+    pub(super) fn begins_answer(&self) {
+        let now = self.answering.fetch_add(1, Relaxed) + 1;
+        self.seen.fetch_max(now, Relaxed);
+    }
+
+    pub(super) fn ends_answer(&self) {
+        self.answering.fetch_sub(1, Relaxed);
+    }
+
+    /// The most that it has been seen to work on at once.
+    pub fn seen(&self) -> u32 {
+        self.seen.load(Relaxed)
+    }
+
     /// The node's own word. `ours`: what it was working on for us while it was asked, at the most.
     pub fn told(&self, told: Report, ours: u32) {
         self.others.store(told.requests().saturating_sub(ours), Relaxed);
         if let Some(slots) = told.slots {
             self.slots.store(slots, Relaxed);
         }
+        let running = told.running.unwrap_or(0);
         let mut report = self.report.lock();
         let restarted = report.started.is_some() && told.started.is_some() && report.started != told.started;
         let grown = told.cache_tokens.filter(|tokens| report.cache_tokens != Some(*tokens));
@@ -167,6 +201,7 @@ impl Load {
         if restarted {
             self.forget();
         }
+        self.seen.fetch_max(running, Relaxed);
         if let Some(tokens) = grown {
             self.tree.lock().resize(tokens);
         }
@@ -271,6 +306,19 @@ mod tests {
         assert_eq!((load.others(), load.slots()), (4, Some(6)));
         load.silent();
         assert_eq!((load.others(), load.slots()), (0, Some(6)));
+    }
+
+    #[test]
+    fn what_a_node_was_seen_to_work_on_at_once_is_known_until_it_restarts() {
+        let load = Load::default();
+        (0..5).for_each(|_| load.begins_answer());
+        (0..4).for_each(|_| load.ends_answer());
+        load.begins_answer();
+        assert_eq!(load.seen(), 5);
+        load.told(Report { running: Some(7), ..Report::default() }, 7);
+        assert_eq!(load.seen(), 7);
+        load.forget();
+        assert_eq!(load.seen(), 2, "it may have been given fewer places");
     }
 
     #[test]

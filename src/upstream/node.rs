@@ -83,11 +83,14 @@ struct Idle {
     since: Instant,
 }
 
+/// Instead of the tokens to read: the answer has begun.
+const ANSWERING: u64 = u64::MAX;
+
 /// A request that a node is working on; dropping it ends it, and lets the next in line at the pool try.
 #[derive(Debug)]
 pub struct InFlight {
     node: Arc<Node>,
-    /// Prompt tokens that the node has yet to read for it, as far as we know.
+    /// Prompt tokens that the node has yet to read for it, as far as we know, or [`ANSWERING`].
     pending: AtomicU64,
     /// Where places are limited.
     queue: Option<Arc<Queue>>,
@@ -98,7 +101,7 @@ impl InFlight {
         &self.node
     }
 
-    /// The node will have to read so many tokens before it can answer.
+    /// The node will have to read so many tokens before it can answer. To be said before it does.
     pub(super) fn reads(&self, tokens: u64) {
         self.node.load.add_pending(tokens);
         self.pending.fetch_add(tokens, Relaxed);
@@ -106,9 +109,10 @@ impl InFlight {
 
     /// The first of its answer is there: the prompt has been read.
     pub fn answering(&self) {
-        let tokens = self.pending.swap(0, Relaxed);
-        if tokens > 0 {
+        let tokens = self.pending.swap(ANSWERING, Relaxed);
+        if tokens != ANSWERING {
             self.node.load.take_pending(tokens);
+            self.node.load.begins_answer();
         }
     }
 
@@ -121,7 +125,10 @@ impl InFlight {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.answering();
+        match self.pending.load(Relaxed) {
+            ANSWERING => self.node.load.ends_answer(),
+            tokens => self.node.load.take_pending(tokens),
+        }
         self.node.in_flight.fetch_sub(1, SeqCst);
         if let Some(queue) = &self.queue {
             queue.wake_next();
@@ -372,7 +379,7 @@ mod tests {
         assert_eq!(node.load.pending(), 107);
         one.answering();
         one.answering();
-        assert_eq!(node.load.pending(), 7);
+        assert_eq!((node.load.pending(), node.load.seen()), (7, 1));
         drop((one, two));
         assert_eq!((node.load.pending(), node.in_flight()), (0, 0));
     }

@@ -16,17 +16,20 @@ use crate::error::{Error, Kind, Retry};
 /// Silence of so many times the usual (95 in 100 answers) is no good sign, and never less than this.
 const PATIENCE: u32 = 4;
 const LEAST_PATIENCE: Duration = Duration::from_secs(1);
+/// Prompt tokens that are read in about the time of all else until the first token.
+const ALL_ELSE: f64 = 256.0;
 /// Each so many answers of a node it is compared with the others.
 const EVERY: u32 = 8;
 
 impl Upstream {
-    /// A node answered; `first`: from sending to the first token (of a plain answer: to its end).
-    pub fn answered(&self, node: &Node, known: &Known, stream: bool, first: Duration) {
+    /// A node answered; `first`: from sending to the first token (of a plain answer: to its end), `reads`: prompt tokens that the node had to
+    /// read for us until then, as far as we know.
+    pub fn answered(&self, node: &Node, known: &Known, stream: bool, first: Duration, reads: u64) {
         self.pressure.answered(first);
         known.latency(stream).observe(first);
         let answers = node.spoke();
         let now = node.elapsed_ms();
-        if node.breaker.answered(first, &self.breaker, now) == Some(Change::Closed) {
+        if node.breaker.answered(with_nothing_to_read(first, reads), &self.breaker, now) == Some(Change::Closed) {
             tracing::info!(upstream = %self.name, node = %node.label, "the node answers again: its breaker is closed");
         }
         if node.breaker.is_doubted() {
@@ -97,7 +100,27 @@ impl Upstream {
     }
 }
 
+/// What nodes are compared by: one that gets what nobody has yet is not slower than the others that have all of theirs in their caches.
+fn with_nothing_to_read(first: Duration, reads: u64) -> Duration {
+    first.mul_f64(ALL_ELSE / (ALL_ELSE + reads as f64))
+}
+
 /// A failure of the node, not of the request.
 fn is_failure(kind: Kind) -> bool {
     matches!(kind, Kind::Connect | Kind::Broken | Kind::Timeout | Kind::UpstreamFailed | Kind::RateLimited)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reading_is_not_slowness_and_slowness_shows_while_reading() {
+        let millis = |first, reads| with_nothing_to_read(Duration::from_millis(first), reads).as_secs_f64() * 1e3;
+        // At 6,000 tokens a second: a prompt in the cache, one that is not, one behind three of these.
+        let (cached, new, behind) = (millis(50, 100), millis(450, 2_500), millis(1_700, 10_000));
+        assert!(new < 1.5 * cached && behind < 1.5 * cached, "{cached} {new} {behind}");
+        assert!(millis(4_500, 2_500) > 5.0 * cached, "ten times as slow");
+        assert_eq!(millis(50, 0), 50.0, "where nobody counts what is read, the time itself");
+    }
 }

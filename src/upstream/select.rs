@@ -22,11 +22,11 @@ use super::Node;
 use super::load::Prompt;
 use super::prefix::{self, Blocks};
 use crate::config::file::Balance;
-use rank::{Order as Places, Standing};
+use rank::{Order as Places, Standing, WHOLE};
 
 /// Beginnings of prompts that are remembered as asked for.
 const BEGINNINGS: usize = 4096;
-/// Requests that a node of unstated size is taken to work on at once: llama-server's and vLLM's small set-ups.
+/// Requests that a node of unstated size is taken to work on at once, until it is seen to do more: a small set-up.
 pub(super) const USUAL_PLACES: u32 = 8;
 
 /// How a pool chooses.
@@ -147,8 +147,9 @@ impl Selection {
         let words = <[u64]>::ref_from_bytes(key).unwrap_or_default();
         let prompt = prompt(words).filter(|_| self.how.balance == Balance::Prefix);
         let leading = prompt.and_then(|prompt| prefix::leading(prompt.hashes));
+        let seen = self.seen();
         let offered: SmallVec<[Standing; 16]> =
-            self.backends.iter().map(|offer| self.standing(offer, prompt, leading)).collect();
+            self.backends.iter().map(|offer| self.standing(offer, prompt, leading, seen)).collect();
         // Starting at another node each time spreads requests over nodes of equal load.
         let first = first(turn, &offered);
         let place = |i: usize| (first + i) % count;
@@ -167,13 +168,22 @@ impl Selection {
         order
     }
 
-    fn standing(&self, offer: &Offer, prompt: Option<Prompt<'_>>, leading: Option<u64>) -> Standing {
+    /// Requests that some node has been seen to work on at once, for a whole share.
+    fn seen(&self) -> u64 {
+        let each = self.backends.iter().map(|offer| &offer.node.load);
+        each.map(|load| u64::from(load.seen()) * u64::from(WHOLE) / u64::from(load.weight())).max().unwrap_or(0)
+    }
+
+    fn standing(&self, offer: &Offer, prompt: Option<Prompt<'_>>, leading: Option<u64>, seen: u64) -> Standing {
         let load = &offer.node.load;
+        // Nodes that tell nothing are taken to be alike, as far as their weights say: each need not be crowded to show what it can do.
+        let alike = || u32::try_from(seen * u64::from(load.weight()) / u64::from(WHOLE)).unwrap_or(u32::MAX);
         Standing {
             tier: load.tier(),
             requests: offer.node.in_flight().saturating_add(load.others()),
             pending: load.pending(),
-            slots: self.how.most.or(load.slots()).unwrap_or(USUAL_PLACES),
+            recent: load.recent(),
+            slots: self.how.most.or(load.slots()).unwrap_or_else(|| alike().max(USUAL_PLACES)),
             share: load.share(self.how.slow_start),
             matched: prompt.map_or(0, |prompt| load.matched(prompt)),
             affinity: leading.map_or(0, |leading| rank::affinity(leading, offer.seed)),

@@ -73,6 +73,30 @@ fn a_conversation_stays_with_the_node_that_served_it_until_that_is_overloaded() 
 }
 
 #[test]
+fn nodes_that_tell_nothing_are_taken_to_have_the_places_that_one_of_them_filled() {
+    let selection = selection(Balance::Prefix, 3);
+    let places = || {
+        selection
+            .backends
+            .iter()
+            .map(|it| selection.standing(it, None, None, selection.seen()).slots)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(places(), [USUAL_PLACES; 3]);
+    let node = |place: usize| &selection.backends[place].node;
+    let busy: Vec<_> = (0..20).map(|_| node(1).acquire(None).unwrap()).collect();
+    assert_eq!(places(), [USUAL_PLACES; 3], "they may wait there");
+    for place in &busy {
+        place.answering();
+    }
+    node(2).load.plan(2 * WHOLE, 0, false);
+    assert_eq!(places(), [20, 20, 40]);
+    let told = super::super::load::report::Report { slots: Some(4), ..Default::default() };
+    node(1).load.told(told, 0);
+    assert_eq!(places(), [20, 4, 40], "its own word counts more");
+}
+
+#[test]
 fn beginnings_spread_over_all_nodes_and_are_the_same_in_every_process() {
     let (selection, other) = (selection(Balance::Prefix, 4), selection(Balance::Prefix, 4));
     let homes: BTreeSet<u16> = (0..64).map(|i| first_of(&selection, &key(&[&format!("{i:04}").repeat(100)]))).collect();
