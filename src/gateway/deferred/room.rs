@@ -1,17 +1,22 @@
 //! Whether there is room for a deferred job beside those who wait for their answers.
 //!
-//! What a reader could get wrong: this is asked before a record is opened, so that a job that waits its turn leaves no trace in the books. What it
+//! What a reader could get wrong: what can be told before the decision is asked before a record is opened, so that a job that waits its turn
+//! leaves no trace in the books; the rest (what conditions and constraints leave) once there is a plan, before anybody is asked. What it
 //! finds may be gone a moment later; then the job waits in line, behind all others.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use super::postpone::Later;
+use super::postpone::{Later, Scope};
 use crate::config::file::Placement;
-use crate::deferred::{Claimed, Kind as JobKind, model_of};
+use crate::deferred::{Claimed, Kind as JobKind, hints_of, model_of};
 use crate::gateway::admit;
+use crate::gateway::decide::Plan;
+use crate::policy::{Candidate, Constraint, Decision, Rule};
+use crate::signals::Hints;
 use crate::signals::hints::PlacementHint;
 use crate::state::Snapshot;
+use crate::upstream::Upstream;
 
 /// Deferred jobs that may be at the edge now.
 #[derive(Debug, Clone, Default)]
@@ -27,7 +32,23 @@ impl Drop for EdgePlace {
     }
 }
 
-/// Lets a job begin, or says when to ask again.
+impl AtEdge {
+    fn take(&self) -> EdgePlace {
+        self.0.fetch_add(1, Relaxed);
+        EdgePlace(self.clone())
+    }
+
+    /// Whether one of these has a place to spare. A pool without a place has no node that is up: it keeps nobody.
+    fn has_room<'u>(&self, mut edges: impl Iterator<Item = &'u Upstream>) -> bool {
+        let own = self.0.load(Relaxed);
+        edges.any(|edge| {
+            let (busy, places) = edge.pool.load();
+            places == 0 || leaves_one(busy.max(own), places)
+        })
+    }
+}
+
+/// Lets a job begin, or says when to ask again. The place is for one that can be at the edge only.
 pub(super) fn find(
     snapshot: &Snapshot,
     claimed: &Claimed,
@@ -37,25 +58,88 @@ pub(super) fn find(
     let asked = &claimed.asked;
     match admit::way(snapshot, &claimed.tenant, asked.app.as_deref(), asked.user.as_deref()) {
         admit::Way::Free => {}
-        admit::Way::Busy => return Err(Later::for_room("live")),
+        admit::Way::Busy => return Err(Later::for_room("live", Scope::Lane)),
         admit::Way::NoTenant => return Err(Later::for_tenant()),
     }
-    if placement == Some(PlacementHint::OnlyCloud) || claimed.kind == JobKind::Upgrade {
+    let candidates = candidates(snapshot, claimed, placement);
+    let is_edges = |candidate: &&Candidate| candidate.placement == Placement::Edge;
+    if candidates.is_empty() || !candidates.iter().all(is_edges) {
         return Ok(None);
     }
-    let may_run_there = |edge: &str| runs_at(snapshot, &claimed.body, edge);
-    let edges = snapshot.upstreams.iter().filter(|upstream| upstream.placement() == Placement::Edge);
-    let mut loads = edges.filter(|edge| may_run_there(&edge.name)).map(|edge| edge.pool.load()).peekable();
-    if loads.peek().is_none() {
-        return Ok(None);
+    let targets = candidates.iter().filter_map(|candidate| snapshot.target(candidate.id));
+    if at_edge.has_room(targets.map(|target| target.upstream.as_ref())) {
+        return Ok(Some(at_edge.take()));
     }
-    let own = at_edge.0.load(Relaxed);
-    // A pool without a place has no node that is up: it keeps nobody.
-    if !loads.any(|(busy, places)| places == 0 || leaves_one(busy.max(own), places)) {
-        return Err(Later::for_room("edge"));
+    Err(Later::for_room("edge", Scope::Lane))
+}
+
+/// The same when it is known what is left: the plan without an edge that is full. `None`: nothing else is left of it.
+pub(super) fn seat(mut plan: Plan, place: &mut Option<EdgePlace>, at_edge: &AtEdge) -> Option<Plan> {
+    let is_edge = |upstream: &Upstream| upstream.placement() == Placement::Edge;
+    let edges = || plan.targets.iter().map(|(_, target)| target.upstream.as_ref()).filter(|upstream| is_edge(upstream));
+    if place.is_some() || edges().next().is_none() {
+        return Some(plan);
     }
-    at_edge.0.fetch_add(1, Relaxed);
-    Ok(Some(EdgePlace(at_edge.clone())))
+    if at_edge.has_room(edges()) {
+        *place = Some(at_edge.take());
+        return Some(plan);
+    }
+    plan.targets.retain(|(_, target)| !is_edge(&target.upstream));
+    (!plan.targets.is_empty()).then_some(plan)
+}
+
+/// Whether what befell a job befalls all whom the same rules wait for: these leave no choice, and nothing of the job itself took targets away.
+pub(super) fn is_alike(snapshot: &Snapshot, claimed: &Claimed, decision: Option<&Decision>) -> bool {
+    let Some(entry) = snapshot.routes.get(&model_of(&claimed.body)) else { return false };
+    let kept =
+        |dropped: Option<Constraint>| dropped.is_none_or(|by| matches!(by, Constraint::Placement | Constraint::Budget));
+    may_match(&entry.route.rules).count() == 1
+        && decision.is_some_and(|decision| decision.considered.iter().all(|considered| kept(considered.dropped)))
+}
+
+/// What the rules that may match could send it to, without what its hints forbid.
+fn candidates<'s>(snapshot: &'s Snapshot, claimed: &Claimed, placement: Option<PlacementHint>) -> Vec<&'s Candidate> {
+    let Some(entry) = snapshot.routes.get(&model_of(&claimed.body)) else { return vec![] };
+    let said = said(claimed);
+    let forbids = |hint: &PlacementHint, at: Placement| match hint {
+        PlacementHint::OnlyCloud => at == Placement::Edge,
+        PlacementHint::OnlyEdge => at == Placement::Cloud,
+        PlacementHint::PreferEdge | PlacementHint::PreferCloud => false,
+    };
+    let hints = || {
+        [placement, said]
+            .into_iter()
+            .flatten()
+            .chain((claimed.kind == JobKind::Upgrade).then_some(PlacementHint::OnlyCloud))
+    };
+    may_match(&entry.route.rules)
+        .flat_map(|rule| &rule.candidates)
+        .filter(|candidate| !hints().any(|hint| forbids(&hint, candidate.placement)))
+        .collect()
+}
+
+/// Where the client wants it; what contradicts itself is for the decision to refuse.
+fn said(claimed: &Claimed) -> Option<PlacementHint> {
+    let header = claimed.asked.headers.iter().find(|(name, _)| name == "x-tidegate-placement").map(|(_, value)| value);
+    let header = header.and_then(|value| {
+        let words = [PlacementHint::OnlyEdge, PlacementHint::OnlyCloud];
+        words.into_iter().find(|word| word.name() == value.trim())
+    });
+    let body = hints_of(&claimed.body);
+    let body = || if body.is_empty() { None } else { Hints::from_body(body).ok()?.placement };
+    header.or_else(body)
+}
+
+/// The rules that a deferred request may come to: those before the first that surely matches, and that one.
+fn may_match(rules: &[Rule]) -> impl Iterator<Item = &Rule> {
+    let matches = |rule: &Rule| match rule.when.as_ref().map(|when| when.text().trim()) {
+        None | Some("deferred") => Some(true),
+        Some("!deferred") => Some(false),
+        Some(_) => None,
+    };
+    let surely = rules.iter().position(|rule| matches(rule) == Some(true));
+    let may = surely.map_or(rules, |at| &rules[..=at]);
+    may.iter().filter(move |rule| matches(rule) != Some(false))
 }
 
 /// Whether a place stays free when one more is taken. The only one there is may be taken while nobody else has it.
@@ -63,20 +147,30 @@ fn leaves_one(busy: u32, places: u32) -> bool {
     busy.saturating_add(1) < places || (places == 1 && busy == 0)
 }
 
-/// Whether the model that is asked for may be answered by this upstream.
-fn runs_at(snapshot: &Snapshot, body: &[u8], upstream: &str) -> bool {
-    let Some(entry) = snapshot.routes.get(&model_of(body)) else { return false };
-    let candidates = entry.route.rules.iter().flat_map(|rule| &rule.candidates);
-    candidates.filter_map(|candidate| snapshot.target(candidate.id)).any(|target| target.upstream.name == upstream)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::Condition;
 
     #[test]
     fn a_place_at_the_edge_stays_free_for_those_who_wait() {
         let places = |all| (0..=all).filter(|busy| leaves_one(*busy, all)).count();
         assert_eq!([1, 2, 4].map(places), [1, 1, 3]);
+    }
+
+    #[test]
+    fn rules_that_a_deferred_request_may_come_to() {
+        let rules: Vec<Rule> = ["!deferred", "turns > 3", "deferred", "turns > 5", ""]
+            .into_iter()
+            .map(|when| Rule {
+                name: when.into(),
+                when: (!when.is_empty()).then(|| Condition::compile(when).unwrap()),
+                ..Rule::default()
+            })
+            .collect();
+        let names = |from: usize| may_match(&rules[from..]).map(|rule| rule.name.as_str()).collect::<Vec<_>>();
+        assert_eq!(names(0), ["turns > 3", "deferred"]);
+        assert_eq!(names(2), ["deferred"]);
+        assert_eq!(names(3), ["turns > 5", ""]);
     }
 }
