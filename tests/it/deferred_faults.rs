@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::deferred::{SECRET, accepted, background, on_disk, text, until};
 use crate::support::gateway::{config_path, run};
+use crate::support::upstream::answers::usual;
 use crate::support::{Answer, Config, Gate, Gateway, Point, Upstream, eventually};
 
 async fn jobs(gateway: &Gateway) -> Value {
@@ -215,4 +216,36 @@ async fn a_queue_under_another_key_is_no_fault_of_the_configuration() {
     let config = config_path(gateway.dir()).display().to_string();
     let refused = run(gateway.dir(), &["serve", "-c", &config]).await;
     assert_eq!(refused.code, Some(3), "{refused:?}");
+}
+
+/// It may be too large for what the provider gives in a minute: it must not be asked for ever, nor keep the others.
+#[tokio::test]
+async fn what_is_pushed_back_while_others_pass_fails_at_last() {
+    let cloud = Upstream::named("cloud").await.answering(|request| {
+        let error = json!({"error": {"message": "too many tokens", "type": "tokens"}});
+        let is_poison = String::from_utf8_lossy(&request.body).contains("poison");
+        if is_poison { Answer::json(429, &error) } else { usual("cloud", request) }
+    });
+    let gateway = Gateway::with(&Config::cloud_only(&cloud).top("deferred: {max_attempts: 1}")).await;
+    let poison = accepted(gateway.post("/v1/responses"), &background("poison")).await;
+    eventually("it was tried", async || (!cloud.requests().is_empty()).then_some(())).await;
+    for n in 0..3 {
+        let sound = accepted(gateway.post("/v1/responses"), &background(&format!("sound {n}"))).await;
+        until(&gateway, &sound, "completed").await;
+    }
+    let failed = until(&gateway, &poison, "failed").await;
+    assert!(failed["error"]["message"].as_str().is_some_and(|message| !message.is_empty()), "{failed}");
+    // Each execution has a name of its own in the books.
+    let names = eventually("the executions are booked", async || {
+        let rows = gateway.admin("/api/requests").send().await.json();
+        let rows = rows["requests"].as_array()?;
+        let ids = rows.iter().filter_map(|row| row["id"].as_str().or_else(|| row["request_id"].as_str()));
+        let ids: Vec<String> = ids.filter(|id| id.starts_with(&poison)).map(str::to_owned).collect();
+        (ids.len() > 1).then_some(ids)
+    })
+    .await;
+    let mut apart = names.clone();
+    apart.sort();
+    apart.dedup();
+    assert_eq!(apart.len(), names.len(), "{names:?}");
 }

@@ -80,7 +80,8 @@ async fn a_list_ends_where_the_provider_has_none() {
     let client = Client::of(&gateway);
     let file = client.upload(&lines(1, "auto")).await;
     let id = client.make(&file, "24h").await.json()["id"].as_str().unwrap().to_owned();
-    let error = json!({"error": {"message": "no such path", "type": "invalid_request_error"}});
+    let error =
+        json!({"error": {"message": "no such path", "type": "invalid_request_error", "param": null, "code": null}});
     for status in [404, 405, 501] {
         cloud.now_always(Answer::json(status, &error));
         for target in [format!("/v1/batches?after={id}"), format!("/v1/files?after={file}")] {

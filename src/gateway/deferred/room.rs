@@ -7,16 +7,19 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
+use smallvec::SmallVec;
+
 use super::postpone::{Later, Scope};
 use crate::config::file::Placement;
 use crate::deferred::{Claimed, Kind as JobKind, hints_of, model_of};
 use crate::gateway::admit;
 use crate::gateway::decide::Plan;
 use crate::policy::{Candidate, Constraint, Decision, Rule};
-use crate::signals::Hints;
 use crate::signals::hints::PlacementHint;
+use crate::signals::wish::Who;
+use crate::signals::{Hints, Wish};
 use crate::state::Snapshot;
-use crate::upstream::Upstream;
+use crate::upstream::{Target, Upstream};
 
 /// Deferred jobs that may be at the edge now.
 #[derive(Debug, Clone, Default)]
@@ -39,16 +42,33 @@ impl AtEdge {
     }
 
     /// Whether one of these has a place to spare. A pool without a place has no node that is up: it keeps nobody.
-    fn has_room<'u>(&self, mut edges: impl Iterator<Item = &'u Upstream>) -> bool {
+    fn room<'u>(&self, edges: impl Iterator<Item = &'u Upstream>) -> Room {
         let own = self.0.load(Relaxed);
-        edges.any(|edge| {
+        let mut room = Room::FullOfOthers;
+        for edge in edges {
             let (busy, places) = edge.pool.load();
-            places == 0 || leaves_one(busy.max(own), places)
-        })
+            if places == 0 || leaves_one(busy.max(own), places) {
+                return Room::Free;
+            }
+            if leaves_one(busy.saturating_sub(own), places) {
+                room = Room::FullOfOurs;
+            }
+        }
+        room
     }
 }
 
-/// Lets a job begin, or says when to ask again. The place is for one that can be at the edge only.
+/// What there is at the edge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Room {
+    Free,
+    /// Deferred jobs fill it: the next one waits for them. It must not drive itself into the cloud.
+    FullOfOurs,
+    /// Whoever could not wait went to the next target, and so may this.
+    FullOfOthers,
+}
+
+/// Lets a job begin, or says when to ask again. The place is for one that begins at the edge, whatever its rule.
 pub(super) fn find(
     snapshot: &Snapshot,
     claimed: &Claimed,
@@ -61,30 +81,38 @@ pub(super) fn find(
         admit::Way::Busy => return Err(Later::for_room("live", Scope::Lane)),
         admit::Way::NoTenant => return Err(Later::for_tenant()),
     }
-    let candidates = candidates(snapshot, claimed, placement);
+    let rules = candidates(snapshot, claimed, placement);
     let is_edges = |candidate: &&Candidate| candidate.placement == Placement::Edge;
-    if candidates.is_empty() || !candidates.iter().all(is_edges) {
+    if rules.is_empty() || !rules.iter().all(|rule| rule.first().is_some_and(is_edges)) {
         return Ok(None);
     }
-    let targets = candidates.iter().filter_map(|candidate| snapshot.target(candidate.id));
-    if at_edge.has_room(targets.map(|target| target.upstream.as_ref())) {
-        return Ok(Some(at_edge.take()));
+    let edges = rules.iter().flatten().filter(|candidate| is_edges(candidate));
+    let targets = edges.filter_map(|candidate| snapshot.target(candidate.id));
+    match at_edge.room(targets.map(|target| target.upstream.as_ref())) {
+        Room::Free => Ok(Some(at_edge.take())),
+        Room::FullOfOthers if !rules.iter().flatten().all(is_edges) => Ok(None),
+        Room::FullOfOurs | Room::FullOfOthers => Err(Later::for_room("edge", Scope::Lane)),
     }
-    Err(Later::for_room("edge", Scope::Lane))
 }
 
-/// The same when it is known what is left: the plan without an edge that is full. `None`: nothing else is left of it.
+/// The same when it is known what is left: the plan without an edge that is full. `None`: it has to wait.
 pub(super) fn seat(mut plan: Plan, place: &mut Option<EdgePlace>, at_edge: &AtEdge) -> Option<Plan> {
-    let is_edge = |upstream: &Upstream| upstream.placement() == Placement::Edge;
-    let edges = || plan.targets.iter().map(|(_, target)| target.upstream.as_ref()).filter(|upstream| is_edge(upstream));
+    let is_edge = |target: &Target| target.upstream.placement() == Placement::Edge;
+    let edges =
+        || plan.targets.iter().filter(|(_, target)| is_edge(target)).map(|(_, target)| target.upstream.as_ref());
     if place.is_some() || edges().next().is_none() {
         return Some(plan);
     }
-    if at_edge.has_room(edges()) {
-        *place = Some(at_edge.take());
-        return Some(plan);
+    let begins_there = plan.targets.first().is_some_and(|(_, target)| is_edge(target));
+    match at_edge.room(edges()) {
+        Room::Free => {
+            *place = Some(at_edge.take());
+            return Some(plan);
+        }
+        Room::FullOfOurs if begins_there => return None,
+        Room::FullOfOurs | Room::FullOfOthers => {}
     }
-    plan.targets.retain(|(_, target)| !is_edge(&target.upstream));
+    plan.targets.retain(|(_, target)| !is_edge(target));
     (!plan.targets.is_empty()).then_some(plan)
 }
 
@@ -97,34 +125,31 @@ pub(super) fn is_alike(snapshot: &Snapshot, claimed: &Claimed, decision: Option<
         && decision.is_some_and(|decision| decision.considered.iter().all(|considered| kept(considered.dropped)))
 }
 
-/// What the rules that may match could send it to, without what its hints forbid.
-fn candidates<'s>(snapshot: &'s Snapshot, claimed: &Claimed, placement: Option<PlacementHint>) -> Vec<&'s Candidate> {
+/// What each rule that may match could send it to, best first, without what its hints forbid; rules of which nothing is left are left out.
+fn candidates<'s>(
+    snapshot: &'s Snapshot,
+    claimed: &Claimed,
+    placement: Option<PlacementHint>,
+) -> Vec<SmallVec<[&'s Candidate; 4]>> {
     let Some(entry) = snapshot.routes.get(&model_of(&claimed.body)) else { return vec![] };
-    let said = said(claimed);
-    let forbids = |hint: &PlacementHint, at: Placement| match hint {
-        PlacementHint::OnlyCloud => at == Placement::Edge,
-        PlacementHint::OnlyEdge => at == Placement::Cloud,
-        PlacementHint::PreferEdge | PlacementHint::PreferCloud => false,
+    let upgrades = (claimed.kind == JobKind::Upgrade).then_some(PlacementHint::OnlyCloud);
+    let wish =
+        [placement, said(claimed), upgrades].into_iter().fold(Wish::default(), |w, hint| w.then(Who::Request, hint));
+    let allowed = |rule: &'s Rule| {
+        let mut left: SmallVec<[&Candidate; 4]> =
+            rule.candidates.iter().filter(|candidate| wish.forbids(candidate.placement).is_none()).collect();
+        left.sort_by_key(|candidate| wish.prefers.is_some_and(|placement| placement != candidate.placement));
+        Some(left).filter(|left| !left.is_empty())
     };
-    let hints = || {
-        [placement, said]
-            .into_iter()
-            .flatten()
-            .chain((claimed.kind == JobKind::Upgrade).then_some(PlacementHint::OnlyCloud))
-    };
-    may_match(&entry.route.rules)
-        .flat_map(|rule| &rule.candidates)
-        .filter(|candidate| !hints().any(|hint| forbids(&hint, candidate.placement)))
-        .collect()
+    may_match(&entry.route.rules).filter_map(allowed).collect()
 }
 
 /// Where the client wants it; what contradicts itself is for the decision to refuse.
 fn said(claimed: &Claimed) -> Option<PlacementHint> {
     let header = claimed.asked.headers.iter().find(|(name, _)| name == "x-tidegate-placement").map(|(_, value)| value);
-    let header = header.and_then(|value| {
-        let words = [PlacementHint::OnlyEdge, PlacementHint::OnlyCloud];
-        words.into_iter().find(|word| word.name() == value.trim())
-    });
+    let words =
+        [PlacementHint::OnlyEdge, PlacementHint::PreferEdge, PlacementHint::PreferCloud, PlacementHint::OnlyCloud];
+    let header = header.and_then(|value| words.into_iter().find(|word| word.name() == value.trim()));
     let body = hints_of(&claimed.body);
     let body = || if body.is_empty() { None } else { Hints::from_body(body).ok()?.placement };
     header.or_else(body)
