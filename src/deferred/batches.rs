@@ -8,7 +8,7 @@ use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::fault::Fault;
-use super::job::{Job, State};
+use super::job::{Job, Kind, State};
 use super::rows::{JOB, job, opened, readable, sealed};
 use super::store::Store;
 use crate::seal::Sealer;
@@ -197,6 +197,7 @@ impl Store {
     pub async fn cancel_jobs(&self, id: &str, limit: usize, now_us: i64) -> Result<usize, Fault> {
         let name = id.to_owned();
         let cancelled = self.write(move |db| move_held(db, &name, State::Cancelled, Some(now_us), limit)).await?;
+        self.count_cancelled(Kind::Batch, cancelled);
         self.ring(id);
         Ok(cancelled)
     }

@@ -6,8 +6,8 @@
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::fault::Fault;
-use super::job::{Claimed, JobId, Kind, Lease, Part};
-use super::lanes::{Door, LONGEST_PAUSE_US, Lanes};
+use super::job::{Asked, Claimed, JobId, Kind, Lease, Part};
+use super::lanes::{Door, LONGEST_PAUSE_US, Lanes, lane};
 use super::rows::{asked, opened, place, put_text, unreadable};
 use super::store::{Limits, Store};
 use crate::seal::Sealer;
@@ -56,13 +56,18 @@ SELECT tenant, (SELECT coalesce(sum(rows), 0) FROM totals WHERE totals.tenant = 
   (SELECT coalesce(sum(bytes), 0) FROM totals WHERE totals.tenant = waiting.tenant)
 FROM waiting WHERE tenant IS NOT NULL ORDER BY running, tenant";
 
-/// The lanes of a tenant with jobs of a kind that wait.
+/// The next lanes of a tenant with jobs of a kind that wait.
 const LANES: &str = "
 WITH RECURSIVE waiting (lane) AS (
-  SELECT min(lane) FROM jobs INDEXED BY jobs_ready WHERE state = 0 AND tenant = ?1 AND kind = ?2
+  SELECT min(lane) FROM jobs INDEXED BY jobs_ready WHERE state = 0 AND tenant = ?1 AND kind = ?2 AND lane > ?3
   UNION ALL SELECT (SELECT min(lane) FROM jobs INDEXED BY jobs_ready WHERE state = 0 AND tenant = ?1 AND kind = ?2 AND lane > waiting.lane)
-    FROM waiting WHERE lane IS NOT NULL)
+    FROM waiting WHERE lane IS NOT NULL LIMIT ?4)
 SELECT lane FROM waiting WHERE lane IS NOT NULL";
+
+/// So many lanes are compared, to do first what was accepted first; more (users have their own) take turns.
+const FEW: usize = 64;
+/// Lanes that are looked through for one that is open: the rest at the next look.
+const MOST: usize = 4_096;
 
 /// In a lane: what has waited, what may begin at once, and what waits for a time that only a clock that was set back can have written.
 const READY: [&str; 3] = ["not_before_us BETWEEN 1 AND ?4", "not_before_us = 0", "not_before_us > ?4 + 900000000"];
@@ -84,8 +89,8 @@ impl Turn<'_> {
                 continue;
             }
             for kind in Kind::ALL {
-                while let Some((n, lane)) = self.first(tenant, kind)? {
-                    if let Some(claimed) = self.take(n, lane)? {
+                while let Some((n, _)) = self.first(tenant, kind)? {
+                    if let Some(claimed) = self.take(n)? {
                         return Ok(Some(claimed));
                     }
                 }
@@ -94,59 +99,94 @@ impl Turn<'_> {
         Ok(None)
     }
 
-    /// The job of a tenant and a kind that was accepted first, of those that may begin; and its lane.
+    /// Of a tenant's jobs of a kind that may begin: the one that was accepted first, or where there are many lanes the first of the lane whose
+    /// turn it is; and its lane.
     fn first(&self, tenant: &str, kind: Kind) -> Result<Option<(i64, i64)>, Fault> {
-        let mut select = self.db.prepare_cached(LANES)?;
-        let lanes: Vec<i64> =
-            select.query_map(params![tenant, kind as i64], |row| row.get(0))?.collect::<Result<_, _>>()?;
-        let mut first: Option<(i64, i64)> = None;
-        for lane in lanes {
-            if !self.is_open(lane)? {
-                continue;
+        let all = self.lanes_after(tenant, kind, i64::MIN, FEW + 1)?;
+        if all.len() <= FEW {
+            let mut first: Option<(i64, i64)> = None;
+            for lane in all {
+                first = first.into_iter().chain(self.first_of(tenant, kind, lane)?).min();
             }
-            for ready in READY {
-                let sql = format!(
-                    "SELECT n FROM jobs INDEXED BY jobs_ready WHERE state = 0 AND tenant = ?1 AND kind = ?2 AND lane = ?3 AND {ready} \
-                     AND expires_us > ?4 ORDER BY not_before_us, n LIMIT 1"
-                );
-                let mut select = self.db.prepare_cached(&sql)?;
-                let given = params![tenant, kind as i64, lane, self.now_us];
-                let found: Option<i64> = select.query_row(given, |row| row.get(0)).optional()?;
-                if let Some(n) = found {
-                    first = first.into_iter().chain([(n, lane)]).min();
-                    break;
+            return Ok(first);
+        }
+        let began = self.lanes.turn();
+        let (mut after, mut wrapped) = (began, false);
+        for _ in 0..MOST / FEW {
+            let some = self.lanes_after(tenant, kind, after, FEW)?;
+            for lane in &some {
+                after = *lane;
+                if let Some(first) = self.first_of(tenant, kind, after)? {
+                    self.lanes.set_turn(after);
+                    return Ok(Some(first));
                 }
             }
+            match (some.len() < FEW, wrapped) {
+                (true, false) => (after, wrapped) = (i64::MIN, true),
+                (true, true) => break,
+                (false, _) if wrapped && after > began => break,
+                (false, _) => {}
+            }
         }
-        Ok(first)
+        self.lanes.set_turn(after);
+        Ok(None)
     }
 
-    fn is_open(&self, lane: i64) -> Result<bool, Fault> {
-        match self.lanes.door(lane, self.now_us) {
-            Door::Open | Door::Ajar(None) => Ok(true),
-            Door::Shut => Ok(false),
-            // Cancelled or deleted, it has told nobody.
-            Door::Ajar(Some(n)) => {
-                Ok(!self.db.prepare_cached("SELECT 1 FROM jobs WHERE n = ?1 AND state = 1")?.exists([n])?)
+    fn lanes_after(&self, tenant: &str, kind: Kind, after: i64, most: usize) -> Result<Vec<i64>, Fault> {
+        let mut select = self.db.prepare_cached(LANES)?;
+        let lanes = select.query_map(params![tenant, kind as i64, after, most as i64], |row| row.get(0))?;
+        Ok(lanes.collect::<Result<_, _>>()?)
+    }
+
+    /// The job of a lane that may begin, and the lane.
+    fn first_of(&self, tenant: &str, kind: Kind, lane: i64) -> Result<Option<(i64, i64)>, Fault> {
+        let order = match self.door(lane)? {
+            Door::Shut => return Ok(None),
+            Door::Open => [0, 1, 2],
+            // What kept the others may be theirs alone: one that was not tried yet is sent ahead.
+            Door::Ajar(_) => [1, 0, 2],
+        };
+        for ready in order.map(|at| READY[at]) {
+            let sql = format!(
+                "SELECT n FROM jobs INDEXED BY jobs_ready WHERE state = 0 AND tenant = ?1 AND kind = ?2 AND lane = ?3 AND {ready} \
+                 AND expires_us > ?4 ORDER BY not_before_us, n LIMIT 1"
+            );
+            let mut select = self.db.prepare_cached(&sql)?;
+            let given = params![tenant, kind as i64, lane, self.now_us];
+            let found: Option<i64> = select.query_row(given, |row| row.get(0)).optional()?;
+            if let Some(n) = found {
+                return Ok(Some((n, lane)));
             }
+        }
+        Ok(None)
+    }
+
+    fn door(&self, lane: i64) -> Result<Door, Fault> {
+        match self.lanes.door(lane, self.now_us) {
+            Door::Ajar(Some(n)) => {
+                // Cancelled or deleted, it has told nobody.
+                let runs = self.db.prepare_cached("SELECT 1 FROM jobs WHERE n = ?1 AND state = 1")?.exists([n])?;
+                Ok(if runs { Door::Shut } else { Door::Ajar(None) })
+            }
+            door => Ok(door),
         }
     }
 
     /// `None`: it cannot be read, and has failed.
-    fn take(&self, n: i64, lane: i64) -> Result<Option<Claimed>, Fault> {
+    fn take(&self, n: i64) -> Result<Option<Claimed>, Fault> {
         let mut random = [0; 8];
         getrandom::fill(&mut random).map_err(|_| Fault::Broken("the system has no random bytes to give".into()))?;
         // Never 0, which is nobody's.
         let lease = i64::from_le_bytes(random) | 1;
-        match self.read(n, lane, lease) {
+        match self.read(n, lease) {
             Ok(claimed) => {
                 self.db
                     .prepare_cached(
-                        "UPDATE jobs SET state = 1, lease = ?2, attempts = attempts + 1, \
+                        "UPDATE jobs SET state = 1, lease = ?2, attempts = attempts + 1, executions = executions + 1, lane = ?4, \
                          started_us = coalesce(started_us, ?3) WHERE n = ?1",
                     )?
-                    .execute([n, lease, self.now_us])?;
-                self.lanes.begun(lane, n);
+                    .execute([n, lease, self.now_us, claimed.lease.lane])?;
+                self.lanes.begun(claimed.lease.lane, n);
                 Ok(Some(claimed))
             }
             Err(Fault::Unreadable(why)) => {
@@ -166,25 +206,31 @@ impl Turn<'_> {
         }
     }
 
-    fn read(&self, n: i64, lane: i64, lease: i64) -> Result<Claimed, Fault> {
+    fn read(&self, n: i64, lease: i64) -> Result<Claimed, Fault> {
         let mut select = self.db.prepare_cached(
-            "SELECT id, kind, tenant, batch, asked, sealed, attempts + 1, created_us, expires_us, next_event, postponed \
+            "SELECT id, kind, tenant, batch, asked, sealed, attempts + 1, created_us, expires_us, next_event, postponed, executions + 1 \
              FROM jobs JOIN texts USING (n) WHERE n = ?1 AND part = 0",
         )?;
         let mut rows = select.query([n])?;
         let row = rows.next()?.ok_or_else(|| Fault::Unreadable("its text is gone".into()))?;
         let id: String = row.get(0)?;
+        let (kind, tenant): (Kind, String) = (Kind::of(row.get(1)?), row.get(2)?);
+        let asked: Asked = asked(self.sealer, &id, row.get(4)?)?;
+        let body = opened(self.sealer, &place(&id, Part::Request), row.get(5)?)?;
+        // An earlier version put it into a wider one.
+        let lane = lane(&tenant, kind, &asked, &body);
         Ok(Claimed {
-            kind: Kind::of(row.get(1)?),
-            tenant: row.get(2)?,
+            kind,
+            tenant,
             batch: row.get(3)?,
-            asked: asked(self.sealer, &id, row.get(4)?)?,
-            body: opened(self.sealer, &place(&id, Part::Request), row.get(5)?)?,
+            asked,
+            body,
             attempts: row.get(6)?,
             created_us: row.get(7)?,
             expires_us: row.get(8)?,
             next_event: row.get(9)?,
             postponed: row.get(10)?,
+            executions: row.get(11)?,
             lease: Lease { job: JobId::named(&id), n, lease, lane },
         })
     }

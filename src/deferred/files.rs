@@ -1,7 +1,8 @@
 //! Files: what batches read and write. Their content lies sealed, in chunks, and is never in memory as a whole.
 //!
 //! What a reader could get wrong: a file is there for others only once [`Store::end_file`] has been called; one that was begun and not
-//! ended (the client went away, the gateway died) is swept away after a day.
+//! ended (the client went away, the gateway died) is swept away after a day. Results count their time from their end: a batch may have
+//! been interrupted for longer than they are kept.
 
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
@@ -113,11 +114,29 @@ impl Store {
 
     /// The file is whole; on the disk when this returns.
     pub async fn end_file(&self, id: &str, tenant: &str) -> Result<Option<File>, Fault> {
+        self.end(id, tenant, None).await
+    }
+
+    /// The same, and what is said of its times holds from now on, also where it was whole before. `None`: it is not there (any more).
+    pub async fn end_file_at(
+        &self,
+        id: &str,
+        tenant: &str,
+        created_us: i64,
+        expires_us: i64,
+    ) -> Result<Option<File>, Fault> {
+        self.end(id, tenant, Some((created_us, expires_us))).await
+    }
+
+    async fn end(&self, id: &str, tenant: &str, times: Option<(i64, i64)>) -> Result<Option<File>, Fault> {
         let (name, whose, sealer) = (id.to_owned(), tenant.to_owned(), self.sealer().clone());
         let ended = self
             .write(move |db| {
-                db.prepare_cached("UPDATE files SET state = 1 WHERE id = ?1 AND tenant = ?2")?
-                    .execute([&name, &whose])?;
+                db.prepare_cached(
+                    "UPDATE files SET state = 1, created_us = coalesce(?3, created_us), expires_us = coalesce(?4, expires_us) \
+                     WHERE id = ?1 AND tenant = ?2",
+                )?
+                .execute(params![name, whose, times.map(|times| times.0), times.map(|times| times.1)])?;
                 find(db, &sealer, &name, &whose)
             })
             .await?;

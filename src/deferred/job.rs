@@ -175,8 +175,10 @@ pub struct Claimed {
     pub batch: Option<String>,
     pub asked: Asked,
     pub body: Bytes,
-    /// This execution included.
+    /// Executions that count, this one included.
     pub attempts: u32,
+    /// All executions, this one included.
+    pub executions: u32,
     /// How often it was given back to be tried later.
     pub postponed: u32,
     pub created_us: i64,
@@ -194,6 +196,8 @@ pub enum Back {
     Unreachable,
     /// It is to wait (a limit, a budget, the hours): it does not count.
     Paused,
+    /// An upstream has too much to do for it (429): it does not count, unless others of its lane pass meanwhile.
+    PushedBack,
     /// The gateway stops.
     Stopped,
 }
@@ -223,7 +227,7 @@ pub struct Job {
     pub tenant: String,
     pub batch: Option<String>,
     pub state: State,
-    /// Executions begun.
+    /// Executions begun that count.
     pub attempts: u32,
     pub created_us: i64,
     pub started_us: Option<i64>,

@@ -7,12 +7,28 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::fault::Fault;
 use super::job::{Back, Kind, Lease, Outcome, Part};
+use super::lanes::Return;
 use super::rows::put_text;
 use super::store::Store;
 use crate::seal::{OVERHEAD, Sealer};
 
 /// What waited for somebody who answers again goes on in such portions.
 const HASTENED: i64 = 256;
+
+/// In the column `unreached`: it waits for leave, not for somebody to answer.
+const PAUSED: i64 = 2;
+
+/// How a job is put back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Putting {
+    pub why: Back,
+    /// Not to begin before.
+    pub not_before_us: i64,
+    /// It would be so for every job of its lane: they wait with it.
+    pub is_all: bool,
+    /// Until when the lane waits, where it has to.
+    pub lane_until_us: i64,
+}
 
 impl Store {
     /// When the next of the jobs that wait for a time may begin; `None`: none waits for one.
@@ -28,9 +44,14 @@ impl Store {
         Ok(job.into_iter().chain(self.lanes().next_at(now_us)).min())
     }
 
-    /// How often in a row jobs of this one's tenant, kind and model came back.
+    /// How often in a row the lane of this one (its tenant, kind, model, app, user and placement hint) had to wait.
     pub fn failures(&self, lease: &Lease) -> u32 {
         self.lanes().failures(lease.lane)
+    }
+
+    /// Whether this one was pushed back before, and others of its lane were answered since.
+    pub fn is_alone(&self, lease: &Lease) -> bool {
+        self.lanes().is_alone(lease.lane, lease.n)
     }
 
     /// Stores what a job came to; on the disk when this returns. `false`: the lease does not hold any more, and nothing was stored. Where
@@ -69,8 +90,16 @@ impl Store {
         Ok(())
     }
 
-    /// Puts a job back, not to begin before a time. `false`: the lease does not hold any more.
+    /// Puts a job back, not to begin before a time; where it could not be reached or has to wait, so it is for all of its lane. `false`: the lease
+    /// does not hold any more.
     pub async fn give_back(&self, lease: &Lease, not_before_us: i64, why: Back) -> Result<bool, Fault> {
+        let is_all = matches!(why, Back::Unreachable | Back::Paused);
+        self.put_back(lease, Putting { why, not_before_us, is_all, lane_until_us: not_before_us }).await
+    }
+
+    /// Puts a job back. `false`: the lease does not hold any more.
+    pub async fn put_back(&self, lease: &Lease, putting: Putting) -> Result<bool, Fault> {
+        let Putting { why, not_before_us, is_all, lane_until_us: until_us } = putting;
         let held = lease.clone();
         // At once whatever the clock does.
         let not_before_us = if why == Back::Stopped { 0 } else { not_before_us };
@@ -82,7 +111,11 @@ impl Store {
                      WHERE n = ?1 AND state = 1 AND lease = ?2",
                 )?;
                 let (uncounted, postponed) = (i64::from(why != Back::Failed), i64::from(why != Back::Stopped));
-                let unreached = i64::from(why == Back::Unreachable);
+                let unreached = match why {
+                    Back::Unreachable => 1,
+                    Back::Paused | Back::PushedBack => PAUSED,
+                    Back::Failed | Back::Stopped => 0,
+                };
                 let given = update.execute(params![held.n, held.lease, not_before_us, uncounted, postponed, unreached])? > 0;
                 if given {
                     forget_events(db, held.n)?;
@@ -91,7 +124,7 @@ impl Store {
             })
             .await?;
         if given {
-            self.lanes().back(lease.lane, lease.n, not_before_us, why);
+            self.lanes().back(lease.lane, Return { n: lease.n, why, is_all, until_us });
         }
         self.ring(lease.job.as_str());
         self.ring_ready();
@@ -113,6 +146,34 @@ impl Store {
         self.lanes().hasten();
         self.ring_ready();
         Ok(hastened)
+    }
+
+    /// What waits for people (a budget, a key) may look at once: they may have changed something. All lanes, and of the jobs that wait by themselves
+    /// at most `limit`, those first that would have begun first; how many.
+    pub async fn look_again(&self, now_us: i64, limit: usize) -> Result<usize, Fault> {
+        let hastened = self
+            .write(move |db| {
+                let mut update = db.prepare_cached(
+                    "UPDATE jobs SET not_before_us = 0 WHERE n IN (SELECT n FROM jobs INDEXED BY jobs_next WHERE state = 0 AND unreached > 0 \
+                     AND not_before_us > ?1 ORDER BY not_before_us LIMIT ?2)",
+                )?;
+                Ok(update.execute(params![now_us, limit as i64])?)
+            })
+            .await?;
+        self.lanes().hasten();
+        self.ring_ready();
+        Ok(hastened)
+    }
+
+    /// How many jobs wait by themselves, for somebody to answer or for leave to begin.
+    pub async fn paused(&self, now_us: i64) -> Result<usize, Fault> {
+        self.read(move |db| {
+            let mut select = db.prepare_cached(
+                "SELECT count(*) FROM jobs INDEXED BY jobs_next WHERE state = 0 AND unreached > 0 AND not_before_us > ?1",
+            )?;
+            Ok(select.query_row([now_us], |row| row.get::<_, i64>(0))?.max(0) as usize)
+        })
+        .await
     }
 
     /// Queues again what was running when the gateway died; how many. Only for the one process that executes jobs.

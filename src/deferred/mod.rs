@@ -24,7 +24,8 @@ pub use batches::{Batch, BatchState, NewBatch};
 pub use fault::Fault;
 pub use files::{File, NewFile};
 pub use job::{Asked, Back, Claimed, Job, JobId, Kind, Lease, NewJob, Outcome, Part, State};
-pub use lanes::{LONGEST_PAUSE_US, model_of};
+pub use lanes::{LONGEST_PAUSE_US, hints_of, model_of};
+pub use leases::Putting;
 pub use store::{Changes, Counts, Limits, Store};
 
 #[cfg(test)]

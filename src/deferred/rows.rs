@@ -136,7 +136,7 @@ pub(super) fn insert(db: &Connection, sealer: &Sealer, limits: &Limits, job: &Ne
         job.expires_us,
         bytes as i64,
         asked,
-        lane(&job.tenant, job.kind, &job.body)
+        lane(&job.tenant, job.kind, &job.asked, &job.body)
     ])?;
     let n = db.last_insert_rowid();
     for (part, text) in texts {

@@ -7,8 +7,8 @@ use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
 
 use super::fault::Fault;
 
-/// The version of the tables. Another is refused: what was accepted is not thrown away.
-const VERSION: i64 = 1;
+/// The version of the tables. Earlier ones are brought up to it; a later one is refused: what was accepted is not thrown away.
+const VERSION: i64 = 2;
 
 /// The row of `totals` that files are counted under.
 pub(super) const FILES: i64 = 100;
@@ -18,6 +18,7 @@ CREATE TABLE about (secret BLOB NOT NULL);
 CREATE TABLE jobs (
   n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, kind INTEGER NOT NULL, tenant TEXT NOT NULL, batch TEXT,
   state INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, postponed INTEGER NOT NULL DEFAULT 0, unreached INTEGER NOT NULL DEFAULT 0,
+  executions INTEGER NOT NULL DEFAULT 0,
   lease INTEGER NOT NULL DEFAULT 0, lane INTEGER NOT NULL,
   created_us INTEGER NOT NULL, started_us INTEGER, completed_us INTEGER, not_before_us INTEGER NOT NULL,
   expires_us INTEGER NOT NULL, bytes INTEGER NOT NULL, next_event INTEGER NOT NULL DEFAULT 0,
@@ -85,6 +86,12 @@ CREATE TRIGGER files_out AFTER DELETE ON files BEGIN
 END;
 ";
 
+/// From version 1: executions were told by those that count.
+const COUNT_EXECUTIONS: &str = "
+ALTER TABLE jobs ADD COLUMN executions INTEGER NOT NULL DEFAULT 0;
+UPDATE jobs SET executions = attempts + postponed;
+";
+
 /// Makes the tables, or finds them as this program knows them.
 pub(super) fn prepare(db: &mut Connection, check: [u8; 16]) -> Result<(), Fault> {
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -96,13 +103,17 @@ pub(super) fn prepare(db: &mut Connection, check: [u8; 16]) -> Result<(), Fault>
             transaction.execute("INSERT INTO about VALUES (?1)", [&check[..]])?;
             transaction.pragma_update(None, "user_version", VERSION)?;
         }
-        VERSION => {
+        1..=VERSION => {
             let found: Option<Vec<u8>> =
                 transaction.query_row("SELECT secret FROM about", [], |row| row.get(0)).optional()?;
             if found.as_deref() != Some(&check) {
                 return Err(Fault::Broken(
                     "it was sealed under another key: put the `key` that belongs to it back beside it, or move both away".into(),
                 ));
+            }
+            if version == 1 {
+                transaction.execute_batch(COUNT_EXECUTIONS)?;
+                transaction.pragma_update(None, "user_version", VERSION)?;
             }
         }
         other => {

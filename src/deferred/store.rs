@@ -7,6 +7,7 @@ use std::hash::BuildHasher as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,7 +16,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use tokio::sync::{Semaphore, watch};
 
 use super::fault::Fault;
-use super::job::{Job, JobId, NewJob, Part, State};
+use super::job::{Job, JobId, Kind, NewJob, Part, State};
 use super::lanes::Lanes;
 use super::rows::{JOB, insert, job, opened, place, put_text};
 use super::schema::{self, FILES};
@@ -78,6 +79,8 @@ struct Inner {
     /// Rings when something may have become ready.
     ready: watch::Sender<()>,
     lanes: Lanes,
+    /// Jobs that were cancelled and not told of yet, by kind.
+    cancelled: [AtomicU64; Kind::ALL.len()],
 }
 
 /// Hears of changes of one thing.
@@ -121,6 +124,7 @@ impl Store {
             hasher: foldhash::fast::RandomState::default(),
             ready: watch::Sender::new(()),
             lanes: Lanes::default(),
+            cancelled: Default::default(),
         };
         Ok(Store(Arc::new(inner)))
     }
@@ -165,15 +169,18 @@ impl Store {
         .await
     }
 
-    /// Keeps what was answered at once, where it was a stream and has only now come to its end.
+    /// Keeps what was answered at once, where it was a stream and has only now come to its end; unless the job was given up meanwhile, or what it
+    /// was asked may not be kept any more.
     pub async fn put_edge(&self, id: &JobId, tenant: &str, text: Bytes) -> Result<(), Fault> {
         let (name, whose, sealer) = (id.clone(), tenant.to_owned(), self.0.sealer.clone());
         self.write(move |db| {
             let n = db
-                .prepare_cached("SELECT n FROM jobs WHERE id = ?1 AND tenant = ?2")?
+                .prepare_cached(
+                    "SELECT n FROM jobs JOIN texts USING (n) WHERE id = ?1 AND tenant = ?2 AND part = 0 AND state NOT IN (5, 6)",
+                )?
                 .query_row([name.as_str(), &whose], |row| row.get(0))
                 .optional()?;
-            // Deleted meanwhile.
+            // Deleted meanwhile, or forbidden.
             let Some(n) = n else { return Ok(()) };
             db.prepare_cached("UPDATE jobs SET bytes = bytes + ?2 WHERE n = ?1")?.execute([n, text.len() as i64])?;
             put_text(db, &sealer, name.as_str(), n, Part::Edge, &text)
@@ -186,19 +193,24 @@ impl Store {
     /// Cancels a job that is not done; gives it as it then stands. What runs is stopped by whoever runs it.
     pub async fn cancel(&self, id: &JobId, tenant: &str, now_us: i64) -> Result<Option<Job>, Fault> {
         let (name, whose, sealer) = (id.clone(), tenant.to_owned(), self.0.sealer.clone());
-        let cancelled = self
+        let (changed, now) = self
             .write(move |db| {
-                db.prepare_cached(
-                    "UPDATE jobs SET state = 5, lease = 0, completed_us = ?3 WHERE id = ?1 AND tenant = ?2 AND state <= 2",
-                )?
-                .execute(params![name.as_str(), whose, now_us])?;
+                let changed = db
+                    .prepare_cached(
+                        "UPDATE jobs SET state = 5, lease = 0, completed_us = ?3 WHERE id = ?1 AND tenant = ?2 AND state <= 2",
+                    )?
+                    .execute(params![name.as_str(), whose, now_us])?;
                 let sql = format!("SELECT {JOB} FROM jobs WHERE id = ?1 AND tenant = ?2");
                 let mut select = db.prepare_cached(&sql)?;
-                select.query_row([name.as_str(), &whose], |row| Ok(job(row, &sealer))).optional()?.transpose()
+                let found = select.query_row([name.as_str(), &whose], |row| Ok(job(row, &sealer))).optional()?;
+                Ok((changed, found.transpose()?))
             })
             .await?;
+        if let Some(job) = &now {
+            self.count_cancelled(job.kind, changed);
+        }
         self.ring(id.as_str());
-        Ok(cancelled)
+        Ok(now)
     }
 
     /// Removes a job and all its texts; whether there was one.
@@ -247,6 +259,15 @@ impl Store {
     /// Hears that something may have become ready to be claimed.
     pub fn when_ready(&self) -> Changes {
         Changes(self.0.ready.subscribe())
+    }
+
+    pub(super) fn count_cancelled(&self, kind: Kind, count: usize) {
+        self.0.cancelled[kind as usize].fetch_add(count as u64, Relaxed);
+    }
+
+    /// Jobs of a kind that were cancelled since this was asked last.
+    pub fn take_cancelled(&self, kind: Kind) -> u64 {
+        self.0.cancelled[kind as usize].swap(0, Relaxed)
     }
 
     pub(super) fn ring(&self, id: &str) {

@@ -59,9 +59,12 @@ impl Store {
                 ] {
                     removed += db.prepare_cached(sql)?.execute([before, STEP])?;
                 }
+                // Whoever finishes a batch takes its own time for its files, and the clock may leap meanwhile.
                 removed += db
                     .prepare_cached(
-                        "DELETE FROM files WHERE n IN (SELECT n FROM files WHERE expires_us <= ?1 OR (state = 0 AND created_us < ?2) LIMIT ?3)",
+                        "DELETE FROM files WHERE n IN (SELECT n FROM files WHERE (expires_us <= ?1 OR (state = 0 AND created_us < ?2)) \
+                         AND NOT (purpose = 'batch_output' AND state = 0 AND EXISTS (SELECT 1 FROM batches \
+                         WHERE batches.tenant = files.tenant AND batches.state IN (2, 5))) LIMIT ?3)",
                     )?
                     .execute(params![now_us, now_us - UNFINISHED_US, STEP])?;
                 removed += chunks(db)?;

@@ -46,8 +46,9 @@ pub struct Admission {
     pub work: Option<Box<Work>>,
 }
 
-/// The head of a request: whose key it is, and whether there is room for him.
-pub fn enter(headers: &HeaderMap, record: &mut Record) -> Result<()> {
+/// The head of a request: whose key it is, and whether there is room for him. `metered`: his limits hold; what asks nobody (somebody looks
+/// after his own deferred work) takes nothing of them.
+pub fn enter(headers: &HeaderMap, metered: bool, record: &mut Record) -> Result<()> {
     if let Some(books) = &record.shared().durable.books {
         books.has_room()?;
     }
@@ -75,7 +76,7 @@ pub fn enter(headers: &HeaderMap, record: &mut Record) -> Result<()> {
     record.admission.name_app(key_app(&record.admission))?;
     let hints = Hints::from_headers(headers)?;
     record.admission.names(&hints)?;
-    meter_in(record)
+    if metered { meter_in(record) } else { Ok(()) }
 }
 
 /// The hints of the body, where it has any: they may name the app and user that the headers did not.

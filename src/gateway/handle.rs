@@ -15,7 +15,7 @@ use super::{
     share,
 };
 use crate::error::{Error, Kind};
-use crate::openai::Endpoint;
+use crate::openai::{Endpoint, batch, files};
 
 impl Gateway {
     /// Answers one request. Never fails: an error is an answer too.
@@ -36,7 +36,7 @@ impl Gateway {
     /// Nobody gets further than this without a key, where keys are asked for.
     async fn enter(&self, request: Request<Incoming>, record: &mut Record) -> Result<Entered, Error> {
         let destination = destination(&request)?;
-        if let Err(error) = admit::enter(request.headers(), record) {
+        if let Err(error) = admit::enter(request.headers(), destination.is_metered(), record) {
             record.waiting(read::discard(request)).await;
             return Err(error);
         }
@@ -141,6 +141,18 @@ enum Destination {
     Elsewhere,
 }
 
+impl Destination {
+    /// What only looks after deferred work that is here has no part in limits: the work itself has.
+    fn is_metered(&self) -> bool {
+        match self {
+            Destination::Deferred(_) => false,
+            Destination::Batches(what) => !what.is_own(),
+            Destination::Files(what) => !what.is_own(),
+            Destination::Model(_) | Destination::Models | Destination::Elsewhere => true,
+        }
+    }
+}
+
 fn destination<B>(request: &Request<B>) -> Result<Destination, Error> {
     let path = request.uri().path();
     if climbs(path) {
@@ -181,6 +193,10 @@ fn destination<B>(request: &Request<B>) -> Result<Destination, Error> {
             let message = format!("no such path; write it as {meant}");
             return Err(Error::client(Kind::NotFound, message));
         }
+        if names_ours(path) {
+            let message = "no such path: it names something that is kept by this gateway, which no provider knows";
+            return Err(Error::client(Kind::NotFound, message));
+        }
         return Ok(Destination::Elsewhere);
     }
     Err(Error::client(Kind::NotFound, "no such path; the OpenAI protocol is served below /v1"))
@@ -192,6 +208,18 @@ fn spelled_oddly(path: &str) -> Option<String> {
     let segments: Vec<&str> = decoded.split(['/', '\\']).map(str::trim).filter(|part| !part.is_empty()).collect();
     let plain = format!("/{}", segments.join("/"));
     Endpoint::of_path(&plain).map(|_| plain)
+}
+
+/// A segment is a name of the gateway's own, however it is written: it would be a stranger at the upstream.
+fn names_ours(path: &str) -> bool {
+    let decoded = percent_encoding::percent_decode_str(path).decode_utf8_lossy();
+    let own = [deferred::RESPONSE, deferred::CHAT, files::PREFIX, batch::PREFIX];
+    // A provider's may begin alike; ours are 128 bits in hex.
+    let is_ours = |part: &str| {
+        let rest = own.iter().find_map(|prefix| part.strip_prefix(prefix));
+        rest.is_some_and(|rest| rest.len() == 32 && rest.bytes().all(|b| b.is_ascii_hexdigit()))
+    };
+    decoded.split(['/', '\\']).map(str::trim).any(is_ours)
 }
 
 /// A segment `..`, however it is written, would leave `/v1` at the upstream, with the gateway's key.
@@ -218,6 +246,15 @@ mod tests {
         assert!(matches!(of(Method::GET, "/v1/models/a%2Fb"), Ok(Destination::Models)));
         assert!(matches!(of(Method::POST, "/v1/files"), Ok(Destination::Files(deferred::Files::Upload))));
         assert!(matches!(of(Method::GET, "/v1/batches/batch_1"), Ok(Destination::Elsewhere)));
+        let is_metered = |method, path| of(method, path).map(|to| to.is_metered()).unwrap_or(true);
+        for (method, path) in [(Method::GET, "/v1/responses/resp_tg1"), (Method::GET, "/v1/batches/batch_tg1")] {
+            assert!(!is_metered(method, path), "{path}");
+        }
+        for (method, path) in
+            [(Method::POST, "/v1/responses"), (Method::POST, "/v1/batches"), (Method::GET, "/v1/files")]
+        {
+            assert!(is_metered(method, path), "{path}");
+        }
         assert!(matches!(of(Method::GET, "/v1/responses"), Ok(Destination::Elsewhere)));
         assert!(matches!(of(Method::GET, "/v1/responses/resp_1"), Ok(Destination::Elsewhere)));
         assert_eq!(of(Method::GET, "/v1/embeddings").err().map(|e| e.kind), Some(Kind::MethodNotAllowed));
@@ -232,6 +269,17 @@ mod tests {
             "/v1/embedding%73",
         ] {
             assert_eq!(of(Method::POST, path).err().map(|e| e.kind), Some(Kind::NotFound), "{path}");
+        }
+        for path in [
+            "/v1/responses/%72esp_tg",
+            "/v1//responses/resp_tg",
+            "/v1/./responses/resp_tg",
+            "/v1/vector_stores/vs_1/files/file-tg",
+            "/v1/batches//batch_tg",
+        ] {
+            assert!(of(Method::GET, &format!("{path}1")).is_ok(), "{path}: a provider's");
+            let path = &format!("{path}c9c13338d42746d690ccd7bce676fd52");
+            assert_eq!(of(Method::GET, path).err().map(|e| e.kind), Some(Kind::NotFound), "{path}");
         }
         assert!(of(Method::GET, "/v1/files/a..b").is_ok());
         assert_eq!(of(Method::GET, "/metrics").err().map(|e| e.kind), Some(Kind::NotFound));

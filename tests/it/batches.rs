@@ -207,3 +207,18 @@ async fn a_reading_file_is_not_deleted_and_a_read_one_is_not_missed() {
     let batch = client.when(&id, "completed").await;
     assert_eq!(client.results(&batch["output_file_id"]).await.len(), 30);
 }
+
+#[tokio::test]
+async fn hints_of_the_batch_hold_for_its_lines() {
+    let (edge, cloud) = (Upstream::named("edge").await, Upstream::named("cloud").await);
+    let gateway = Gateway::with(&deferring(&edge, &cloud)).await;
+    let client = Client::of(&gateway);
+    let file = client.upload(&lines(3, "auto")).await;
+    let body = json!({
+        "input_file_id": file, "endpoint": "/v1/chat/completions", "completion_window": "24h",
+        "tidegate": {"placement": "only-cloud", "tags": {"team": "search"}},
+    });
+    let id = client.post("/v1/batches").json(&body).send().await.json()["id"].as_str().unwrap().to_owned();
+    client.when(&id, "completed").await;
+    assert_eq!((edge.requests().len(), cloud.requests().len()), (0, 3));
+}

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::deferred::{SECRET, accepted, background, on_disk, text, until};
 use crate::support::gateway::{config_path, run};
+use crate::support::upstream::answers::usual;
 use crate::support::{Answer, Config, Gate, Gateway, Point, Upstream, eventually};
 
 async fn jobs(gateway: &Gateway) -> Value {
@@ -95,6 +96,114 @@ async fn one_request_that_is_damaged_fails_alone() {
         until(&gateway, id, "completed").await;
     }
     assert_eq!(jobs(&gateway).await["failed"], 1);
+    for sql in [
+        "UPDATE jobs SET asked = zeroblob(80) WHERE id = ?1",
+        "UPDATE texts SET sealed = zeroblob(80) WHERE n = (SELECT n FROM jobs WHERE id = ?1)",
+    ] {
+        let shown = gateway.get(&format!("/v1/responses/{damaged}")).send().await;
+        assert_eq!(shown.status, 200, "{}", shown.text());
+        let shown = shown.json();
+        assert_eq!(
+            (&shown["id"], &shown["status"], &shown["object"]),
+            (&json!(damaged), &json!("failed"), &json!("response"))
+        );
+        assert_eq!(shown["error"]["code"], "unreadable", "{shown}");
+        db.execute(sql, [&damaged]).unwrap();
+    }
+    db.execute("UPDATE texts SET sealed = zeroblob(80) WHERE n = (SELECT n FROM jobs WHERE id = ?1)", [&first])
+        .unwrap();
+    assert_eq!(gateway.get(&format!("/v1/responses/{first}")).send().await.json()["status"], "failed");
+}
+
+/// Three that may go to the cloud only, which is not there, and one that the edge could do.
+#[tokio::test]
+async fn what_waits_for_the_cloud_alone_keeps_nobody_from_the_edge() {
+    let (edge, cloud) = (Upstream::named("edge").await, Upstream::named("cloud").await);
+    let gateway = Gateway::with(&Config::hybrid(&edge, &cloud).top("deferred: {}")).await;
+    cloud.kill().await;
+    for n in 0..3 {
+        let call = gateway.post("/v1/responses").header("x-tidegate-placement", "only-cloud");
+        accepted(call, &background(&format!("cloud {n}"))).await;
+    }
+    eventually("they were tried", async || {
+        (gateway.metrics().await.sum("tidegate_deferred_postponed_total", &[]) > 0.0).then_some(())
+    })
+    .await;
+    let id = accepted(gateway.post("/v1/responses"), &background("edge")).await;
+    until(&gateway, &id, "completed").await;
+    assert_eq!(jobs(&gateway).await["completed"], 1);
+}
+
+#[tokio::test]
+async fn a_full_edge_keeps_only_what_is_for_the_edge() {
+    let (edge, cloud, gate) = (Upstream::named("edge").await, Upstream::named("cloud").await, Gate::new());
+    let config = Config::new()
+        .edge_with("lab", &[&edge], "max_in_flight_per_node: 1")
+        .cloud("acme", &cloud)
+        .model("small", "lab", "id: qwen3-8b")
+        .model("frontier", "acme", "id: gpt-5")
+        .route("auto", "", &["small", "frontier"])
+        .route("home", "", &["small"])
+        .rules("later", "", &["{name: later, when: deferred, try: [frontier]}", "{name: all, try: [small]}"])
+        .rules("long", "", &["{name: long, when: turns > 5, try: [frontier]}", "{name: all, try: [small]}"])
+        .top("deferred: {}");
+    let gateway = Gateway::with(&config).await;
+    edge.next([Answer::chat("waited for").gated(Point::BeforeHead, &gate)]);
+    let chat = json!({"model": "home", "messages": [{"role": "user", "content": "x"}]});
+    let live = tokio::spawn(gateway.chat(&chat).send());
+    eventually("the edge is full", async || (edge.in_flight() == 1).then_some(())).await;
+    let asks = |model: &str| json!({"model": model, "input": "x", "background": true});
+    let mut kept = vec![];
+    for model in ["home", "long"] {
+        kept.push(accepted(gateway.post("/v1/responses"), &asks(model)).await);
+    }
+    let hinted = gateway.post("/v1/responses").header("x-tidegate-placement", "only-cloud");
+    let mut done = vec![accepted(hinted, &asks("auto")).await];
+    for model in ["later", "auto"] {
+        done.push(accepted(gateway.post("/v1/responses"), &asks(model)).await);
+    }
+    for id in &done {
+        until(&gateway, id, "completed").await;
+    }
+    assert_eq!((edge.requests().len(), cloud.requests().len()), (1, 3), "nobody came between");
+    gate.open();
+    assert_eq!(live.await.unwrap().status, 200);
+    for id in &kept {
+        until(&gateway, id, "completed").await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_cancelled_is_counted() {
+    let cloud = Upstream::named("cloud").await;
+    let gateway = Gateway::with(&Config::cloud_only(&cloud).top("deferred: {}")).await;
+    cloud.kill().await;
+    let id = accepted(gateway.post("/v1/responses"), &background("x")).await;
+    for _ in 0..2 {
+        let cancelled = gateway.post(&format!("/v1/responses/{id}/cancel")).send().await.json();
+        assert_eq!(cancelled["status"], "cancelled");
+    }
+    let labels = [("kind", "background"), ("outcome", "cancelled")];
+    gateway.eventually_metric("tidegate_deferred_finished_total", &labels, 1.0).await;
+}
+
+#[tokio::test]
+async fn who_looks_after_his_own_work_takes_nothing_of_his_limits() {
+    let (cloud, gate) = (Upstream::named("cloud").await, Gate::new());
+    cloud.next([Answer::response("done").gated(Point::BeforeHead, &gate)]);
+    let config = Config::cloud_only(&cloud).top("deferred: {}");
+    let gateway = Gateway::with(&config.tenant("a", "privacy: retained\nlimits: {in_flight: 1}")).await;
+    let id = accepted(gateway.post("/v1/responses").by("a"), &background("x")).await;
+    eventually("it runs", async || (cloud.in_flight() == 1).then_some(())).await;
+    let path = format!("/v1/responses/{id}");
+    let polled = gateway.get(&path).by("a").send().await;
+    assert_eq!((polled.status, &polled.json()["status"]), (200, &json!("in_progress")));
+    gateway.get(&path).send().await.expect_error(401);
+    let live = json!({"model": "auto", "messages": [{"role": "user", "content": "x"}]});
+    gateway.chat(&live).by("a").send().await.expect_error(429);
+    let cancelled = gateway.post(&format!("{path}/cancel")).by("a").send().await.json();
+    assert_eq!(cancelled["status"], "cancelled");
+    gate.open();
 }
 
 #[tokio::test]
@@ -107,4 +216,36 @@ async fn a_queue_under_another_key_is_no_fault_of_the_configuration() {
     let config = config_path(gateway.dir()).display().to_string();
     let refused = run(gateway.dir(), &["serve", "-c", &config]).await;
     assert_eq!(refused.code, Some(3), "{refused:?}");
+}
+
+/// It may be too large for what the provider gives in a minute: it must not be asked for ever, nor keep the others.
+#[tokio::test]
+async fn what_is_pushed_back_while_others_pass_fails_at_last() {
+    let cloud = Upstream::named("cloud").await.answering(|request| {
+        let error = json!({"error": {"message": "too many tokens", "type": "tokens"}});
+        let is_poison = String::from_utf8_lossy(&request.body).contains("poison");
+        if is_poison { Answer::json(429, &error) } else { usual("cloud", request) }
+    });
+    let gateway = Gateway::with(&Config::cloud_only(&cloud).top("deferred: {max_attempts: 1}")).await;
+    let poison = accepted(gateway.post("/v1/responses"), &background("poison")).await;
+    eventually("it was tried", async || (!cloud.requests().is_empty()).then_some(())).await;
+    for n in 0..3 {
+        let sound = accepted(gateway.post("/v1/responses"), &background(&format!("sound {n}"))).await;
+        until(&gateway, &sound, "completed").await;
+    }
+    let failed = until(&gateway, &poison, "failed").await;
+    assert!(failed["error"]["message"].as_str().is_some_and(|message| !message.is_empty()), "{failed}");
+    // Each execution has a name of its own in the books.
+    let names = eventually("the executions are booked", async || {
+        let rows = gateway.admin("/api/requests").send().await.json();
+        let rows = rows["requests"].as_array()?;
+        let ids = rows.iter().filter_map(|row| row["id"].as_str().or_else(|| row["request_id"].as_str()));
+        let ids: Vec<String> = ids.filter(|id| id.starts_with(&poison)).map(str::to_owned).collect();
+        (ids.len() > 1).then_some(ids)
+    })
+    .await;
+    let mut apart = names.clone();
+    apart.sort();
+    apart.dedup();
+    assert_eq!(apart.len(), names.len(), "{names:?}");
 }

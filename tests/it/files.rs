@@ -5,7 +5,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::support::batches::{Client, MULTIPART, assert_nothing_readable, deferring, form, line, lines};
-use crate::support::{Config, Gateway, Upstream, within};
+use crate::support::{Answer, Config, Gateway, Upstream, within};
 
 #[tokio::test]
 async fn what_makes_no_batch_is_refused_at_once() {
@@ -71,6 +71,28 @@ async fn lists_come_in_pages_ours_before_the_providers() {
     assert_eq!(ids(&page), [batches[0].clone()]);
     client.get(&format!("/v1/batches?limit=2&after={}", batches[0])).await;
     assert_eq!(cloud.requests().pop().unwrap().target, "/v1/batches?limit=2");
+}
+
+#[tokio::test]
+async fn a_list_ends_where_the_provider_has_none() {
+    let (edge, cloud) = (Upstream::named("edge").await, Upstream::named("cloud").await);
+    let gateway = Gateway::with(&deferring(&edge, &cloud)).await;
+    let client = Client::of(&gateway);
+    let file = client.upload(&lines(1, "auto")).await;
+    let id = client.make(&file, "24h").await.json()["id"].as_str().unwrap().to_owned();
+    let error =
+        json!({"error": {"message": "no such path", "type": "invalid_request_error", "param": null, "code": null}});
+    for status in [404, 405, 501] {
+        cloud.now_always(Answer::json(status, &error));
+        for target in [format!("/v1/batches?after={id}"), format!("/v1/files?after={file}")] {
+            let page = client.get(&target).await;
+            assert_eq!((page.status, &page.json()["data"]), (200, &json!([])), "{target}");
+            assert_eq!(page.json()["has_more"], false);
+        }
+        client.get("/v1/batches?after=batch_1").await.expect_error(status);
+    }
+    cloud.now_always(Answer::json(403, &error));
+    client.get(&format!("/v1/batches?after={id}")).await.expect_error(403);
 }
 
 #[tokio::test]
@@ -167,6 +189,12 @@ async fn tiers_that_forbid_keeping_are_refused() {
     let body = json!({"input_file_id": file, "endpoint": "/v1/chat/completions", "completion_window": "24h"});
     let answer = client.post("/v1/batches").json(&body).header("x-tidegate-privacy", "no-retention").send().await;
     assert!(answer.expect_error(400)["message"].as_str().unwrap().contains("no-retention"));
+    for (hints, said) in [(json!({"privacy": "no-retention"}), "no-retention"), (json!({"privcy": "x"}), "privcy")] {
+        let mut hinted = body.clone();
+        hinted["tidegate"] = hints;
+        let answer = client.post("/v1/batches").json(&hinted).send().await;
+        assert!(answer.expect_error(400)["message"].as_str().unwrap().contains(said));
+    }
     assert_eq!(cloud.requests().len(), 0);
     assert_nothing_readable(&gateway);
 }

@@ -1,7 +1,7 @@
 //! The second half of a batch: what became of its lines, as two files.
 //!
 //! What a reader could get wrong: a line stands in exactly one of them. After a crash the work is done again; a file that is whole stays, one
-//! that is not is begun anew, under the same name.
+//! that is not is begun anew, under the same name. Both live from the moment that they are whole.
 
 use bytes::{Bytes, BytesMut};
 
@@ -62,38 +62,40 @@ fn line(job: &Job, body: Option<Bytes>) -> (Vec<u8>, bool) {
 
 /// A file being written; begun with its first line, so that there is none without.
 #[derive(Debug)]
-struct Writing {
+pub(super) struct Writing {
     store: Store,
     new: NewFile,
     buffer: BytesMut,
     begun: bool,
     /// It was whole before.
     whole: bool,
+    /// How long it is kept, in microseconds.
+    kept_us: u64,
 }
 
 impl Writing {
-    async fn open(store: &Store, batch: &Batch, about: &About, what: &str) -> Result<Writing, Fault> {
+    pub(super) async fn open(store: &Store, batch: &Batch, about: &About, what: &str) -> Result<Writing, Fault> {
         let id = name(&batch.id, what);
         let whole = store.file(&id, &batch.tenant).await?.is_some();
         if !whole {
             // What an earlier attempt left behind.
             store.delete_file(&id, &batch.tenant).await?;
         }
-        let created_us = about.finalizing_us.or(about.cancelling_us).unwrap_or(batch.created_us);
-        let kept = about.output_expires_after.unwrap_or(KEPT_SECONDS);
+        let kept_us = about.output_expires_after.unwrap_or(KEPT_SECONDS).saturating_mul(1_000_000);
         let new = NewFile {
             id,
             tenant: batch.tenant.clone(),
             app: about.app.clone(),
             name: format!("{}_{what}.jsonl", batch.id),
             purpose: OUTPUT.into(),
-            created_us,
-            expires_us: Some(created_us.saturating_add_unsigned(kept.saturating_mul(1_000_000))),
+            created_us: now_us(),
+            // From its end on.
+            expires_us: None,
         };
-        Ok(Writing { store: store.clone(), new, buffer: BytesMut::new(), begun: false, whole })
+        Ok(Writing { store: store.clone(), new, buffer: BytesMut::new(), begun: false, whole, kept_us })
     }
 
-    async fn push(&mut self, line: &[u8]) -> Result<(), Fault> {
+    pub(super) async fn push(&mut self, line: &[u8]) -> Result<(), Fault> {
         if self.whole {
             return Ok(());
         }
@@ -112,21 +114,35 @@ impl Writing {
     async fn put(&self, piece: Bytes) -> Result<(), Fault> {
         match self.store.put_chunk(&self.new.id, &self.new.tenant, piece).await? {
             true => Ok(()),
-            false => Err(Fault::Broken("a file of results was taken away while it was written".into())),
+            false => Err(taken_away()),
         }
     }
 
-    /// The file's name; `None`: it has no line.
-    async fn close(mut self) -> Result<Option<String>, Fault> {
+    /// The file's name; `None`: it has no line. Its time begins now, also where it was whole before: the batch ends only now.
+    pub(super) async fn close(mut self) -> Result<Option<String>, Fault> {
         if self.begun {
             let rest = self.buffer.split().freeze();
             if !rest.is_empty() {
                 self.put(rest).await?;
             }
-            self.store.end_file(&self.new.id, &self.new.tenant).await?;
         }
-        Ok((self.begun || self.whole).then_some(self.new.id))
+        if !self.begun && !self.whole {
+            return Ok(None);
+        }
+        let created_us = now_us();
+        let expires_us = created_us.saturating_add_unsigned(self.kept_us);
+        let ended = self.store.end_file_at(&self.new.id, &self.new.tenant, created_us, expires_us).await?;
+        // Without it the jobs must stay: it is written again.
+        ended.map(|file| Some(file.id)).ok_or_else(taken_away)
     }
+}
+
+fn taken_away() -> Fault {
+    Fault::Broken("a file of results was taken away while it was written".into())
+}
+
+fn now_us() -> i64 {
+    jiff::Timestamp::now().as_microsecond()
 }
 
 /// The name of a batch's file: the same each time, and nobody's who does not know the batch's.

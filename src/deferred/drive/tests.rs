@@ -1,6 +1,8 @@
 //! Batches from file to files, with a queue on a disk, an executor that is told what to answer, and tasks that are cut off anywhere.
 #![allow(clippy::future_not_send, reason = "tests run on one thread")]
 
+mod late;
+
 use std::collections::BTreeMap;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};

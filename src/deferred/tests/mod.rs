@@ -238,3 +238,22 @@ async fn nothing_can_be_read_on_the_disk_and_the_key_must_fit() {
     let message = Store::open(folder.path(), LIMITS).unwrap_err();
     assert!(message.contains("sealed under another key"), "{message}");
 }
+
+#[tokio::test]
+async fn an_edge_answer_that_comes_too_late_is_not_kept() {
+    let (_folder, store) = store();
+    let of = |id: &str| NewJob { kind: Kind::Upgrade, ..job(id, "a") };
+    store.enqueue(vec![of("open"), of("done"), of("forbidden"), of("cancelled")]).await.unwrap();
+    let claimed = store.claim(10, 9).await.unwrap();
+    assert!(store.finish(&claimed[1].lease, outcome("the cloud's")).await.unwrap());
+    let refused = Outcome { state: State::Failed, placement: String::new(), ..outcome("refused") };
+    assert!(store.finish_and_forget(&claimed[2].lease, refused).await.unwrap());
+    store.cancel(&claimed[3].lease.job, "a", 20).await.unwrap();
+    let mut kept = vec![];
+    for claimed in &claimed {
+        store.put_edge(&claimed.lease.job, "a", "what the edge said".into()).await.unwrap();
+        kept.push(store.text(&claimed.lease.job, "a", Part::Edge).await.unwrap().is_some());
+    }
+    assert_eq!(kept, [true, true, false, false]);
+    assert_eq!((store.take_cancelled(Kind::Upgrade), store.take_cancelled(Kind::Upgrade)), (1, 0));
+}

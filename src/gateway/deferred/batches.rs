@@ -8,7 +8,7 @@ use std::sync::Arc;
 use http::{HeaderName, HeaderValue, Method, Request};
 use hyper::body::Incoming;
 
-use super::files::{answered, without_after};
+use super::files::{answered, has_none, without_after};
 use super::retrieve::off;
 use super::upload::may_be_kept;
 use super::{accept, now_us};
@@ -37,6 +37,8 @@ const MOST_OPEN: u64 = 100;
 /// What a line has around its request.
 const AROUND: u64 = 4 << 10;
 
+const PLACEMENT: HeaderName = HeaderName::from_static("x-tidegate-placement");
+const CACHE: HeaderName = HeaderName::from_static("x-tidegate-cache");
 const TAGS: HeaderName = HeaderName::from_static("x-tidegate-tags");
 
 /// What is asked for.
@@ -75,6 +77,13 @@ impl Batches {
             ("cancel", _) => Err(Error::method_not_allowed("POST")),
             _ => Err(Error::client(Kind::NotFound, "a batch has no such path")),
         })
+    }
+}
+
+impl Batches {
+    /// It is about a batch of ours that is there.
+    pub fn is_own(&self) -> bool {
+        matches!(self, Batches::Retrieve(_) | Batches::Cancel(_))
     }
 }
 
@@ -119,10 +128,13 @@ async fn make(gateway: &Gateway, store: &Store, request: Request<Incoming>, reco
         return passthrough::run_read(gateway, parts, Sent::Whole(body), record).await;
     }
     record.seen.endpoint = "batches";
-    let hints = Hints::from_headers(&parts.headers)?;
+    let asked = Create::read(&body)?;
+    let of_body =
+        asked.hints.as_ref().map_or(Ok(Hints::default()), |hints| Hints::from_body(hints.get().as_bytes()))?;
+    let hints = Hints::from_headers(&parts.headers)?.merge(of_body)?;
+    admit::hinted(&hints, record)?;
     record.privacy = record.admission.privacy(&hints);
     may_be_kept(record.privacy)?;
-    let asked = Create::read(&body)?;
     let tenant = record.tenant_name().to_owned();
     let sight = record.admission.sight();
     let input = record.waiting(store.file(&asked.input_file, &tenant)).await?;
@@ -138,6 +150,9 @@ async fn make(gateway: &Gateway, store: &Store, request: Request<Incoming>, reco
     }
     let id = JobId::new(batch::PREFIX).to_string();
     let mut headers = parts.headers;
+    if asked.hints.is_some() {
+        hint(&mut headers, &hints)?;
+    }
     tag(&mut headers, &id);
     let about = About {
         input_file: asked.input_file,
@@ -179,6 +194,30 @@ fn as_made(new: &NewBatch) -> Batch {
     }
 }
 
+/// What the batch's own body says holds for each of its requests, which have only the headers of it.
+fn hint(headers: &mut http::HeaderMap, hints: &Hints) -> Result<()> {
+    let tags: Vec<String> = hints.tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    for (name, value) in [
+        (PLACEMENT, hints.placement.map(|hint| hint.name().to_owned())),
+        (CACHE, hints.cache.map(|hint| hint.name().to_owned())),
+        (TAGS, Some(tags.join(",")).filter(|tags| !tags.is_empty())),
+    ] {
+        let Some(value) = value else { continue };
+        let value = HeaderValue::try_from(value).ok().filter(|value| value.to_str().is_ok()).ok_or_else(|| {
+            let message = "tags of a batch must be ASCII; put others into its lines";
+            Error::client(Kind::InvalidRequest, message).with_param("tidegate.tags")
+        })?;
+        headers.insert(name, value);
+    }
+    // A comma within a value would be read as another tag.
+    let same = Hints::from_headers(headers).is_ok_and(|read| read.tags == hints.tags);
+    if same {
+        return Ok(());
+    }
+    let message = "tags of a batch must have no comma; put others into its lines";
+    Err(Error::client(Kind::InvalidRequest, message).with_param("tidegate.tags"))
+}
+
 /// The batch's name is on each of its requests, in ledger and records; unless the client has used up the tags.
 fn tag(headers: &mut http::HeaderMap, id: &str) {
     let before = headers.clone();
@@ -205,7 +244,8 @@ async fn list(gateway: &Gateway, store: &Store, request: Request<Incoming>, reco
     found.truncate(page.limit);
     let follows = passthrough::destination(request.headers(), record).is_ok();
     if found.is_empty() && follows {
-        return passthrough::run(gateway, without_after(request), record).await;
+        let theirs = passthrough::run(gateway, without_after(request), record).await?;
+        return Ok(if has_none(&theirs) { answered(list::body::<Object>(&[], false)) } else { theirs });
     }
     record.seen.endpoint = "batches";
     let objects: Vec<Object> = found.iter().map(object).collect();

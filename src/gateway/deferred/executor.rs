@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::now_us;
 use super::one::{AFTER_FAULT, Hands, one};
 use crate::config::file::Placement;
-use crate::deferred::{Back, Claimed, Fault, Lease, State, Store};
+use crate::deferred::{Back, Claimed, Fault, Kind, Lease, State, Store};
 use crate::gateway::Gateway;
 use crate::state::{Deferring, Shared, Snapshot};
 use crate::task;
@@ -114,12 +114,28 @@ struct Work {
     lock: Option<File>,
     tidied: Instant,
     had_cloud: bool,
+    /// The configuration that was in force at the last look.
+    generation: u64,
+    /// Jobs that waited when another one came into force, and may look again.
+    to_look: usize,
 }
 
 impl Work {
     fn new(gateway: Gateway, orders: watch::Receiver<Order>, hold: Box<Hold>) -> Work {
         let (hands, tidied) = (Arc::default(), Instant::now());
-        Work { gateway, orders, hands, hold, running: vec![], lock: None, tidied, had_cloud: false }
+        let generation = gateway.shared.snapshot().generation;
+        Work {
+            gateway,
+            orders,
+            hands,
+            hold,
+            running: vec![],
+            lock: None,
+            tidied,
+            had_cloud: false,
+            generation,
+            to_look: 0,
+        }
     }
 
     async fn run(mut self) {
@@ -264,12 +280,32 @@ impl Work {
                 break;
             }
         }
+        for kind in Kind::ALL {
+            metrics
+                .finished
+                .with_label_values(&[kind.label(), State::Cancelled.label()])
+                .inc_by(store.take_cancelled(kind));
+        }
         let has_cloud = snapshot.available(Placement::Cloud);
         if has_cloud && !std::mem::replace(&mut self.had_cloud, has_cloud) {
             store.hasten(now_us(), HASTENED).await?;
         }
         self.had_cloud = has_cloud;
+        self.look_again(store, snapshot.generation).await?;
         self.gateway.shared.measure_deferred(store).await;
+        Ok(())
+    }
+
+    /// A budget may have been raised, a key mended: what waits looks at once, in portions.
+    async fn look_again(&mut self, store: &Store, generation: u64) -> Result<(), Fault> {
+        let is_new = std::mem::replace(&mut self.generation, generation) != generation;
+        if is_new {
+            self.to_look = store.paused(now_us()).await?;
+        }
+        if is_new || self.to_look > 0 {
+            let looking = store.look_again(now_us(), HASTENED).await?;
+            self.to_look = if looking < HASTENED { 0 } else { self.to_look.saturating_sub(looking) };
+        }
         Ok(())
     }
 

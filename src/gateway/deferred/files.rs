@@ -65,6 +65,13 @@ impl Files {
     }
 }
 
+impl Files {
+    /// It is about a file of ours that is there, and not its content, which may be large.
+    pub fn is_own(&self) -> bool {
+        matches!(self, Files::Retrieve(_) | Files::Delete(_))
+    }
+}
+
 /// Answers, or passes on what is not the gateway's.
 ///
 /// # Errors
@@ -127,7 +134,8 @@ async fn list(gateway: &Gateway, request: Request<Incoming>, record: &mut Record
     found.truncate(page.limit);
     let follows = page.purpose.is_none() && passthrough::destination(request.headers(), record).is_ok();
     if found.is_empty() && follows {
-        return passthrough::run(gateway, without_after(request), record).await;
+        let theirs = passthrough::run(gateway, without_after(request), record).await?;
+        return Ok(if has_none(&theirs) { answered(list::body::<FileObject>(&[], false)) } else { theirs });
     }
     record.seen.endpoint = "files";
     let objects: Vec<FileObject> = found.iter().map(object).collect();
@@ -147,6 +155,11 @@ async fn page_of(store: &Store, tenant: &str, sight: &Sight, mut asked: FilePage
             return Ok(seen);
         }
     }
+}
+
+/// The upstream knows no such list: whoever goes from page to page has come to the end of ours.
+pub(super) fn has_none(theirs: &Answered) -> bool {
+    matches!(theirs.status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED)
 }
 
 /// The upstream's list from its start: it knows nothing of our files.

@@ -141,11 +141,33 @@ async fn last_event(store: &Store, job: &Job, request: &[u8], sequence: i64) -> 
 
 /// The response object of a background job, whatever became of it.
 pub(super) async fn response(store: &Store, job: &Job, request: &[u8]) -> Result<Bytes, Fault> {
-    if let Some(result) = store.text(&job.id, &job.tenant, Part::Result).await? {
-        return Ok(result);
+    match store.text(&job.id, &job.tenant, Part::Result).await {
+        // An error object: it was never executed, for it cannot be read.
+        Ok(Some(error)) if job.status == 0 => {
+            Ok(object::pending(job, State::Failed, request, Some(&Failure::of(&error))))
+        }
+        Ok(Some(result)) => Ok(result),
+        Ok(None) => {
+            let failure = (job.state == State::Expired).then(Failure::expired);
+            Ok(object::pending(job, job.state, request, failure.as_ref()))
+        }
+        Err(Fault::Unreadable(why)) => {
+            tracing::error!(job = job.id.as_str(), "the answer to a deferred request is lost: {why}");
+            Ok(object::pending(job, State::Failed, request, Some(&Failure::damaged())))
+        }
+        Err(fault) => Err(fault),
     }
-    let failure = (job.state == State::Expired).then(Failure::expired);
-    Ok(object::pending(job, job.state, request, failure.as_ref()))
+}
+
+/// A text of a job; what cannot be read any more is not there.
+pub(super) async fn text(store: &Store, job: &Job, part: Part) -> Result<Option<Bytes>, Fault> {
+    match store.text(&job.id, &job.tenant, part).await {
+        Err(Fault::Unreadable(why)) => {
+            tracing::error!(job = job.id.as_str(), "a text of a deferred request is lost: {why}");
+            Ok(None)
+        }
+        found => found,
+    }
 }
 
 fn kind_of(data: &[u8]) -> String {

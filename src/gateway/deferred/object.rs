@@ -82,6 +82,12 @@ impl Failure {
         }
     }
 
+    /// The answer was lost.
+    pub fn damaged() -> Failure {
+        let message = "the answer cannot be read any more: it was damaged on disk";
+        Failure { code: "unreadable".into(), message: message.into() }
+    }
+
     /// It waited too long.
     pub fn expired() -> Failure {
         let message = "it could not be done before it expired: no target could be reached";

@@ -7,10 +7,10 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::now_us;
-use super::postpone::Later;
+use super::postpone::{Later, Scope};
 use super::room::AtEdge;
 use super::work::{self, Done};
-use crate::deferred::{Back, Changes, Claimed, Fault, Lease, Outcome, Store};
+use crate::deferred::{Back, Changes, Claimed, Fault, Lease, Outcome, Putting, Store};
 use crate::gateway::Gateway;
 use crate::state::Deferring;
 use crate::telemetry::metrics::Deferred;
@@ -64,11 +64,17 @@ pub(super) async fn one(gateway: &Gateway, deferring: &Deferring, hands: &Hands,
 
 async fn put_back(store: &Store, claimed: &Claimed, later: &Later, metrics: &Deferred) -> Result<(), Fault> {
     metrics.postponed.with_label_values(&[claimed.kind.label(), later.reason]).inc();
-    // Whoever is sent ahead is another one each time.
-    let times = claimed.postponed.max(store.failures(&claimed.lease));
-    let pause = later.pause(times, random());
-    let not_before = now_us().saturating_add(i64::try_from(pause.as_micros()).unwrap_or(i64::MAX));
-    store.give_back(&claimed.lease, not_before, later.why).await.map(drop)
+    let random = random();
+    let after = |times| {
+        let pause = later.pause(times, random);
+        now_us().saturating_add(i64::try_from(pause.as_micros()).unwrap_or(i64::MAX))
+    };
+    // Whoever is sent ahead is another one each time; and how often one came back says nothing of the others.
+    let lane_until_us = after(store.failures(&claimed.lease));
+    let is_all = later.of == Scope::Lane;
+    let not_before_us = if is_all { lane_until_us } else { after(claimed.postponed) };
+    let putting = Putting { why: later.why, not_before_us, is_all, lane_until_us };
+    store.put_back(&claimed.lease, putting).await.map(drop)
 }
 
 /// Stores a result, however long that takes; whether it was wanted.

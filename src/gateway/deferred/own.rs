@@ -10,6 +10,9 @@ use crate::gateway::read::Read;
 use crate::gateway::record::Record;
 use crate::openai::view::decode_string;
 
+/// What responses are called that have a draft: by their request.
+const PROGRESSIVE: &str = "resp_req";
+
 /// Refuses a request that goes on from a response of ours, or reads a file of ours. A response is not translated into its provider's:
 /// the next request may go to another one.
 ///
@@ -22,6 +25,11 @@ pub async fn may_name(read: &Read, record: &mut Record) -> Result<()> {
         return Err(Error::client(Kind::InvalidRequest, message).with_param("file_id"));
     }
     let named = read.view.previous.clone().and_then(|range| decode_string(read.body.get(range)?));
+    if named.as_ref().is_some_and(|id| id.starts_with(PROGRESSIVE)) {
+        let message = "this response was told together with its draft by this gateway, so no provider can go on from it; \
+            send its input and its `output` along in `input` instead";
+        return Err(Error::client(Kind::InvalidRequest, message).with_param("previous_response_id"));
+    }
     let Some(named) = named.filter(|id| id.starts_with(RESPONSE)) else { return Ok(()) };
     let id = JobId::named(&named);
     let found = match record.snapshot.deferred.as_ref().map(|deferring| deferring.store.clone()) {

@@ -21,6 +21,17 @@ const FOR_ROOM: Duration = Duration::from_secs(15);
 /// A used-up budget is not looked at more often; nor is a key that an upstream refuses, or a tenant who is not configured.
 const FOR_PEOPLE: Duration = Duration::from_secs(600);
 
+/// For whom it is so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// For all of the same tenant, kind, model, app, user and placement hint.
+    Lane,
+    /// For those whom the same targets are left.
+    Targets,
+    /// For this one, as far as is known.
+    Job,
+}
+
 /// To be tried again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Later {
@@ -29,6 +40,8 @@ pub struct Later {
     pub at_least: Duration,
     /// The first of the pauses that double, and the longest of them.
     pub spread: (Duration, Duration),
+    /// What it is that holds for others too.
+    pub of: Scope,
     /// The label of metrics.
     pub reason: &'static str,
 }
@@ -37,30 +50,32 @@ impl Later {
     /// An upstream was reached, and failed.
     pub fn failed(kind: Kind) -> Later {
         let first = if matches!(kind, Kind::UpstreamFailed | Kind::Timeout) { TROUBLE } else { FIRST };
-        Later { why: Back::Failed, at_least: Duration::ZERO, spread: (first, LONGEST), reason: kind.label() }
+        let (why, of) = (Back::Failed, Scope::Job);
+        Later { why, at_least: Duration::ZERO, spread: (first, LONGEST), of, reason: kind.label() }
     }
 
     fn unreachable(kind: Kind) -> Later {
-        Later { why: Back::Unreachable, at_least: Duration::ZERO, spread: (FIRST, LONGEST), reason: kind.label() }
+        let (why, of) = (Back::Unreachable, Scope::Targets);
+        Later { why, at_least: Duration::ZERO, spread: (FIRST, LONGEST), of, reason: kind.label() }
     }
 
-    fn paused(kind: Kind, at_least: Duration) -> Later {
-        Later { why: Back::Paused, at_least, spread: (FIRST, LONGEST), reason: kind.label() }
+    fn paused(kind: Kind, at_least: Duration, of: Scope) -> Later {
+        Later { why: Back::Paused, at_least, spread: (FIRST, LONGEST), of, reason: kind.label() }
     }
 
     /// Until the hours begin in which the cloud may be asked.
     pub fn until(hours: Duration) -> Later {
-        Later { why: Back::Paused, at_least: hours, spread: (FIRST, FIRST), reason: "hours" }
+        Later { why: Back::Paused, at_least: hours, spread: (FIRST, FIRST), of: Scope::Targets, reason: "hours" }
     }
 
     /// Whoever waits for an answer comes first.
-    pub fn for_room(reason: &'static str) -> Later {
-        Later { why: Back::Paused, at_least: Duration::ZERO, spread: (FIRST, FOR_ROOM), reason }
+    pub fn for_room(reason: &'static str, of: Scope) -> Later {
+        Later { why: Back::Paused, at_least: Duration::ZERO, spread: (FIRST, FOR_ROOM), of, reason }
     }
 
     /// The tenant is not configured: by mistake, perhaps.
     pub fn for_tenant() -> Later {
-        Later::paused(Kind::InvalidKey, FOR_ROOM)
+        Later::paused(Kind::InvalidKey, FOR_ROOM, Scope::Lane)
     }
 
     /// How long to wait: exponential with full jitter (Brooker, "Exponential Backoff And Jitter", 2015). `random`: 0 to 1.
@@ -81,21 +96,22 @@ pub fn judge(error: &Error, decision: Option<&Decision>, was_sent: bool) -> Opti
         _ => None,
     });
     let asked = asked.unwrap_or_default();
-    let paused = |at_least| Some(Later::paused(error.kind, at_least));
+    let paused = |at_least, of| Some(Later::paused(error.kind, at_least, of));
     match error.kind {
         Kind::Connect => Some(Later::unreachable(error.kind)),
         Kind::Timeout | Kind::Broken | Kind::UpstreamFailed if !was_sent => {
             Some(Later { at_least: asked, ..Later::unreachable(error.kind) })
         }
-        Kind::Overloaded | Kind::RateLimited | Kind::LimitReached => {
-            // Larger than the limit itself: it never fits.
-            let never = error.kind == Kind::LimitReached && error.retry == Retry::Never;
-            if never { None } else { paused(asked) }
-        }
-        Kind::QuotaExceeded => paused(FOR_PEOPLE),
+        // It may be too large for what the provider gives it in a minute.
+        Kind::RateLimited => Some(Later { why: Back::PushedBack, ..Later::paused(error.kind, asked, Scope::Job) }),
+        Kind::Overloaded => paused(asked, Scope::Targets),
+        // Larger than the limit itself: it never fits.
+        Kind::LimitReached if error.retry == Retry::Never => None,
+        Kind::LimitReached => paused(asked, Scope::Lane),
+        Kind::QuotaExceeded => paused(FOR_PEOPLE, Scope::Lane),
         // The operator's own key, not the job's fault.
         Kind::UpstreamRefused if error.upstream.as_ref().is_some_and(|answer| answer.status == 401) => {
-            paused(FOR_PEOPLE)
+            paused(FOR_PEOPLE, Scope::Targets)
         }
         // No such tenant any more.
         Kind::InvalidKey => Some(Later::for_tenant()),
@@ -104,7 +120,7 @@ pub fn judge(error: &Error, decision: Option<&Decision>, was_sent: bool) -> Opti
         Kind::NoEligibleTarget => {
             let is_money =
                 |decision: &Decision| decision.considered.iter().any(|c| c.dropped == Some(Constraint::Budget));
-            decision.filter(|decision| is_money(decision)).and_then(|_| paused(FOR_PEOPLE))
+            decision.filter(|decision| is_money(decision)).and_then(|_| paused(FOR_PEOPLE, Scope::Targets))
         }
         Kind::Timeout | Kind::Broken | Kind::UpstreamFailed | Kind::LowConfidence | Kind::Internal => {
             Some(Later { at_least: asked, ..Later::failed(error.kind) })
@@ -127,7 +143,7 @@ mod tests {
         let asked = Later { at_least: Duration::from_secs(20), ..later };
         assert_eq!(asked.pause(0, 1.0).as_secs(), 21, "what was asked for comes on top");
         assert_eq!(Later::until(Duration::from_secs(36_000)).pause(0, 1.0).as_secs(), 900, "looked at now and then");
-        assert_eq!(Later::for_room("x").pause(9, 1.0), FOR_ROOM);
+        assert_eq!(Later::for_room("x", Scope::Lane).pause(9, 1.0), FOR_ROOM);
         let trouble: u64 = (0..9).map(|n| Later::failed(Kind::UpstreamFailed).pause(n, 0.5).as_secs()).sum();
         assert!(trouble > 10 * 60, "ten executions outlast an outage: {trouble} s");
     }
@@ -147,6 +163,18 @@ mod tests {
         let down = Error::gateway(Kind::NoEligibleTarget, "x").with_retry(Retry::NextTarget);
         assert_eq!(judged(down), Some(Back::Unreachable));
     }
+
+    #[test]
+    fn what_may_be_the_jobs_own_trouble_is_not_everybodys() {
+        let of = |error: Error| judge(&error, None, true).map(|later| (later.why, later.of));
+        let upstream = |kind| of(Error::upstream(kind, "x"));
+        assert_eq!(upstream(Kind::RateLimited), Some((Back::PushedBack, Scope::Job)));
+        assert_eq!(upstream(Kind::Connect), Some((Back::Unreachable, Scope::Targets)));
+        assert_eq!(of(Error::client(Kind::QuotaExceeded, "x")), Some((Back::Paused, Scope::Lane)));
+        let limit = Error::client(Kind::LimitReached, "x").with_retry(Retry::SameAfter(FIRST));
+        assert_eq!(of(limit), Some((Back::Paused, Scope::Lane)));
+    }
+
     #[test]
     fn what_was_never_sent_does_not_count() {
         let judged = |error: &Error, was_sent| judge(error, None, was_sent).map(|later| later.why);

@@ -120,7 +120,7 @@ async fn shown(store: &Store, job: &Job) -> Result<Answered> {
 }
 
 async fn request_of(store: &Store, job: &Job) -> Result<Bytes> {
-    Ok(store.text(&job.id, &job.tenant, Part::Request).await?.unwrap_or_default())
+    Ok(follow::text(store, job, Part::Request).await?.unwrap_or_default())
 }
 
 /// A stream is asked for, of what follows an event.

@@ -10,12 +10,14 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::accept::{asked, patient};
+use super::follow::text;
 use super::object::{self, Failure, bytes, members, set};
 use super::rename::Renaming;
 use super::{CHAT, now_us};
 use crate::cache::replay;
 use crate::config::file::{Placement, Privacy};
 use crate::deferred::{Fault, Job, JobId, Kind as JobKind, NewJob, Part, State, Store};
+use crate::gateway::admit;
 use crate::gateway::answer::{Answered, Flow};
 use crate::gateway::read::Read;
 use crate::gateway::record::Record;
@@ -85,10 +87,14 @@ pub async fn queue(read: &Read, mut answered: Answered, record: &mut Record) -> 
         (Flow::Events(events), _) => {
             let (renaming, whole) = Renaming::new(id.as_str());
             events.rename(renaming);
-            let store = deferring.store.clone();
+            let (store, shared) = (deferring.store.clone(), record.gateway.shared.clone());
+            let (app, hints) = (record.admission.app.clone(), read.hints.clone());
             // Ends with the stream.
             drop(task::spawn("edge answer of an upgrade", async move {
-                if let Ok(pieces) = whole.await {
+                let Ok(pieces) = whole.await else { return };
+                // It may have been tightened while the stream went on.
+                let tier = admit::tier(&shared.snapshot(), &tenant, app.as_deref(), &hints);
+                if tier == Privacy::Retained {
                     keep_edge(&store, &id, &tenant, &pieces).await;
                 }
             }));
@@ -133,10 +139,11 @@ pub(super) fn under(answer: &[u8], id: &str) -> Option<Bytes> {
 
 /// Both answers: the cloud's as soon as it is there, the edge's until then, and under `tidegate` what became of it.
 pub(super) async fn shown(store: &Store, job: &Job) -> Result<Bytes, Fault> {
-    let edge = store.text(&job.id, &job.tenant, Part::Edge).await?;
-    let result = store.text(&job.id, &job.tenant, Part::Result).await?;
+    let edge = text(store, job, Part::Edge).await?;
+    let result = text(store, job, Part::Result).await?;
     let cloud = result.as_ref().filter(|_| job.state == State::Completed);
     let failure = match (&result, job.state) {
+        (None, State::Completed) => Some(Failure::damaged()),
         (Some(error), State::Failed) => Some(Failure::of(error)),
         (_, State::Expired) => Some(Failure::expired()),
         _ => None,
@@ -162,7 +169,7 @@ pub(super) async fn shown(store: &Store, job: &Job) -> Result<Bytes, Fault> {
 }
 
 async fn empty(store: &Store, job: &Job) -> Result<object::Members, Fault> {
-    let request = store.text(&job.id, &job.tenant, Part::Request).await?.unwrap_or_default();
+    let request = text(store, job, Part::Request).await?.unwrap_or_default();
     let model = members(&request).and_then(|mut request| request.swap_remove("model"));
     let mut answer = object::Members::new();
     set(&mut answer, "id", &job.id.as_str());

@@ -11,16 +11,15 @@ use http::{Method, Request, Response, StatusCode};
 
 use super::hear::{Heard, Sink, hear};
 use super::object::{self, Failure};
-use super::postpone::{Later, judge};
+use super::postpone::{Later, Scope, judge};
 use super::room::{self, AtEdge, EdgePlace};
-use super::{now_us, upgrade};
+use super::{may_name, now_us, upgrade};
 use crate::config::file::Privacy;
-use crate::deferred::{Claimed, Fault, Job, Kind as JobKind, Outcome, State};
+use crate::deferred::{Back, Claimed, Fault, Job, Kind as JobKind, Outcome, State};
 use crate::error::{Error, Kind};
 use crate::gateway::admit::{self, Work};
-use crate::gateway::answer;
 use crate::gateway::record::Record;
-use crate::gateway::{Body, Gateway, read};
+use crate::gateway::{Body, Gateway, answer, attempt, decide, inspect, read};
 use crate::openai::{Endpoint, usage};
 use crate::signals::hints::PlacementHint;
 use crate::state::Deferring;
@@ -119,26 +118,41 @@ async fn ask(
         return Err(Refused::Later(Later::until(pause)));
     }
     // Before anything is written down of it.
-    let place = room::find(&snapshot, claimed, placement, at_edge).map_err(Refused::Later)?;
+    let mut place = room::find(&snapshot, claimed, placement, at_edge).map_err(Refused::Later)?;
     let mut record = Record::open(gateway, snapshot, &request(claimed));
     let asked = &claimed.asked;
     let work = Work { job: claimed.lease.job.to_string(), placement };
     let entered = admit::enter_as(&claimed.tenant, asked.app.as_deref(), asked.user.as_deref(), work, &mut record);
     let answered = match entered {
-        Ok(()) => enter(gateway, claimed, &mut record).await,
-        Err(error) => Err(Unanswered { error, is_forbidden: false }),
+        Ok(()) => enter(gateway, claimed, (&mut place, at_edge), &mut record).await,
+        Err(error) => Err(Unanswered::from(error)),
     };
     match answered {
         Ok(answered) => Ok((answer::succeeded(record, answered), place)),
-        Err(Unanswered { error, is_forbidden: true }) => {
+        Err(Unanswered { error, why: Why::Forbidden }) => {
             drop(answer::failed(record, &error));
             Err(Refused::Forbidden(error))
         }
+        Err(Unanswered { error, why: Why::EdgeIsFull }) => {
+            drop(answer::failed(record, &error));
+            Err(Refused::Later(Later::for_room("edge", Scope::Job)))
+        }
         Err(Unanswered { error, .. }) => {
             let was_sent = record.tries.iter().any(|attempt| attempt.bytes_out > 0);
-            let later = judge(&error, record.decision.as_ref(), was_sent);
-            let later =
+            let decision = record.decision.as_ref();
+            let later = judge(&error, decision, was_sent);
+            let mut later =
                 later.or_else(|| Some(Later::until(until_hours(deferring, claimed)?)).filter(|_| is_placed(&error)));
+            if let Some(later) = later.as_mut() {
+                if later.of == Scope::Targets {
+                    let is_alike = room::is_alike(&record.snapshot, claimed, decision);
+                    later.of = if is_alike { Scope::Lane } else { Scope::Job };
+                }
+                if later.why == Back::PushedBack && deferring.store.is_alone(&claimed.lease) {
+                    // Others pass: it is the job itself that the provider does not take.
+                    later.why = Back::Failed;
+                }
+            }
             // The record ends with it; nobody reads what it says.
             drop(answer::failed(record, &error));
             Err(match later.filter(|later| may_wait(deferring, claimed, later)) {
@@ -151,16 +165,28 @@ async fn ask(
 
 struct Unanswered {
     error: Error,
-    is_forbidden: bool,
+    why: Why,
+}
+
+/// What the error itself does not say.
+enum Why {
+    AsItSays,
+    Forbidden,
+    EdgeIsFull,
 }
 
 impl From<Error> for Unanswered {
     fn from(error: Error) -> Self {
-        Unanswered { error, is_forbidden: false }
+        Unanswered { error, why: Why::AsItSays }
     }
 }
 
-async fn enter(gateway: &Gateway, claimed: &Claimed, record: &mut Record) -> Result<answer::Answered, Unanswered> {
+async fn enter(
+    gateway: &Gateway,
+    claimed: &Claimed,
+    (place, at_edge): (&mut Option<EdgePlace>, &AtEdge),
+    record: &mut Record,
+) -> Result<answer::Answered, Unanswered> {
     let unknown = || Error::client(Kind::NotFound, "no such endpoint for deferred work");
     let endpoint = Endpoint::of_path(&claimed.asked.endpoint).ok_or_else(unknown)?;
     record.saw_prompt(&claimed.body);
@@ -174,9 +200,16 @@ async fn enter(gateway: &Gateway, claimed: &Claimed, record: &mut Record) -> Res
         let tier = privacy.name();
         let message = format!("deferred requests are kept on disk, which the privacy tier `{tier}` forbids now");
         let error = Error::client(Kind::InvalidRequest, message);
-        return Err(Unanswered { error, is_forbidden: true });
+        return Err(Unanswered { error, why: Why::Forbidden });
     }
-    Ok(gateway.ask(read, record).await?)
+    may_name(&read, record).await?;
+    let (read, inspected) = inspect::inspect(read, record).await?;
+    let plan = decide::decide(&read, &inspected, record)?;
+    let Some(plan) = room::seat(plan, place, at_edge) else {
+        let error = Error::gateway(Kind::Overloaded, "the edge is full of requests that somebody waits for");
+        return Err(Unanswered { error, why: Why::EdgeIsFull });
+    };
+    Ok(attempt::run(gateway, &read, &plan, &inspected, record).await?)
 }
 
 /// Outside of the hours only the edge is left to batches; an upgrade is the cloud's.
@@ -208,7 +241,7 @@ fn is_placed(error: &Error) -> bool {
 
 /// What failed at an upstream too often is not tried again.
 fn may_wait(deferring: &Deferring, claimed: &Claimed, later: &Later) -> bool {
-    later.why != crate::deferred::Back::Failed || claimed.attempts < deferring.section.max_attempts
+    later.why != Back::Failed || claimed.attempts < deferring.section.max_attempts
 }
 
 fn broken(deferring: &Deferring, claimed: &Claimed) -> Done {
@@ -224,7 +257,7 @@ fn request(claimed: &Claimed) -> Request<()> {
     let mut request = Request::new(());
     *request.method_mut() = Method::POST;
     *request.uri_mut() = claimed.asked.endpoint.parse().unwrap_or_default();
-    let name = match claimed.attempts {
+    let name = match claimed.executions {
         0 | 1 => claimed.lease.job.to_string(),
         further => format!("{}-{further}", claimed.lease.job),
     };

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::error::{Error, Kind, Result};
 use crate::openai::Endpoint;
@@ -18,7 +19,7 @@ const WINDOW: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Dura
 const EXPIRES: std::ops::RangeInclusive<u64> = 3_600..=2_592_000;
 
 /// A batch that is asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Create {
     pub input_file: String,
     pub endpoint: Endpoint,
@@ -28,6 +29,8 @@ pub struct Create {
     pub metadata: Option<IndexMap<String, String>>,
     /// Seconds after their creation at which output and error file go.
     pub output_expires_after: Option<u64>,
+    /// The value of the `tidegate` member, as it was written.
+    pub hints: Option<Box<RawValue>>,
 }
 
 #[derive(Deserialize)]
@@ -39,6 +42,8 @@ struct Raw {
     metadata: Option<IndexMap<String, String>>,
     #[serde(default)]
     output_expires_after: Option<RawExpires>,
+    #[serde(default)]
+    tidegate: Option<Box<RawValue>>,
 }
 
 #[derive(Deserialize)]
@@ -90,6 +95,7 @@ impl Create {
             window,
             metadata: raw.metadata,
             output_expires_after,
+            hints: raw.tidegate,
         })
     }
 }
