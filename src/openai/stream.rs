@@ -101,7 +101,7 @@ impl Reader {
         match self.dialect {
             Dialect::Chunks => self.chunk(frame.data),
             Dialect::Responses => self.response(frame.data),
-            Dialect::Other if ERROR.find(frame.data).is_none() => Meaning::Piece,
+            Dialect::Other if !may_be_error(frame.data) => Meaning::Piece,
             Dialect::Other if Top::read(frame.data).0.is_error() => Meaning::Error,
             Dialect::Other => Meaning::Piece,
         }
@@ -179,6 +179,11 @@ pub fn is_answer(endpoint: Endpoint, body: &[u8]) -> bool {
         Endpoint::Embeddings => top.is_complaint && !top.has_data,
     };
     is_read && !is_complaint && !top.is_error()
+}
+
+/// Whether it is worth looking into, where nothing else is known.
+pub fn may_be_error(data: &[u8]) -> bool {
+    ERROR.find(data).is_some()
 }
 
 /// The line that ends a chat's stream.

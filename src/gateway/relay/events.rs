@@ -219,6 +219,10 @@ impl Events {
                 return Keep::No;
             }
             if reader.event(frame) != Meaning::Piece {
+                // What has failed has cost something all the same.
+                if let Some(seen) = usage::of_event(frame.data) {
+                    usage.get_or_insert_default().absorb(&seen.usage);
+                }
                 *fault = Some(midway::of_frame(frame, private));
                 return Keep::No;
             }
@@ -312,8 +316,14 @@ impl Events {
             self.line.finish();
         }
         self.restore_rest()?;
+        // A last frame without its blank line: what the upstream ended with is what the client gets, unless it is an error.
         if let Some(rest) = self.frames.finish() {
-            self.ready.push(rest);
+            if stream::may_be_error(&rest) {
+                self.take_in(rest)?;
+                self.take_in(END_OF_FRAME)?;
+            } else {
+                self.ready.push(rest);
+            }
         }
         if self.fault.is_none() && self.reader.is_cut_off() {
             let error = Error::upstream(Kind::Broken, "the upstream's stream ended before its answer did");
