@@ -30,13 +30,14 @@ pub(super) struct Chunk<'a> {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Choice<'a> {
-    #[serde(default)]
-    pub(super) index: u32,
+    /// Absent or no number: the first.
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) index: Option<u32>,
     /// Of a whole answer.
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "lenient")]
     pub(super) message: Option<Message<'a>>,
     /// Of an event.
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "lenient")]
     pub(super) delta: Option<Message<'a>>,
     /// Of a text completion.
     #[serde(borrow, default, deserialize_with = "lenient")]
@@ -49,8 +50,14 @@ pub(super) struct Choice<'a> {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Message<'a> {
-    #[serde(borrow, default, deserialize_with = "lenient")]
-    pub(super) content: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub(super) content: Option<Content<'a>>,
+    /// Sound is an answer as well.
+    #[serde(default)]
+    pub(super) audio: Given,
+    /// So are pictures, beside the text (OpenRouter).
+    #[serde(default)]
+    pub(super) images: Given,
     #[serde(borrow, default, deserialize_with = "lenient")]
     pub(super) reasoning_content: Option<Text<'a>>,
     /// The other name for it; vLLM has sent both.
@@ -64,11 +71,72 @@ pub(super) struct Message<'a> {
     pub(super) function_call: Option<Function<'a>>,
 }
 
+/// What a message says: a text, or parts.
+#[derive(Debug)]
+pub(super) enum Content<'a> {
+    Text(Text<'a>),
+    Parts(SmallVec<[ContentPart<'a>; 1]>),
+    /// Something else that is not nothing.
+    Other,
+    Nothing,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Content<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = <&'de RawValue>::deserialize(deserializer)?.get();
+        let read = match raw.as_bytes().first() {
+            Some(b'"') => serde_json::from_str(raw).ok().map(Content::Text),
+            Some(b'[') => serde_json::from_str(raw).ok().map(Content::Parts),
+            _ => None,
+        };
+        Ok(read.unwrap_or(if is_given(raw) { Content::Other } else { Content::Nothing }))
+    }
+}
+
+/// A part of a content: text, or whatever it is of which there is some.
+#[derive(Debug)]
+pub(super) struct ContentPart<'a>(pub(super) Option<Text<'a>>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for ContentPart<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Members<'m> {
+            #[serde(borrow, default, deserialize_with = "lenient")]
+            text: Option<Text<'m>>,
+        }
+        let raw = <&'de RawValue>::deserialize(deserializer)?.get();
+        let text = match raw.as_bytes().first() {
+            Some(b'"') => serde_json::from_str(raw).ok(),
+            _ => serde_json::from_str::<Members<'de>>(raw).ok().and_then(|part| part.text),
+        };
+        Ok(ContentPart(text))
+    }
+}
+
+/// Whether a member is there and holds anything.
+#[derive(Debug, Default)]
+pub(super) struct Given(pub(super) bool);
+
+impl<'de> Deserialize<'de> for Given {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Given(is_given(<&'de RawValue>::deserialize(deserializer)?.get())))
+    }
+}
+
+/// Neither `null` nor an empty value of its kind.
+fn is_given(raw: &str) -> bool {
+    let within = raw.get(1..raw.len().saturating_sub(1)).unwrap_or_default();
+    match raw.as_bytes().first() {
+        Some(b'"' | b'[' | b'{') => !within.trim().is_empty(),
+        _ => !matches!(raw, "null" | "false"),
+    }
+}
+
 #[derive(Debug, Deserialize)]
 pub(super) struct ToolCall<'a> {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     pub(super) index: Option<u32>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "lenient")]
     pub(super) function: Option<Function<'a>>,
 }
 
@@ -86,11 +154,11 @@ pub(super) type Tokens<'a> = SmallVec<[Option<Token<'a>>; 1]>;
 /// Of chat; of text completions (OpenAI: two lists; llama-server: as chat).
 #[derive(Debug, Deserialize)]
 pub(super) struct Logprobs<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "lenient")]
     pub(super) content: Option<Tokens<'a>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "lenient")]
     pub(super) tokens: Option<SmallVec<[Option<Text<'a>>; 1]>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     pub(super) token_logprobs: Option<SmallVec<[Option<f64>; 1]>>,
 }
 
@@ -112,24 +180,24 @@ pub(super) struct Event<'a> {
     pub(super) delta: Option<Text<'a>>,
     #[serde(borrow, default, deserialize_with = "lenient")]
     pub(super) logprobs: Option<Tokens<'a>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     pub(super) output_index: Option<u32>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "lenient")]
     pub(super) item: Option<Item<'a>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "lenient")]
     pub(super) response: Option<Ended<'a>>,
 }
 
 /// How a response ended.
 #[derive(Debug, Deserialize)]
 pub(super) struct Ended<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "lenient")]
     pub(super) incomplete_details: Option<Incomplete<'a>>,
 }
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Incomplete<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "lenient")]
     pub(super) reason: Option<Text<'a>>,
 }
 
@@ -138,19 +206,19 @@ pub(super) struct Incomplete<'a> {
 pub(super) struct Response<'a> {
     #[serde(borrow, default)]
     pub(super) output: SmallVec<[Item<'a>; 1]>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "lenient")]
     pub(super) incomplete_details: Option<Incomplete<'a>>,
 }
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Item<'a> {
-    #[serde(borrow, default, rename = "type")]
+    #[serde(borrow, default, rename = "type", deserialize_with = "lenient")]
     pub(super) kind: Option<Text<'a>>,
     #[serde(borrow, default, deserialize_with = "lenient")]
     pub(super) name: Option<Text<'a>>,
     #[serde(borrow, default, deserialize_with = "lenient")]
     pub(super) arguments: Option<Text<'a>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "lenient")]
     pub(super) content: Option<SmallVec<[Part<'a>; 1]>>,
 }
 

@@ -11,7 +11,7 @@
 use smallvec::SmallVec;
 
 use super::answer::{
-    Choice as Said, Chunk, Event, Finish, Function, Item, Message, Part, Response, Text as Word, Token,
+    Choice as Said, Chunk, Content, Event, Finish, Function, Item, Message, Part, Response, Text as Word, Token,
 };
 use super::expect::{Choice, Expect, Form};
 use super::formula::{self, Reason, Verdict};
@@ -125,7 +125,7 @@ impl Judge {
     }
 
     fn choice(&mut self, choice: &Said<'_>, message: Option<&Message<'_>>) {
-        if choice.index != 0 {
+        if choice.index.unwrap_or(0) != 0 {
             return;
         }
         if let Some(message) = message {
@@ -149,9 +149,17 @@ impl Judge {
         if let Some(Word(thought)) = message.reasoning_content.as_ref().or(message.reasoning.as_ref()) {
             self.text.aside(thought);
         }
-        if let Some(Word(text)) = &message.content {
-            self.text.push(text);
+        match &message.content {
+            Some(Content::Text(Word(text))) => self.text.push(text),
+            Some(Content::Parts(parts)) => parts.iter().for_each(|part| match &part.0 {
+                Some(Word(text)) => self.text.push(text),
+                None => self.text.has_any = true,
+            }),
+            Some(Content::Other) => self.text.has_any = true,
+            Some(Content::Nothing) | None => {}
         }
+        // What cannot be weighed is there all the same.
+        self.text.has_any |= message.audio.0 || message.images.0;
         self.refused |= message.refusal.as_ref().is_some_and(|refusal| !refusal.0.is_empty());
         for (place, call) in (0..).zip(message.tool_calls.iter().flatten()) {
             if let Some(function) = &call.function {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
-use http::header::{CONTENT_TYPE, HeaderMap};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use tokio::time::Instant;
@@ -91,6 +91,14 @@ impl Hold<'_> {
         let limit = if is_changed { RESTORED_ANSWER } else { kept };
         let gathered = tokio::time::timeout_at(by, gather(body, BytesMut::new(), limit)).await.map_err(late)?;
         let (begun, rest) = gathered.map_err(broken)?;
+        // What is encoded cannot be looked into, and what is long begins an answer.
+        if rest.is_none()
+            && !headers.contains_key(CONTENT_ENCODING)
+            && let Some(error) = self.target.upstream.provider.unsound(self.read.endpoint, &begun)
+        {
+            lease.finish();
+            return Err(error);
+        }
         let (begun, verdict) = match self.trial {
             Some(trial) if rest.is_none() => trial.of_answer(begun),
             _ => (begun, None),
@@ -123,7 +131,9 @@ impl Hold<'_> {
         let strip_usage = !asked
             && self.read.shared.is_none()
             && matches!(self.read.endpoint, Endpoint::Chat | Endpoint::Completions);
-        let mut events = Events::new(body, lease, self.watchdog(), strip_usage);
+        let private = Arc::clone(self.target.upstream.provider.private());
+        let mut events = Events::new(body, lease, self.watchdog(), private).of(self.read.endpoint);
+        events.strip_usage(strip_usage);
         if let Some(restorer) = self.restorer.clone() {
             events.restore(Stream::new(restorer));
         }

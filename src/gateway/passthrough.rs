@@ -196,7 +196,7 @@ fn relay(answer: send::Answer, client: Option<OnUpgrade>, deadline: Instant, ups
     let is_stream = head.headers.get(CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"text/event-stream"));
     let headers = headers::downwards(head.headers);
     let flow = if is_stream && !headers.contains_key(http::header::CONTENT_ENCODING) {
-        Flow::Events(Box::new(Events::new(body, lease, watchdog, false)))
+        Flow::Events(Box::new(Events::new(body, lease, watchdog, Arc::clone(upstream.provider.private()))))
     } else {
         Flow::Plain { begun: Bytes::new(), rest: body, watchdog, lease }
     };

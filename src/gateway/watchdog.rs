@@ -24,9 +24,20 @@ impl Watchdog {
         Watchdog { pause, deadline, last: Instant::now(), alarm: None }
     }
 
-    /// Something came.
-    pub fn alive(&mut self) {
+    /// Something came. `false`: too late.
+    pub fn alive(&mut self) -> bool {
         self.last = Instant::now();
+        self.last < self.deadline
+    }
+
+    /// The end whatever happens.
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Not much more is to come: it rings in `time` at the latest.
+    pub fn within(&mut self, time: Duration) {
+        self.deadline = self.deadline.min(Instant::now() + time);
     }
 
     /// Ready once the pause was too long or the deadline has passed.

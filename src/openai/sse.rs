@@ -68,11 +68,21 @@ pub struct Frames {
     after_cr: bool,
     /// Something has come before: no byte order mark any more.
     begun: bool,
+    /// What frames without data say is not handed out.
+    mute: bool,
 }
+
+/// A frame that says nothing, which keeps a connection alive all the same.
+const KEEP_ALIVE: Bytes = Bytes::from_static(b":\n\n");
 
 impl Frames {
     pub fn new() -> Frames {
         Frames::default()
+    }
+
+    /// Whatever frames without data say (comments, unknown fields) is taken out; the frames are kept, since they keep connections alive.
+    pub fn mute(&mut self) {
+        self.mute = true;
     }
 
     /// Takes a chunk in; appends to `out` what can be handed out. `visit` sees the data of each frame that has any.
@@ -111,7 +121,13 @@ impl Frames {
             if blank {
                 let frame = buffer.get(frame_at..next).unwrap_or_default();
                 let bytes = self.without_bom(frame);
-                match data(bytes).map_or(Keep::Yes, |data| visit(Frame { bytes, data: &data })) {
+                let says = |byte: &u8| !matches!(byte, b'\n' | b'\r' | b':');
+                let kept = match data(bytes) {
+                    Some(data) => visit(Frame { bytes, data: &data }),
+                    None if self.mute && bytes.iter().any(says) => Keep::Instead(KEEP_ALIVE),
+                    None => Keep::Yes,
+                };
+                match kept {
                     Keep::Yes => {}
                     Keep::No => cut.drop_frame(frame_at, next),
                     Keep::Instead(other) => {

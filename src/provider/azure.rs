@@ -3,9 +3,11 @@
 //! Only completions, chat, embeddings, audio and images live below `/deployments/{name}`; everything else (responses, files, batches)
 //! is asked at the resource itself (openai-python, `lib/azure.py`).
 
+use std::sync::Arc;
+
 use http::{HeaderName, HeaderValue};
 
-use super::{Provider, secret_header};
+use super::{Private, Provider, secret_header};
 use crate::openai::Endpoint;
 
 /// The last GA version of the data plane with dated versions.
@@ -17,6 +19,7 @@ pub(super) struct Azure {
     base: String,
     version: String,
     key: Option<HeaderValue>,
+    private: Arc<Private>,
 }
 
 impl Azure {
@@ -26,7 +29,13 @@ impl Azure {
             base: base.to_owned(),
             version: version.unwrap_or(API_VERSION).to_owned(),
             key: key.map(|key| secret_header(key.to_owned())).transpose()?,
+            private: Arc::default(),
         })
+    }
+
+    /// Has its own key and hosts kept out of what clients are told.
+    pub(super) fn hiding(self, private: Arc<Private>) -> Self {
+        Azure { private, ..self }
     }
 }
 
@@ -51,6 +60,10 @@ impl Provider for Azure {
 
     fn health_path(&self) -> &'static str {
         "/"
+    }
+
+    fn private(&self) -> &Arc<Private> {
+        &self.private
     }
 }
 

@@ -3,10 +3,12 @@
 //! Paths: an SDK's base URL ends in the version (`https://api.openai.com/v1`), so endpoints are appended to it; an address without
 //! any path gets `/v1`.
 
+use std::sync::Arc;
+
 use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue};
 
-use super::{Provider, secret_header};
+use super::{Private, Provider, secret_header};
 use crate::openai::Endpoint;
 
 #[derive(Debug)]
@@ -14,6 +16,7 @@ pub(super) struct Compatible {
     base: String,
     authorization: Option<HeaderValue>,
     health_path: &'static str,
+    private: Arc<Private>,
 }
 
 impl Compatible {
@@ -21,7 +24,12 @@ impl Compatible {
         let base = base_path.trim_end_matches('/');
         let base = if base.is_empty() { "/v1" } else { base };
         let authorization = key.map(|key| secret_header(format!("Bearer {key}"))).transpose()?;
-        Ok(Compatible { base: base.to_owned(), authorization, health_path })
+        Ok(Compatible { base: base.to_owned(), authorization, health_path, private: Arc::default() })
+    }
+
+    /// Has its own key and hosts kept out of what clients are told.
+    pub(super) fn hiding(self, private: Arc<Private>) -> Self {
+        Compatible { private, ..self }
     }
 }
 
@@ -40,6 +48,10 @@ impl Provider for Compatible {
 
     fn health_path(&self) -> &'static str {
         self.health_path
+    }
+
+    fn private(&self) -> &Arc<Private> {
+        &self.private
     }
 }
 

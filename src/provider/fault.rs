@@ -4,6 +4,8 @@
 //! `{"error":"Unauthorized"}`; SGLang's flat `{"object":"error","message":…}`; HTML from a load balancer. What a reader could get wrong:
 //! a message can hold an address or an echoed key: it is scrubbed before it is passed on.
 
+mod private;
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,23 +13,23 @@ use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
 use crate::error::{Error, Kind, Retry, UpstreamAnswer};
+use crate::openai::Endpoint;
 use crate::openai::error::object;
-
-/// Longest message that is passed on, in characters: an error page is no message.
-const LONGEST_MESSAGE: usize = 1000;
+use crate::openai::stream;
+pub use private::Private;
 
 const CREDENTIALS: &str =
     "the upstream refused the gateway's own credentials; the operator must check this upstream's api_key";
 
 /// Reads an error answer. `body` may be cut off or no JSON at all.
-pub(super) fn classify(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
+pub(super) fn classify(status: StatusCode, headers: &HeaderMap, body: &[u8], private: &Private) -> Error {
     let said = Said::read(body);
     let retry_after = retry_after(headers);
     let (kind, retry) = fate(status, &said, retry_after);
     // Credentials of ours that an upstream does not accept are no fault of the client: he must not be told to change his key.
     let body = match status.as_u16() {
         401 => object(CREDENTIALS, "authentication_error", None, Some("upstream_credentials")),
-        _ => said.normalised(status, kind),
+        _ => said.normalised(status, kind, private),
     };
     let answer = UpstreamAnswer { status, body, retry_after };
     let message = match kind {
@@ -36,6 +38,20 @@ pub(super) fn classify(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> 
         _ => "the upstream refused the request",
     };
     Error::upstream(kind, message).with_retry(retry).with_upstream(answer)
+}
+
+/// An answer that is said to be good and is none: an error in its place (OpenRouter tells it so), a page of HTML, nothing at all.
+pub(super) fn unsound(endpoint: Endpoint, body: &[u8], private: &Private) -> Option<Error> {
+    if stream::is_answer(endpoint, body) {
+        return None;
+    }
+    // An error that names a status is like that status; everything else is a gateway's fault.
+    let said = Said::read(body);
+    let code = said.code.as_deref().and_then(|code| code.parse::<u16>().ok());
+    let status = code.and_then(|code| StatusCode::from_u16(code).ok());
+    let status = status.filter(|status| status.is_client_error() || status.is_server_error());
+    let status = status.unwrap_or(StatusCode::BAD_GATEWAY);
+    Some(classify(status, &HeaderMap::new(), body, private))
 }
 
 fn fate(status: StatusCode, said: &Said, retry_after: Option<Duration>) -> (Kind, Retry) {
@@ -87,9 +103,10 @@ impl Said {
             Value::Array(mut list) if list.len() == 1 => list.remove(0),
             other => other,
         };
-        let inner = match whole.get("error") {
+        let inner = match whole.get("error").or_else(|| whole.get("detail")).or_else(|| whole.get("errors")) {
             Some(Value::String(text)) => return Said { message: Some(text.clone()), ..Said::default() },
             Some(inner @ Value::Object(_)) => inner,
+            Some(Value::Array(list)) if list.len() == 1 => list.first().unwrap_or(&whole),
             _ => &whole,
         };
         let text = |key: &str| match inner.get(key) {
@@ -109,84 +126,51 @@ impl Said {
     }
 
     /// The error object as an SDK expects it; further members of the upstream's own object are kept.
-    fn normalised(&self, status: StatusCode, kind: Kind) -> Bytes {
+    fn normalised(&self, status: StatusCode, kind: Kind, private: &Private) -> Bytes {
+        let scrub = |text: &str| private.scrub(text);
         let message = self
             .message
             .as_deref()
             .map_or_else(|| format!("the upstream answered {} without saying why", status.as_u16()), scrub);
         let fallback = if kind == Kind::UpstreamRefused { "invalid_request_error" } else { "server_error" };
-        let r#type = self.r#type.as_deref().unwrap_or(fallback);
+        let r#type = self.r#type.as_deref().map_or_else(|| fallback.to_owned(), scrub);
+        let param = self.param.as_deref().map(scrub);
         // An integer code (llama-server, vLLM) only repeats the status.
         let code = self.code.as_deref().filter(|code| code.parse::<i64>().is_err());
         let code = match (code, self.r#type.as_deref()) {
-            (None, Some("exceed_context_size_error")) => Some("context_length_exceeded"),
-            (code, _) => code,
+            (None, Some("exceed_context_size_error")) => Some("context_length_exceeded".to_owned()),
+            (code, _) => code.map(scrub),
         };
-        let Some(mut whole) = self.whole.clone() else { return object(&message, r#type, self.param.as_deref(), code) };
+        let Some(mut whole) = self.whole.clone() else {
+            return object(&message, &r#type, param.as_deref(), code.as_deref());
+        };
+        scrub_value(&mut whole, private);
         if let Some(inner) = whole.get_mut("error").and_then(Value::as_object_mut) {
-            scrub_members(inner);
             inner.insert("message".into(), message.into());
             inner.insert("type".into(), r#type.into());
-            inner.insert("param".into(), self.param.clone().into());
+            inner.insert("param".into(), param.into());
             inner.insert("code".into(), code.into());
         }
         serde_json::to_vec(&whole).map(Bytes::from).unwrap_or_default()
     }
 }
 
-pub(super) fn scrub_members(object: &mut serde_json::Map<String, Value>) {
-    for value in object.values_mut() {
-        scrub_value(value);
-    }
+/// All strings within, names of members included.
+pub(super) fn scrub_members(object: &mut serde_json::Map<String, Value>, private: &Private) {
+    let members = std::mem::take(object);
+    object.extend(members.into_iter().map(|(name, mut value)| {
+        scrub_value(&mut value, private);
+        (private.scrub(&name), value)
+    }));
 }
 
-pub(super) fn scrub_value(value: &mut Value) {
+pub(super) fn scrub_value(value: &mut Value, private: &Private) {
     match value {
-        Value::String(text) => *text = scrub(text),
-        Value::Array(items) => items.iter_mut().for_each(scrub_value),
-        Value::Object(members) => scrub_members(members),
+        Value::String(text) => *text = private.scrub(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| scrub_value(item, private)),
+        Value::Object(members) => scrub_members(members, private),
         _ => {}
     }
-}
-
-/// An upstream's words without what must not come down: keys, addresses. Cut at `LONGEST_MESSAGE`.
-pub fn scrub(text: &str) -> String {
-    let mut out = String::with_capacity(text.len().min(LONGEST_MESSAGE));
-    for (i, word) in text.split(' ').enumerate() {
-        if i > 0 {
-            out.push(' ');
-        }
-        out.push_str(if is_private(word) { "***" } else { word });
-        if out.len() >= LONGEST_MESSAGE {
-            let cut = (0..=LONGEST_MESSAGE).rev().find(|&at| out.is_char_boundary(at)).unwrap_or(0);
-            out.truncate(cut);
-            out.push('…');
-            break;
-        }
-    }
-    out
-}
-
-/// Looks like a key or an address of a machine. Errs to hiding.
-fn is_private(word: &str) -> bool {
-    let core = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
-    let keyish = ["sk-", "sk_", "key-", "api-", "Bearer", "eyJ", "AIza", "gsk_", "xai-"];
-    if keyish.iter().any(|prefix| word.contains(prefix)) && core.len() >= 8 {
-        return true;
-    }
-    if word.contains("://") && !word.contains("://platform.openai.com") && !word.contains("://help.openai.com") {
-        return true;
-    }
-    if word.contains("]:") {
-        return true;
-    }
-    let host = core.split(['/', '=']).next_back().unwrap_or(core);
-    let host = host.rsplit_once(':').map_or(host, |(host, port)| if port.parse::<u16>().is_ok() { host } else { core });
-    host.parse::<std::net::IpAddr>().is_ok()
-        || host == "localhost"
-        || core.rsplit_once(':').is_some_and(|(name, port)| {
-            port.len() >= 2 && port.parse::<u16>().is_ok() && name.chars().any(|c| c.is_ascii_alphabetic())
-        })
 }
 
 #[cfg(test)]

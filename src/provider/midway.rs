@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::fault::{scrub, scrub_members, scrub_value};
+use super::fault::{Private, scrub_members, scrub_value};
 use crate::error::{Error, Kind};
 use crate::openai;
 use crate::openai::sse::Frame;
@@ -14,43 +14,47 @@ use crate::openai::sse::Frame;
 const WHAT: &str = "the upstream's stream ended with an error";
 
 /// Of a frame that is an error: what has gone wrong, and the frame that ends the client's stream.
-pub fn of_frame(frame: Frame<'_>) -> (Error, Bytes) {
+pub fn of_frame(frame: Frame<'_>, private: &Private) -> (Error, Bytes) {
     let error = Error::upstream(Kind::UpstreamFailed, WHAT);
     let Ok(mut event) = serde_json::from_slice::<Value>(frame.data) else {
         let told = openai::error::event(&error);
         return (error, told);
     };
     if matches!(event.get("type").and_then(Value::as_str), Some("error" | "response.failed")) {
-        scrub_event(&mut event);
-        let mut told = Vec::with_capacity(frame.bytes.len());
-        frame.with_data(event.to_string().as_bytes(), &mut told);
-        return (error, told.into());
+        scrub_event(&mut event, private);
+        // Its name is kept; further fields and comments are the upstream's own words.
+        let name = if event.get("type").is_some_and(|kind| kind == "error") { "error" } else { "response.failed" };
+        return (error, format!("event: {name}\ndata: {event}\n\n").into());
     }
     let told = match message(&event) {
-        Some(message) => Error::upstream(Kind::UpstreamFailed, format!("{WHAT}: {}", scrub(message))),
+        Some(message) => Error::upstream(Kind::UpstreamFailed, format!("{WHAT}: {}", private.scrub(message))),
         None => Error::upstream(Kind::UpstreamFailed, WHAT),
     };
     (error, openai::error::event(&told))
 }
 
 /// All of an `error` event, and of a response that has failed its error: the answer beside it is the model's own.
-fn scrub_event(event: &mut Value) {
+fn scrub_event(event: &mut Value, private: &Private) {
     let Some(members) = event.as_object_mut() else { return };
     match members.get_mut("response").and_then(Value::as_object_mut) {
         Some(response) => {
             if let Some(error) = response.get_mut("error") {
-                scrub_value(error);
+                scrub_value(error, private);
             }
             if let Some(error) = members.get_mut("error") {
-                scrub_value(error);
+                scrub_value(error, private);
             }
         }
-        None => scrub_members(members),
+        None => scrub_members(members, private),
     }
 }
 
+/// In whichever shape: `{"error":{"message"}}`, `{"error":"…"}`, a flat `{"message"}`, beside a choice, `{"detail"}`, `{"errors":[…]}`.
 fn message(event: &Value) -> Option<&str> {
-    let error = event.get("error")?;
+    let choice = || event.get("choices")?.as_array()?.iter().find_map(|choice| choice.get("error"));
+    let error = ["error", "detail", "errors"].iter().find_map(|name| event.get(name).filter(|said| !said.is_null()));
+    let error = error.or_else(choice).unwrap_or(event);
+    let error = error.as_array().and_then(|list| list.first()).unwrap_or(error);
     error.as_str().or_else(|| error.get("message")?.as_str())
 }
 
@@ -59,6 +63,10 @@ mod tests {
     use super::*;
 
     const SECRET: &str = "backend http://10.1.2.3:8080 refused key sk-secret-provider-a";
+
+    fn of_frame(frame: Frame<'_>) -> (Error, Bytes) {
+        super::of_frame(frame, &Private::default())
+    }
 
     fn of(event: &Value) -> (Error, String) {
         let data = event.to_string();
@@ -72,6 +80,10 @@ mod tests {
         for event in [
             serde_json::json!({"error": {"message": SECRET, "param": SECRET}}),
             serde_json::json!({"error": SECRET}),
+            serde_json::json!({"object": "error", "message": SECRET, "code": 500}),
+            serde_json::json!({"detail": SECRET}),
+            serde_json::json!({"errors": [{"message": SECRET}]}),
+            serde_json::json!({"choices": [{"error": {"message": SECRET, "code": 502}}]}),
             serde_json::json!({"type": "error", "message": SECRET, "code": SECRET, "error": {"message": SECRET}}),
             serde_json::json!({"type": "response.failed", "error": SECRET, "response": {"id": "r", "error": {"code": "server_error", "message": SECRET}}}),
         ] {
@@ -89,7 +101,7 @@ mod tests {
         let event = serde_json::json!({"type": "response.failed", "sequence_number": 4, "response": {"id": "resp_1",
             "output": [{"content": [{"text": text}]}], "error": {"code": "server_error", "message": "no"}}});
         let (_, told) = of(&event);
-        let data = told.strip_prefix("event: x\ndata: ").unwrap();
+        let data = told.strip_prefix("event: response.failed\ndata: ").unwrap();
         assert_eq!(serde_json::from_str::<Value>(data).unwrap(), event);
     }
 

@@ -8,6 +8,8 @@ mod compatible;
 mod fault;
 pub mod midway;
 
+use std::sync::Arc;
+
 use http::{HeaderName, HeaderValue, StatusCode};
 
 use crate::config::file::{Upstream, UpstreamKind};
@@ -15,7 +17,7 @@ use crate::error::Error;
 use crate::openai::Endpoint;
 use azure::Azure;
 use compatible::Compatible;
-pub use fault::{retry_after, scrub};
+pub use fault::{Private, retry_after};
 
 /// One dialect of one upstream.
 pub trait Provider: std::fmt::Debug + Send + Sync {
@@ -33,8 +35,16 @@ pub trait Provider: std::fmt::Debug + Send + Sync {
 
     /// An answer that is no success: who is at fault, whether another target may be tried, and the body in the OpenAI shape.
     fn fault(&self, status: StatusCode, headers: &http::HeaderMap, body: &[u8]) -> Error {
-        fault::classify(status, headers, body)
+        fault::classify(status, headers, body, self.private())
     }
+
+    /// What is wrong with the body of an answer that is said to be good, if it is no answer of this endpoint.
+    fn unsound(&self, endpoint: Endpoint, body: &[u8]) -> Option<Error> {
+        fault::unsound(endpoint, body, self.private())
+    }
+
+    /// What must not come down in this upstream's words.
+    fn private(&self) -> &Arc<Private>;
 }
 
 /// The dialect of a configured upstream; `base_path` is the path of its address (`/v1`, or empty).
@@ -42,12 +52,15 @@ pub trait Provider: std::fmt::Debug + Send + Sync {
 /// Errors say what is wrong with the configuration (a key that is no header value, a kind that is not available yet).
 pub fn of(upstream: &Upstream, base_path: &str) -> Result<Box<dyn Provider>, String> {
     let key = upstream.api_key.as_ref().map(super::config::scalar::Secret::expose).filter(|key| !key.is_empty());
+    let private = Arc::new(Private::of(upstream));
     match upstream.kind {
         UpstreamKind::LlamaServer | UpstreamKind::Vllm | UpstreamKind::Openai => {
-            Ok(Box::new(Compatible::new(base_path, key, "/health")?))
+            Ok(Box::new(Compatible::new(base_path, key, "/health")?.hiding(private)))
         }
-        UpstreamKind::Ollama => Ok(Box::new(Compatible::new(base_path, key, "/api/version")?)),
-        UpstreamKind::Azure => Ok(Box::new(Azure::new(base_path, key, upstream.api_version.as_deref())?)),
+        UpstreamKind::Ollama => Ok(Box::new(Compatible::new(base_path, key, "/api/version")?.hiding(private))),
+        UpstreamKind::Azure => {
+            Ok(Box::new(Azure::new(base_path, key, upstream.api_version.as_deref())?.hiding(private)))
+        }
         UpstreamKind::Anthropic | UpstreamKind::Gemini | UpstreamKind::Bedrock => {
             Err("this kind is not available yet; use `openai` with a compatible base_url".into())
         }

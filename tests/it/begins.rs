@@ -103,19 +103,24 @@ async fn what_was_held_goes_out_with_the_first_word_and_in_order() {
         created(),
         json!({"type": "response.in_progress"}),
         json!({"type": "response.output_text.delta", "delta": "a"}),
+        json!({"type": "response.completed", "response": {"id": "resp_1", "status": "completed"}}),
     ];
     edge.next([sse(&said).gated(Point::AfterPiece(3), &gate)]);
     let mut stream = ask_response(&gateway).stream().await;
-    for expected in &said {
+    for expected in &said[..3] {
         assert_eq!(stream.event().await.unwrap().json(), *expected);
     }
     gate.open();
-    assert!(stream.events().await.is_empty());
-    // An end without a word is all there is to tell.
-    edge.next([sse(&[role(), role()])]);
+    assert_eq!(stream.events().await.len(), 1);
+    // An end of its own without a word is all there is to tell; merely to stop is none.
+    let end = chat_chunk(&json!({}), json!("stop"));
+    edge.next([sse(&[role(), role(), end])]);
     let answer = gateway.chat(&chat_stream("auto", "hi")).send().await;
     assert_eq!((answer.status, answer.header("x-tidegate-attempts")), (200, "small:ok"));
-    assert_eq!(answer.events().len(), 2);
+    assert_eq!(answer.events().len(), 3);
+    edge.next([sse(&[role(), role()])]);
+    let answer = gateway.chat(&chat_stream("auto", "hi")).send().await;
+    assert_eq!(answer.header("x-tidegate-attempts"), "small:broken,frontier:ok");
 }
 
 #[tokio::test]

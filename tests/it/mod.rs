@@ -12,6 +12,7 @@ mod config;
 mod deferred;
 mod deferred_faults;
 mod deferred_wire;
+mod endings;
 mod escalate;
 mod eval;
 mod failover;

@@ -44,6 +44,38 @@ fn what_anybody_can_see_is_named() {
     assert_eq!(judged(&plain, &thought, "stop"), (Reason::Empty, 0.02));
 }
 
+/// Upstreams write answers in more shapes than one.
+#[test]
+fn an_answer_of_another_shape_is_not_empty() {
+    let plain = json!({});
+    let part = |text: &str| json!({"type": "text", "text": text});
+    assert!(is_fine(judged(&plain, &json!({"content": [part("Par"), part("is.")]}), "stop")));
+    assert_eq!(
+        judged(&plain, &json!({"content": [part("I'm sorry, but I can't help with that.")]}), "stop").0,
+        Reason::Refusal
+    );
+    assert_eq!(judged(&plain, &json!({"content": [part(" ")]}), "stop").0, Reason::Empty);
+    assert_eq!(judged(&plain, &json!({"content": []}), "stop").0, Reason::Empty);
+    for given in [
+        json!({"content": null, "audio": {"id": "a", "data": "AAAA", "transcript": "Paris."}}),
+        json!({"content": "", "images": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA"}}]}),
+        json!({"content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA"}}]}),
+    ] {
+        assert!(is_fine(judged(&plain, &given, "stop")), "{given}");
+    }
+    assert_eq!(judged(&plain, &json!({"content": "", "audio": null, "images": []}), "stop").0, Reason::Empty);
+    for body in [
+        r#"{"choices":[{"index":null,"message":{"content":"Paris."},"finish_reason":"stop"}]}"#,
+        r#"{"choices":[{"index":"0","message":{"content":"Paris."},"finish_reason":"stop"}]}"#,
+        r#"{"choices":[{"message":"Paris.","text":"Paris.","finish_reason":"stop"}]}"#,
+        r#"{"choices":[{"delta":[],"message":{"content":"Paris."},"logprobs":{"content":{}},"finish_reason":"stop"}]}"#,
+    ] {
+        let mut judge = Judge::new(Endpoint::Chat, expect(Endpoint::Chat, &plain));
+        judge.answer(body.as_bytes());
+        assert_ne!(judge.verdict().reason, Reason::Empty, "{body}");
+    }
+}
+
 /// Who asks for three tokens gets three tokens.
 #[test]
 fn the_clients_own_limit_is_no_fault_of_the_model() {

@@ -205,12 +205,15 @@ impl<'t, 'r> Telling<'t, 'r> {
         usage
     }
 
-    /// An answer that is none, though the walk took it for one.
+    /// An answer that is none, though the walk took it for one. What it has used is in the record.
     fn not_streamed(&self, error: Error) -> Error {
-        let mut record = self.desk.record();
-        let last = record.tries.last().map(|attempt| attempt.id);
+        let (last, figures) = {
+            let record = self.desk.record();
+            (record.tries.last().map(|attempt| attempt.id), (record.usage, record.produced))
+        };
         if let Some(id) = last {
-            record.failed_attempt(id, error.kind);
+            self.desk.record().failed_attempt(id, error.kind);
+            self.book(id, error.kind.label(), figures);
         }
         error
     }

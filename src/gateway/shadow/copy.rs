@@ -3,6 +3,7 @@
 //! What a reader could get wrong: it runs on a task of its own, after the decision; the last check of locality in `send` holds for it
 //! as for the request itself.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -83,7 +84,7 @@ async fn send_off(
 ) -> Result<Heard> {
     let target = booking.target();
     let upstream = &target.upstream;
-    let node = std::sync::Arc::clone(place.node());
+    let node = Arc::clone(place.node());
     let outbound = Outbound {
         method: Method::POST,
         path: target.path(endpoint),
@@ -131,7 +132,8 @@ async fn listen(answer: Answer, deadline: Instant, pause: Duration, booking: &mu
         booking.saw_answer(bytes);
     };
     if head.headers.get(CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"text/event-stream")) {
-        let mut events = Events::new(body, lease, Watchdog::new(pause, deadline), false);
+        let private = Arc::clone(booking.target().upstream.provider.private());
+        let mut events = Events::new(body, lease, Watchdog::new(pause, deadline), private);
         while let Some(bytes) = events.next().await {
             take_in(&bytes?, booking);
         }

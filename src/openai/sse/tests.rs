@@ -87,3 +87,13 @@ proptest::proptest! {
         proptest::prop_assert_eq!(run(&text, &[cut], b"-"), whole);
     }
 }
+
+#[test]
+fn a_mute_stream_keeps_its_keep_alives_and_says_nothing_in_them() {
+    let mut frames = Frames::new();
+    frames.mute();
+    let mut out = SmallVec::new();
+    let said = ": backend http://10.1.2.3\n\n:\n\ndata: a\n\nerror: at 10.1.2.3\n\n\n";
+    frames.push(Bytes::from_static(said.as_bytes()), |_| Keep::Yes, &mut out).unwrap();
+    assert_eq!(out.concat(), b":\n\n:\n\ndata: a\n\n:\n\n\n");
+}
