@@ -350,7 +350,7 @@ async fn only_certain_answers_are_kept() {
     assert!(!kept.text().contains("logprob"), "{}", kept.text());
 }
 
-/// Some models refuse log-probabilities altogether: the next target answers twice, then they are not asked for any more.
+/// Some models refuse log-probabilities altogether: the next target answers twice (one refusal may be about the request), then not.
 #[tokio::test]
 async fn a_model_that_refuses_log_probabilities_is_judged_without() {
     let first = Upstream::named("first").await.answering(|request: &Request| {
@@ -371,7 +371,6 @@ async fn a_model_that_refuses_log_probabilities_is_judged_without() {
         .model("frontier", "two", "")
         .rules("auto", "", &[JUDGED]);
     let gateway = Gateway::with(&config).await;
-    // One refusal may be about the request.
     for _ in 0..2 {
         let answer = gateway.chat(&chat("auto", "hi")).send().await;
         assert_eq!(answer.content(), "hello from second");
