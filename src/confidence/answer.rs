@@ -16,6 +16,16 @@ fn lenient<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> R
     Ok(serde_json::from_str::<Option<T>>(raw.get()).unwrap_or_default())
 }
 
+/// A message that is a text and nothing else is one as well.
+fn message<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Message<'a>>, D::Error> {
+    let raw: &'a str = <&'de RawValue>::deserialize(deserializer)?.get();
+    if raw.starts_with('"') {
+        let content = serde_json::from_str(raw).ok().map(Content::Text);
+        return Ok(Some(Message { content, ..Message::default() }));
+    }
+    Ok(serde_json::from_str::<Option<Message<'a>>>(raw).unwrap_or_default())
+}
+
 /// A string that is borrowed where it has no escape: within an `Option`, a `Cow` alone would be copied.
 #[derive(Debug, Deserialize)]
 #[serde(transparent)]
@@ -34,10 +44,10 @@ pub(super) struct Choice<'a> {
     #[serde(default, deserialize_with = "lenient")]
     pub(super) index: Option<u32>,
     /// Of a whole answer.
-    #[serde(borrow, default, deserialize_with = "lenient")]
+    #[serde(borrow, default, deserialize_with = "message")]
     pub(super) message: Option<Message<'a>>,
     /// Of an event.
-    #[serde(borrow, default, deserialize_with = "lenient")]
+    #[serde(borrow, default, deserialize_with = "message")]
     pub(super) delta: Option<Message<'a>>,
     /// Of a text completion.
     #[serde(borrow, default, deserialize_with = "lenient")]
@@ -48,7 +58,7 @@ pub(super) struct Choice<'a> {
     pub(super) logprobs: Option<Logprobs<'a>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub(super) struct Message<'a> {
     #[serde(borrow, default)]
     pub(super) content: Option<Content<'a>>,

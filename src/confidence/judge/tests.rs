@@ -67,7 +67,7 @@ fn an_answer_of_another_shape_is_not_empty() {
     for body in [
         r#"{"choices":[{"index":null,"message":{"content":"Paris."},"finish_reason":"stop"}]}"#,
         r#"{"choices":[{"index":"0","message":{"content":"Paris."},"finish_reason":"stop"}]}"#,
-        r#"{"choices":[{"message":"Paris.","text":"Paris.","finish_reason":"stop"}]}"#,
+        r#"{"choices":[{"message":"Paris.","finish_reason":"stop"}]}"#,
         r#"{"choices":[{"delta":[],"message":{"content":"Paris."},"logprobs":{"content":{}},"finish_reason":"stop"}]}"#,
     ] {
         let mut judge = Judge::new(Endpoint::Chat, expect(Endpoint::Chat, &plain));
