@@ -238,6 +238,7 @@ async fn what_is_pushed_back_while_others_pass_fails_at_last() {
     // Each execution has a name of its own in the books.
     let names = eventually("the executions are booked", async || {
         let rows = gateway.admin("/api/requests").send().await.json();
+        eprintln!("ROWS {rows}");
         let rows = rows["requests"].as_array()?;
         let ids = rows.iter().filter_map(|row| row["id"].as_str().or_else(|| row["request_id"].as_str()));
         let ids: Vec<String> = ids.filter(|id| id.starts_with(&poison)).map(str::to_owned).collect();
