@@ -122,7 +122,7 @@ async fn what_one_waits_for_keeps_nobody_else_waiting() {
         ..Asked::default()
     };
     let auto = r#"{"model":"auto"}"#;
-    let jobs = vec![
+    let jobs = [
         of("x", named(Some("x"), None, None), auto),
         of("y", named(Some("y"), None, None), auto),
         of("ann", named(None, Some("ann"), None), auto),
