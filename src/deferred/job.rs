@@ -177,7 +177,7 @@ pub struct Claimed {
     pub body: Bytes,
     /// Executions that count, this one included.
     pub attempts: u32,
-    /// All executions, this one included.
+    /// All executions that are in the books, this one included.
     pub executions: u32,
     /// How often it was given back to be tried later.
     pub postponed: u32,

@@ -28,6 +28,8 @@ pub struct Putting {
     pub is_all: bool,
     /// Until when the lane waits, where it has to.
     pub lane_until_us: i64,
+    /// It was looked at only, and is in no book: the next execution has its number.
+    pub is_unseen: bool,
 }
 
 impl Store {
@@ -94,12 +96,13 @@ impl Store {
     /// does not hold any more.
     pub async fn give_back(&self, lease: &Lease, not_before_us: i64, why: Back) -> Result<bool, Fault> {
         let is_all = matches!(why, Back::Unreachable | Back::Paused);
-        self.put_back(lease, Putting { why, not_before_us, is_all, lane_until_us: not_before_us }).await
+        self.put_back(lease, Putting { why, not_before_us, is_all, lane_until_us: not_before_us, is_unseen: false })
+            .await
     }
 
     /// Puts a job back. `false`: the lease does not hold any more.
     pub async fn put_back(&self, lease: &Lease, putting: Putting) -> Result<bool, Fault> {
-        let Putting { why, not_before_us, is_all, lane_until_us: until_us } = putting;
+        let Putting { why, not_before_us, is_all, lane_until_us: until_us, is_unseen } = putting;
         let held = lease.clone();
         // At once whatever the clock does.
         let not_before_us = if why == Back::Stopped { 0 } else { not_before_us };
@@ -107,7 +110,7 @@ impl Store {
             .write(move |db| {
                 let mut update = db.prepare_cached(
                     "UPDATE jobs SET state = 0, lease = 0, not_before_us = ?3, attempts = attempts - ?4, postponed = postponed + ?5, \
-                     unreached = ?6 \
+                     unreached = ?6, executions = executions - ?7 \
                      WHERE n = ?1 AND state = 1 AND lease = ?2",
                 )?;
                 let (uncounted, postponed) = (i64::from(why != Back::Failed), i64::from(why != Back::Stopped));
@@ -116,7 +119,15 @@ impl Store {
                     Back::Paused | Back::PushedBack => PAUSED,
                     Back::Failed | Back::Stopped => 0,
                 };
-                let given = update.execute(params![held.n, held.lease, not_before_us, uncounted, postponed, unreached])? > 0;
+                let given = update.execute(params![
+                    held.n,
+                    held.lease,
+                    not_before_us,
+                    uncounted,
+                    postponed,
+                    unreached,
+                    i64::from(is_unseen)
+                ])? > 0;
                 if given {
                     forget_events(db, held.n)?;
                 }

@@ -122,7 +122,7 @@ async fn what_one_waits_for_keeps_nobody_else_waiting() {
         ..Asked::default()
     };
     let auto = r#"{"model":"auto"}"#;
-    let jobs = vec![
+    let jobs = [
         of("x", named(Some("x"), None, None), auto),
         of("y", named(Some("y"), None, None), auto),
         of("ann", named(None, Some("ann"), None), auto),
@@ -148,7 +148,8 @@ async fn what_one_waits_for_keeps_nobody_else_waiting() {
 async fn a_job_that_waits_alone_leaves_its_lane_open() {
     let (_folder, store) = store();
     store.enqueue((0..12).map(|n| asks(&format!("{n:02}"), "a", "auto")).collect()).await.unwrap();
-    let putting = Putting { why: Back::Unreachable, not_before_us: 900, is_all: false, lane_until_us: 700 };
+    let putting =
+        Putting { why: Back::Unreachable, not_before_us: 900, is_all: false, lane_until_us: 700, is_unseen: false };
     for n in 0..8 {
         let first = store.claim(10, 1).await.unwrap().pop().unwrap();
         assert_eq!(first.lease.job.as_str(), format!("{n:02}"), "the others are not kept");
@@ -222,6 +223,13 @@ async fn executions_are_told_apart_whether_they_count_or_not() {
         store.give_back(&claimed.lease, 5, why).await.unwrap();
     }
     assert_eq!(seen, [(1, 1), (2, 1), (3, 1), (4, 1), (5, 2)]);
+    for _ in 0..2 {
+        let claimed = store.claim(10, 1).await.unwrap().pop().unwrap();
+        assert_eq!(claimed.executions, 6, "what was only looked at is in no book");
+        let (why, is_all) = (Back::Paused, true);
+        let putting = Putting { why, not_before_us: 5, is_all, lane_until_us: 5, is_unseen: true };
+        store.put_back(&claimed.lease, putting).await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -73,7 +73,7 @@ async fn put_back(store: &Store, claimed: &Claimed, later: &Later, metrics: &Def
     let lane_until_us = after(store.failures(&claimed.lease));
     let is_all = later.of == Scope::Lane;
     let not_before_us = if is_all { lane_until_us } else { after(claimed.postponed) };
-    let putting = Putting { why: later.why, not_before_us, is_all, lane_until_us };
+    let putting = Putting { why: later.why, not_before_us, is_all, lane_until_us, is_unseen: later.is_unseen };
     store.put_back(&claimed.lease, putting).await.map(drop)
 }
 

@@ -44,6 +44,8 @@ pub struct Later {
     pub of: Scope,
     /// The label of metrics.
     pub reason: &'static str,
+    /// It is in no book: nothing was done but to look.
+    pub is_unseen: bool,
 }
 
 impl Later {
@@ -51,31 +53,43 @@ impl Later {
     pub fn failed(kind: Kind) -> Later {
         let first = if matches!(kind, Kind::UpstreamFailed | Kind::Timeout) { TROUBLE } else { FIRST };
         let (why, of) = (Back::Failed, Scope::Job);
-        Later { why, at_least: Duration::ZERO, spread: (first, LONGEST), of, reason: kind.label() }
+        Later { why, at_least: Duration::ZERO, spread: (first, LONGEST), of, reason: kind.label(), is_unseen: false }
     }
 
     fn unreachable(kind: Kind) -> Later {
         let (why, of) = (Back::Unreachable, Scope::Targets);
-        Later { why, at_least: Duration::ZERO, spread: (FIRST, LONGEST), of, reason: kind.label() }
+        Later { why, at_least: Duration::ZERO, spread: (FIRST, LONGEST), of, reason: kind.label(), is_unseen: false }
     }
 
     fn paused(kind: Kind, at_least: Duration, of: Scope) -> Later {
-        Later { why: Back::Paused, at_least, spread: (FIRST, LONGEST), of, reason: kind.label() }
+        Later { why: Back::Paused, at_least, spread: (FIRST, LONGEST), of, reason: kind.label(), is_unseen: false }
     }
 
     /// Until the hours begin in which the cloud may be asked.
     pub fn until(hours: Duration) -> Later {
-        Later { why: Back::Paused, at_least: hours, spread: (FIRST, FIRST), of: Scope::Targets, reason: "hours" }
+        Later {
+            why: Back::Paused,
+            at_least: hours,
+            spread: (FIRST, FIRST),
+            of: Scope::Targets,
+            reason: "hours",
+            is_unseen: false,
+        }
     }
 
     /// Whoever waits for an answer comes first.
     pub fn for_room(reason: &'static str, of: Scope) -> Later {
-        Later { why: Back::Paused, at_least: Duration::ZERO, spread: (FIRST, FOR_ROOM), of, reason }
+        Later { why: Back::Paused, at_least: Duration::ZERO, spread: (FIRST, FOR_ROOM), of, reason, is_unseen: false }
     }
 
     /// The tenant is not configured: by mistake, perhaps.
     pub fn for_tenant() -> Later {
         Later::paused(Kind::InvalidKey, FOR_ROOM, Scope::Lane)
+    }
+
+    /// Before a record was opened.
+    pub fn unseen(self) -> Later {
+        Later { is_unseen: true, ..self }
     }
 
     /// How long to wait: exponential with full jitter (Brooker, "Exponential Backoff And Jitter", 2015). `random`: 0 to 1.

@@ -115,10 +115,11 @@ async fn ask(
     let snapshot = gateway.shared.snapshot();
     let placement = placement(deferring, claimed);
     if let (Some(PlacementHint::OnlyCloud), Some(pause)) = (placement, until_hours(deferring, claimed)) {
-        return Err(Refused::Later(Later::until(pause)));
+        return Err(Refused::Later(Later::until(pause).unseen()));
     }
     // Before anything is written down of it.
-    let mut place = room::find(&snapshot, claimed, placement, at_edge).map_err(Refused::Later)?;
+    let mut place =
+        room::find(&snapshot, claimed, placement, at_edge).map_err(|later| Refused::Later(later.unseen()))?;
     let mut record = Record::open(gateway, snapshot, &request(claimed));
     let asked = &claimed.asked;
     let work = Work { job: claimed.lease.job.to_string(), placement };
