@@ -42,6 +42,10 @@ pub enum Landed<H, A> {
 pub trait Source: Send {
     /// The next piece; `None`: it has ended, and [`Source::ended`] is called.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Piece>>;
+    /// All of the answer has come, whatever its connection still brings: it is ended by this.
+    fn is_over(&mut self) -> bool {
+        false
+    }
     /// All that has come, or `None` if its beginning is no longer there. As long as `flight` is held, others are told it from there.
     fn ended(&mut self, log: Option<Vec<Bytes>>, flight: Arc<dyn Any + Send + Sync>);
 }
@@ -167,6 +171,19 @@ impl<H: Send + Sync + 'static, A: Send + 'static> Flight<H, A> {
         }
     }
 
+    /// Ends a stream of which everything has come but its connection's end. Whoever leaves now may be the last one.
+    fn end_if_over(self: &Arc<Self>) -> bool {
+        let Some(mut call) = self.call.try_lock() else { return false };
+        let Call::Flowing(source) = &mut *call else { return false };
+        let is_over = source.is_over();
+        if is_over {
+            let whole = self.log.lock().end();
+            source.ended(whole, Arc::clone(self) as _);
+            *call = Call::Over;
+        }
+        is_over
+    }
+
     /// Looks with `seen` until there is something to see, driving the call on between.
     fn look<T>(self: &Arc<Self>, number: usize, cx: &Context<'_>, mut seen: impl FnMut() -> Option<T>) -> Poll<T> {
         if let Some(seen) = seen() {
@@ -192,6 +209,13 @@ impl<H: Send + Sync + 'static, A: Send + 'static> Seat<H, A> {
         let seat = Flight::board(flight);
         let is_there = flight.log.lock().has_beginning();
         is_there.then_some(seat)
+    }
+
+    /// He is about to leave.
+    pub fn leaves(&self) {
+        if self.flight.end_if_over() {
+            self.flight.seats.wake_others(self.number);
+        }
     }
 
     pub fn flight(&self) -> &Arc<Flight<H, A>> {

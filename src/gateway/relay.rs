@@ -71,6 +71,15 @@ impl Relay {
         }
     }
 
+    /// Ends it if the client has been told all of the answer, whatever its connection still brings.
+    pub fn end_if_told(&mut self) -> bool {
+        let is_told = self.events.as_ref().is_some_and(Events::is_told);
+        if is_told {
+            self.close(None);
+        }
+        is_told
+    }
+
     fn close(&mut self, outcome: Option<Kind>) {
         let events = self.events.take();
         if let Some(mut record) = self.record.take() {
@@ -84,9 +93,8 @@ impl Relay {
 
 impl Drop for Relay {
     fn drop(&mut self) {
-        if self.record.is_some() {
-            let has_all = self.events.as_ref().is_some_and(Events::is_told);
-            self.close(if has_all { None } else { Some(Kind::ClientGone) });
+        if self.record.is_some() && !self.end_if_told() {
+            self.close(Some(Kind::ClientGone));
         }
     }
 }

@@ -43,6 +43,10 @@ impl Source for SharedStream {
         })
     }
 
+    fn is_over(&mut self) -> bool {
+        self.relay.end_if_told()
+    }
+
     fn ended(&mut self, log: Option<Vec<Bytes>>, flight: Arc<dyn Any + Send + Sync>) {
         // Nobody is to join what has failed.
         let keeper = self.keeper.take().filter(|keeper| keeper.settled.is_well());
@@ -111,7 +115,8 @@ impl SeatBody {
 
 impl Drop for SeatBody {
     fn drop(&mut self) {
-        if self.seat.is_some() {
+        if let Some(seat) = &self.seat {
+            seat.leaves();
             self.close(Some(Kind::ClientGone));
         }
     }

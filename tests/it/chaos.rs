@@ -184,7 +184,9 @@ async fn retries_stay_within_their_budget() {
     // The bucket begins half full (10) and gains one a second by itself.
     let most = requests * 1.2 + 10.0 + began.as_secs_f64() + 2.0;
     assert!(asked <= most, "{requests} requests became {asked} attempts, more than {most}");
-    assert!(asked > requests, "some were tried again");
+    // What the provider has said of its limit keeps some from being asked at all, so they are not counted by what it was asked.
+    let retried = gateway.metrics().await.sum("tidegate_retries_total", &[("upstream", "a")]);
+    assert!(retried > 0.0, "some were tried again");
     assert!(
         outcomes.iter().all(|outcome| outcome.status == 429),
         "the error is the provider's own: {:?}",

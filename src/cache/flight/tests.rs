@@ -13,12 +13,22 @@ type Test = Flight<&'static str, u32>;
 /// A stream that gives what the test sends.
 struct Sent {
     from: mpsc::UnboundedReceiver<Bytes>,
+    /// Its last words have come.
+    over: bool,
     ended: Arc<Mutex<Option<Option<usize>>>>,
 }
 
 impl Source for Sent {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Piece>> {
-        self.from.poll_recv(cx).map(|bytes| bytes.map(|bytes| Piece { bytes, has_usage: false }))
+        self.from.poll_recv(cx).map(|bytes| {
+            let bytes = bytes?;
+            self.over |= bytes == "last words";
+            Some(Piece { bytes, has_usage: false })
+        })
+    }
+
+    fn is_over(&mut self) -> bool {
+        self.over
     }
 
     fn ended(&mut self, log: Option<Vec<Bytes>>, _: Arc<dyn Any + Send + Sync>) {
@@ -34,7 +44,7 @@ struct Rig {
 fn flowing(window: usize) -> (Seat<&'static str, u32>, Rig) {
     let (send, from) = mpsc::unbounded_channel();
     let ended = Arc::new(Mutex::new(None));
-    let source = Sent { from, ended: Arc::clone(&ended) };
+    let source = Sent { from, over: false, ended: Arc::clone(&ended) };
     let seat =
         Test::begin(Box::pin(async move { Landed::Flowing("head", Box::new(source) as Box<dyn Source>) }), window);
     (seat, Rig { send: Some(send), ended })
@@ -74,6 +84,19 @@ async fn a_late_joiner_is_told_everything_and_the_leader_may_go() {
     assert_eq!(poll(&mut late), Poll::Ready(Next::End));
     assert_eq!(*rig.ended.lock(), Some(Some(2)));
     assert_eq!(last.whole(1000).await.unwrap().concat(), b"one two ");
+}
+
+/// Clients leave at the last words, before the connection they came on has ended.
+#[tokio::test]
+async fn who_leaves_with_all_of_the_answer_leaves_it_to_be_kept() {
+    for (words, kept) in [("last words", Some(Some(1))), ("first words", None)] {
+        let (mut seat, rig) = flowing(1000);
+        seat.told().await;
+        rig.says(words);
+        assert_eq!(text(poll(&mut seat)), words);
+        seat.leaves();
+        assert_eq!(*rig.ended.lock(), kept);
+    }
 }
 
 #[tokio::test]
