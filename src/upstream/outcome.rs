@@ -29,7 +29,8 @@ impl Upstream {
         known.latency(stream).observe(first);
         let answers = node.spoke();
         let now = node.elapsed_ms();
-        if node.breaker.answered(with_nothing_to_read(first, reads), &self.breaker, now) == Some(Change::Closed) {
+        let alike = with_nothing_to_read(self.as_first_token(known, stream, first), reads);
+        if node.breaker.answered(alike, &self.breaker, now) == Some(Change::Closed) {
             tracing::info!(upstream = %self.name, node = %node.label, "the node answers again: its breaker is closed");
         }
         if node.breaker.is_doubted() {
@@ -43,6 +44,20 @@ impl Upstream {
             self.pool.nodes().iter().for_each(|node| node.set_patience((usual * PATIENCE).max(LEAST_PATIENCE)));
         }
         self.compare(node, now);
+    }
+
+    /// The time of an answer as nodes are compared by it: a plain one comes with its last token, so it is measured by the usual ones of its
+    /// kind, and told as the time that a stream of this standing takes to its first token. Otherwise a slow node would pass for a quick one
+    /// with the first stream it gets.
+    fn as_first_token(&self, known: &Known, stream: bool, first: Duration) -> Duration {
+        if stream || self.pool.nodes().len() < 2 {
+            return first;
+        }
+        let usual = |stream| known.latency(stream).percentile(0.5).filter(|usual| !usual.is_zero());
+        match (usual(true), usual(false)) {
+            (Some(streams), Some(plain)) => first.mul_f64(streams.as_secs_f64() / plain.as_secs_f64()),
+            _ => first,
+        }
     }
 
     /// A node failed, after `took`.
